@@ -1,0 +1,1 @@
+"""Data sets, cut into train, dev and test."""

@@ -1,0 +1,1 @@
+"""Networks in TensorFlow; every parameter leads with the stack axis."""

@@ -1,0 +1,1 @@
+"""What to try next: searchers and strategies. NumPy and SciPy only."""

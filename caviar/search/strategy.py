@@ -1,0 +1,49 @@
+"""What a strategy is: it decides the next assignment from what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
+
+from caviar.study.records import Assignment, Entry, Measurement, Signature, Trial
+
+
+class Strategy(Protocol):
+    """Decides what is trained next. Pure: no clock, no files, no randomness but the study's seed.
+
+    The broker journals what it returns before anyone acts on it, and rebuilds it with `replay`.
+    """
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """Every trial drawn so far, by index; the broker journals new ones as they appear."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing runs and nothing could start any more."""
+        ...
+
+    def next_assignment(self, warm: Collection[Signature] = ()) -> Assignment | None:
+        """What a free slice should do now, or None while it can only wait.
+
+        Args:
+            warm: signatures whose compiled step the asking slice has ready; preferred.
+        """
+        ...
+
+    def observe(self, measurements: Iterable[Measurement]) -> None:
+        """Takes committed measurements, in commit order."""
+        ...
+
+    def fail(self, trial: int) -> None:
+        """Takes note that a trial is given up; it ranks below every other."""
+        ...
+
+    def expected_lane_epochs(self, signature: Signature) -> int:
+        """An upper bound of the lane-epochs still to come for trials of `signature`."""
+        ...
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        """Rebuilds a fresh strategy from the journal's entries, in commit order."""
+        ...

@@ -1,0 +1,1 @@
+"""What can be tuned: scales, domains and the search space. NumPy only."""

@@ -1,0 +1,174 @@
+"""What a study is made of: trials, assignments and measurements, as plain frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+Value = float | int | str | bool
+"""A hyperparameter's value in a person's units."""
+
+
+class TrialState(StrEnum):
+    """Where a trial stands; `RUNNING` and `WAITING` are the only states that leave by themselves."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Purpose(StrEnum):
+    """Why an assignment was made."""
+
+    RUNG = "rung"
+    COMPLETION = "completion"
+    """The one trial taken to `max_epochs` although 1/eta of its rung was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration.
+
+    Attributes:
+        index: its place in the study, from 0; with the study's seed it fixes everything random.
+        point: its place in the unit cube, one coordinate a searched hyperparameter.
+        hyperparameters: values in a person's units, the fixed ones included.
+    """
+
+    index: int
+    point: tuple[float, ...]
+    hyperparameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Signature:
+    """What must agree for trials to share a compiled step.
+
+    Attributes:
+        widths: padded units of each hidden layer; its length is the padded depth.
+        batch_size: examples in a step.
+        optimizer: the optimiser's family.
+        precision: of the matrix products.
+    """
+
+    widths: tuple[int, ...]
+    batch_size: int
+    optimizer: str
+    precision: str = "float32"
+
+    def __str__(self) -> str:
+        """A short name for logs and the journal, as `112x112-b64-adam-float32`."""
+        widths = "x".join(map(str, self.widths)) or "0"
+        return f"{widths}-b{self.batch_size}-{self.optimizer}-{self.precision}"
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """The inverse of `str`."""
+        widths, batch, optimizer, precision = text.split("-")
+        units = tuple(int(w) for w in widths.split("x")) if widths != "0" else ()
+        return cls(units, int(batch[1:]), optimizer, precision)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The unit of work: train these trials together from `first_epoch` to `last_epoch`.
+
+    Attributes:
+        trials: their indices; one lane each.
+        first_epoch: epochs the trials have behind them (0: new ones).
+        last_epoch: epochs they will have behind them afterwards; > first_epoch.
+        signature: which all its trials share.
+        purpose: why it was made.
+    """
+
+    trials: tuple[int, ...]
+    first_epoch: int
+    last_epoch: int
+    signature: Signature
+    purpose: Purpose = Purpose.RUNG
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A trial's metrics after an epoch.
+
+    Attributes:
+        trial: the trial's index.
+        epoch: epochs trained, from 1.
+        train_loss: mean cross-entropy over the epoch's training steps, in nats.
+        train_accuracy: share of the epoch's training examples classified rightly, in [0, 1].
+        dev_loss: mean cross-entropy over the dev part, in nats, with batch norm's averages.
+        dev_accuracy: share of the dev part classified rightly, in [0, 1].
+        elapsed_s: seconds the epoch took this lane: its share of the compiled call.
+        diverged: whether the lane diverged in this epoch; it has no later measurement.
+    """
+
+    trial: int
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    dev_loss: float
+    dev_accuracy: float
+    elapsed_s: float
+    diverged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial given up after its own tries failed (not a divergence, which is a measurement)."""
+
+    trial: int
+    error: str
+
+
+Entry = Trial | Assignment | Measurement | Failure
+"""One decision-relevant line of the journal; a strategy is rebuilt from them in commit order."""
+
+FINAL_STATES: Final = frozenset(
+    {TrialState.COMPLETED, TrialState.STOPPED, TrialState.DIVERGED, TrialState.FAILED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One trial of a claim: what a slice needs to go on with it.
+
+    Attributes:
+        trial: the configuration.
+        epoch: epochs it has behind it; the checkpoint's epoch, or 0.
+        checkpoint: the bytes of its checkpoint file, or None for a new trial.
+    """
+
+    trial: Trial
+    epoch: int = 0
+    checkpoint: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An assignment handed to a slice.
+
+    Attributes:
+        assignment: its number in the journal.
+        attempt: which try this is, from 1; a report must carry it.
+        lanes: the trials still to be trained, each with where it stands.
+        last_epoch: where all of them go.
+        signature: which they share.
+        width: lanes in one call of the compiled step; None if it is not yet decided.
+        expected_lane_epochs: how many lane-epochs the study may still spend on this signature,
+            an upper bound that tells whether measuring widths would pay.
+    """
+
+    assignment: int
+    attempt: int
+    lanes: tuple[Lane, ...]
+    last_epoch: int
+    signature: Signature
+    width: int | None
+    expected_lane_epochs: int

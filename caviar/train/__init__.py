@@ -1,0 +1,1 @@
+"""Training: optimisers, the compiled epoch, checkpoints."""
