@@ -1,0 +1,60 @@
+"""Scrambled Sobol points: an even cover of the unit cube, the same after every restart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+CHUNK: Final = 256
+"""Points made at once. A power of two, since SciPy warns of a first draw of any other size."""
+
+
+class Sobol:
+    """Suggests the scrambled Sobol sequence (Owen, 1998; `scipy.stats.qmc.Sobol`).
+
+    Point `i` is a function of (`seed`, `dimensions`, `i`) alone, so any index may be asked for in
+    any order, and a sequence that outgrows a power of two just goes on. On integers and choices
+    several points may decode to one configuration; they are left as they are.
+    """
+
+    def __init__(self, dimensions: int, seed: int) -> None:
+        """Makes the sequence.
+
+        Args:
+            dimensions: d >= 0; with 0 every point is empty.
+            seed: >= 0; fixes the scrambling.
+        """
+        self.dimensions = dimensions
+        self._chunk_index = -1
+        self._chunk = np.empty((CHUNK, dimensions))
+        self._engine = (
+            qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
+            if dimensions
+            else None
+        )
+
+    def suggest(self, index: int) -> NDArray[np.float64]:
+        """The point `[d]` in [0, 1) of trial `index` >= 0."""
+        chunk, row = divmod(index, CHUNK)
+        if chunk != self._chunk_index:
+            self._chunk, self._chunk_index = self._draw(chunk), chunk
+        point: NDArray[np.float64] = self._chunk[row].copy()
+        return point
+
+    def observe(self, point: NDArray[np.float64], epoch: int, score: float) -> None:
+        """Takes no notice: a cover of the cube does not learn."""
+
+    def _draw(self, chunk: int) -> NDArray[np.float64]:
+        """Points `[CHUNK, d]` of one chunk, by jumping there from wherever the engine stands."""
+        if self._engine is None:
+            return self._chunk
+        ahead = chunk * CHUNK - self._engine.num_generated
+        if ahead < 0:
+            self._engine.reset()
+            ahead = chunk * CHUNK
+        if ahead:
+            self._engine.fast_forward(ahead)
+        return np.asarray(self._engine.random(CHUNK), dtype=np.float64)

@@ -1,0 +1,151 @@
+"""Rungs and promotions: asynchronous successive halving that pauses and promotes.
+
+A trial pauses at each rung. Of the n trials that tried to reach a rung, at most floor(n / eta) go
+on to the next, the best paused one first, as soon as the count allows it and never waiting for the
+rung to fill (the promoting form of Li et al., "A System for Massively Parallel Hyperparameter
+Tuning", 2020). Unlike theirs the share is a bound on all promotions ever made from a rung, so an
+early mistake is paid for with a later place and never with more epochs. Whoever comes best of a
+rung after its share was spent is named by `overlooked`, for the study's end.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from caviar.study.records import Measurement
+
+Rank = tuple[float, float, int]
+"""What trials are compared by, lower is better: score, dev loss in nats, trial index."""
+
+DIRECTION: Final = {"dev_accuracy": -1.0, "dev_loss": 1.0}
+"""What a metric is multiplied by so that lower is better."""
+
+
+def rank_of(measurement: Measurement, metric: str) -> Rank:
+    """The rank of a trial by one of its measurements: what diverged or is not finite comes last.
+
+    Args:
+        measurement: at the epoch where trials are compared.
+        metric: a key of `DIRECTION`.
+    """
+    score = DIRECTION[metric] * getattr(measurement, metric)
+    usable = math.isfinite(score) and not measurement.diverged
+    dev_loss = measurement.dev_loss if math.isfinite(measurement.dev_loss) else math.inf
+    return (score if usable else math.inf, dev_loss, measurement.trial)
+
+
+@dataclass(slots=True)
+class Rung:
+    """An epoch count at which trials are compared.
+
+    Attributes:
+        epoch: epochs a trial has behind it here.
+        reached: trials that tried to reach it, those that diverged or failed on the way included.
+        promoted: trials that went on from it, by their rank or in a completion run.
+        paused: ranks of those waiting here with a finite score, best first.
+        best_promoted: the best rank of those that went on.
+    """
+
+    epoch: int
+    reached: int = 0
+    promoted: int = 0
+    paused: list[Rank] = field(default_factory=list)
+    best_promoted: Rank | None = None
+
+    def share(self, reduction_factor: float) -> int:
+        """How many may still be promoted: of floor(reached / eta), those not yet used."""
+        free = int(self.reached // reduction_factor) - self.promoted
+        return max(0, min(free, len(self.paused)))
+
+
+class SuccessiveHalving:
+    """The rungs of a study and who waits on them. A decision costs O(log n) beside a short copy."""
+
+    def __init__(self, epochs: Sequence[int], reduction_factor: float) -> None:
+        """Makes empty rungs.
+
+        Args:
+            epochs: the rungs, ascending; the last one is `max_epochs`.
+            reduction_factor: eta > 1.
+        """
+        self.rungs = tuple(Rung(epoch) for epoch in epochs)
+        self.reduction_factor = reduction_factor
+        self.finishers = 0
+        self._place = {epoch: i for i, epoch in enumerate(epochs)}
+        self._paused: dict[int, tuple[Rung, Rank]] = {}
+
+    @property
+    def top(self) -> int:
+        """Epochs of the last rung."""
+        return self.rungs[-1].epoch
+
+    def is_rung(self, epoch: int) -> bool:
+        """Whether trials are compared at this epoch."""
+        return epoch in self._place
+
+    def next_rung(self, epoch: int) -> Rung | None:
+        """The first rung beyond `epoch`; None from the last one on."""
+        place = bisect_left(self.rungs, epoch + 1, key=lambda rung: rung.epoch)
+        return self.rungs[place] if place < len(self.rungs) else None
+
+    def arrive(self, epoch: int, rank: Rank, *, passing: bool = False) -> None:
+        """A trial was measured at the rung of `epoch`; `passing` if it runs on to a later one."""
+        rung = self.rungs[self._place[epoch]]
+        rung.reached += 1
+        if epoch == self.top:
+            self.finishers += 1
+        elif passing:
+            self._count_promotion(rung, rank)
+        elif math.isfinite(rank[0]):
+            insort(rung.paused, rank)
+            self._paused[rank[2]] = (rung, rank)
+
+    def drop_out(self, epoch: int) -> None:
+        """A trial with `epoch` epochs behind it never came to its next rung: it counts there."""
+        rung = self.next_rung(epoch)
+        if rung is not None:
+            rung.reached += 1
+
+    def leave(self, trial: int, *, promoted: bool = True) -> None:
+        """A paused trial goes on (`promoted`) or is given up; others are taken no notice of."""
+        rung, rank = self._paused.pop(trial, (None, None))
+        if rung is None or rank is None:
+            return
+        del rung.paused[bisect_left(rung.paused, rank)]
+        if promoted:
+            self._count_promotion(rung, rank)
+
+    def promotable(self, rung: Rung, limit: int) -> Iterator[int]:
+        """Trials that may go on from `rung` now, best first, at most `limit` of them."""
+        count = min(limit, rung.share(self.reduction_factor))
+        return (rank[2] for rank in islice(rung.paused, count))
+
+    @property
+    def promotable_count(self) -> int:
+        """How many paused trials may go on now, over all rungs."""
+        return sum(rung.share(self.reduction_factor) for rung in self.rungs[:-1])
+
+    def overlooked(self) -> tuple[Rung, int] | None:
+        """The lowest rung whose best trial came after its share was spent, and that trial."""
+        for rung in self.rungs[:-1]:
+            late = rung.best_promoted is not None and rung.paused
+            if late and rung.best_promoted is not None and rung.paused[0] < rung.best_promoted:
+                return rung, rung.paused[0][2]
+        return None
+
+    def foremost(self) -> tuple[Rung, int] | None:
+        """The best paused trial of the highest rung where any waits, and that rung."""
+        for rung in reversed(self.rungs[:-1]):
+            if rung.paused:
+                return rung, rung.paused[0][2]
+        return None
+
+    @staticmethod
+    def _count_promotion(rung: Rung, rank: Rank) -> None:
+        rung.promoted += 1
+        rung.best_promoted = rank if rung.best_promoted is None else min(rank, rung.best_promoted)
