@@ -1,0 +1,267 @@
+"""The driver: one Ray Tune run whose trials are the slices, with the broker beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar.errors import StudyError
+from caviar.study.journal import Journal
+from caviar.study.spec import StudySpec
+from caviar.tuning.cluster import connect, here, node_resources
+from caviar.tuning.placement import Plan, plan_slices
+from caviar.tuning.progress import View
+from caviar.tuning.worker import TENSORFLOW_WORKER
+
+if TYPE_CHECKING:
+    from caviar.tuning.stopping import Signals, StopSwitch
+
+_POLL_S = 0.5
+_NAME_S = 20.0
+"""Seconds: how long to wait for a dead driver's broker to leave its name on a shared cluster."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        signal: the signal that interrupted it, or 0.
+    """
+
+    signal: int = 0
+
+
+def run_study(
+    spec: StudySpec,
+    directory: Path,
+    view: View,
+    *,
+    address: str | None = None,
+    worker: str = TENSORFLOW_WORKER,
+) -> Outcome:
+    """Runs the study in `directory` to its end, or on from where it stood.
+
+    Args:
+        spec: the study.
+        directory: the study directory; made if it is not there.
+        view: shows what goes on.
+        address: of a cluster to attach to; None starts Ray on this machine.
+        worker: `module:name` of what trains on a slice; tests and benchmarks pass their own.
+
+    Raises:
+        StudyError: the directory holds another study or another driver runs it, the cluster does
+            not answer or is too small, the data set is unknown.
+    """
+    check_directory(spec, directory)
+    view.say(f"starting Ray{f' at {address}' if address else ' on this machine'}")
+    url = connect(address)
+    # Only now: importing it imports ray.tune, which reads the environment that connect has set.
+    from caviar.tuning.stopping import Interrupted, Signals, StopSwitch
+
+    switch = StopSwitch()
+    signals = Signals(switch, view.say)
+    try:
+        with signals, contextlib.suppress(Interrupted):
+            if url:
+                view.say(f"dashboard {url}")
+            _Run(spec, directory, view, worker, switch, signals).go()
+    finally:
+        _shut_down()
+    return Outcome(signals.came)
+
+
+def check_directory(spec: StudySpec, directory: Path) -> None:
+    """Refuses a directory that holds another study, and makes nothing.
+
+    Raises:
+        StudyError: naming what differs.
+    """
+    if not Journal.exists(directory):
+        if directory.exists() and any(directory.iterdir()):
+            raise StudyError(f"--dir {directory}: is not empty and holds no study")
+        return
+    with Journal.open(directory) as journal:
+        if journal.fingerprint == spec.fingerprint:
+            return
+        differences = spec.difference(StudySpec.from_json(journal.spec_json))
+    raise StudyError(
+        f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); "
+        "give another --dir"
+    )
+
+
+class _Run:
+    """One run: data, broker, slices, in this order."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        directory: Path,
+        view: View,
+        worker: str,
+        switch: StopSwitch,
+        signals: Signals,
+    ) -> None:
+        self._spec = spec
+        self._directory = directory.resolve()
+        self._view = view
+        self._worker = worker
+        self._switch = switch
+        self._signals = signals
+        self._broker: Any = None
+
+    def go(self) -> None:
+        """Runs until the study is done, somebody stops it, or it cannot go on."""
+        plan = self._plan()
+        self._view.say(f"reading the data set {self._spec.data.name}")
+        data, facts = self._prepare_data()
+        self._view.say(f"{facts}; {plan.count} slices ({plan.why})")
+        with self._brokered(plan, data):
+            if not self._call("status").finished:
+                with self._shown():
+                    self._tune(plan)
+            trouble = self._call("trouble")
+        if trouble:
+            raise StudyError(trouble)
+
+    def _plan(self) -> Plan:
+        resources = self._spec.resources
+        most = None if resources.max_slices == "auto" else resources.max_slices
+        return plan_slices(
+            node_resources(),
+            resources.cpus_per_slice,
+            resources.gpus_per_slice,
+            most,
+            self._spec.search.trials,
+        )
+
+    def _prepare_data(self) -> tuple[Any, str]:
+        """The data as a reference into the object store, prepared once, on the driver's node."""
+        import ray
+
+        from caviar.tuning.preparation import prepare
+
+        task = ray.remote(num_cpus=0, num_returns=2, max_retries=0)(prepare)
+        reference, facts = task.options(scheduling_strategy=here()).remote(self._spec.to_json())
+        return reference, _get(facts)
+
+    @contextlib.contextmanager
+    def _brokered(self, plan: Plan, data: Any) -> Iterator[None]:
+        """The broker as a named actor, with the study open; closed and gone afterwards."""
+        import ray
+
+        from caviar.tuning.broker_actor import BrokerActor
+
+        actor = ray.remote(num_cpus=0, max_restarts=0)(BrokerActor)
+        self._broker = _create(actor, broker_name(self._spec.name))
+        try:
+            self._call(
+                "open", str(self._directory), self._spec.to_json(), plan.count, os.getpid(), [data]
+            )
+            yield
+        finally:
+            with contextlib.suppress(Exception):
+                self._call("close", timeout_s=2.0)
+            ray.kill(self._broker)
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[None]:
+        """Polls the broker while the slices work, for the view and for trouble."""
+        done = threading.Event()
+
+        def poll() -> None:
+            while not done.wait(_POLL_S):
+                with contextlib.suppress(Exception):
+                    status = self._call("status", timeout_s=10.0)
+                    self._view.update(status)
+                    self._switch.pulled |= bool(status.trouble)
+
+        thread = threading.Thread(target=poll, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join(timeout=2.0)
+            with contextlib.suppress(Exception):
+                self._view.update(self._call("status", timeout_s=2.0))
+
+    def _tune(self, plan: Plan) -> None:
+        """One Tune trial a slice, restarted for ever; Tune's own state is thrown away."""
+        from ray import tune
+
+        from caviar.tuning.trainable import SliceTrainable
+
+        storage = tempfile.mkdtemp(prefix="caviar-tune-")
+        config = {
+            "study": self._spec.name,
+            "broker": broker_name(self._spec.name),
+            "slice": tune.grid_search(list(range(plan.count))),
+            "cpus": plan.cpus,
+            "gpus": plan.gpus,
+            "worker": self._worker,
+        }
+        run = tune.RunConfig(
+            name=self._spec.name,
+            storage_path=storage,
+            stop=self._switch,
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=-1),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            callbacks=[LostSlices(self._broker)],
+        )
+        try:
+            self._signals.in_tune = True
+            tune.Tuner(SliceTrainable, param_space=config, run_config=run).fit()
+        finally:
+            self._signals.in_tune = False
+            shutil.rmtree(storage, ignore_errors=True)
+
+    def _call(self, method: str, *args: Any, timeout_s: float | None = None) -> Any:
+        return _get(getattr(self._broker, method).remote(*args), timeout_s)
+
+
+def _create(actor: Any, name: str) -> Any:
+    """Creates the named actor, waiting for a dead driver's broker to leave the name.
+
+    Raises:
+        StudyError: the name stays taken: a study of this name runs on the cluster.
+    """
+    deadline = time.monotonic() + _NAME_S
+    options = actor.options(name=name, namespace=NAMESPACE, scheduling_strategy=here())
+    while True:
+        try:
+            return options.remote()
+        except ValueError as error:
+            if time.monotonic() > deadline:
+                raise StudyError(
+                    f"name: a study named {name.partition(':')[2]} runs on this cluster"
+                ) from error
+            time.sleep(_POLL_S)
+
+
+def _get(reference: Any, timeout_s: float | None = None) -> Any:
+    """`ray.get`, with a person's mistake raised in the other process raised here as it was."""
+    import ray
+
+    try:
+        return ray.get(reference, timeout=timeout_s)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, StudyError):
+            raise error.cause from None
+        raise
+
+
+def _shut_down() -> None:
+    import ray
+
+    ray.shutdown()

@@ -1,0 +1,56 @@
+"""What the broker and the slices say to each other, beside records' `Claim`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a slice needs to know once.
+
+    Attributes:
+        data: a reference to the `TrainingData` in Ray's object store.
+        seed: the study's seed.
+        diverged_above: a mean training loss above this many times ln C is divergence.
+        checkpoint_s: seconds after which a long assignment reports at the latest.
+    """
+
+    data: Any
+    seed: int
+    diverged_above: float
+    checkpoint_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do now; ask again.
+
+    Attributes:
+        seconds: after how long.
+    """
+
+    seconds: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing to do any more: the study is done, or its driver stops.
+
+    Attributes:
+        why: in a few words.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the broker says to a report.
+
+    Attributes:
+        go_on: False when the slice no longer holds the assignment, or the driver stops.
+    """
+
+    go_on: bool

@@ -1,0 +1,187 @@
+"""A slice at work: the long-lived Ray Tune trainable that claims assignments and trains them.
+
+Ray Tune places it, pins it to its share of a machine, restarts it and shows it. It has no state
+worth saving: what it trained is with the broker, what it had not reported is trained again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import ray
+from ray import tune
+
+from caviar.study.records import Claim, Measurement, Signature
+from caviar.tuning.messages import Finished, Wait, Welcome
+
+if TYPE_CHECKING:
+    from caviar.tuning.slice import Slice
+    from caviar.train.trainer import Progress
+
+NAMESPACE = "caviar"
+
+STEP_S = 1.0
+"""How long a step goes on claiming, in seconds: Tune handles one result a step, not an epoch."""
+
+_REPORT_SHARE = 20
+"""A report may take a twentieth of the time: the next comes after 20 times what the last took."""
+
+_SHORTEST_REPORT_S = 2.0
+
+
+class Worker(Protocol):
+    """What trains: `caviar.train.trainer.Trainer`, or a stand-in of a test or benchmark."""
+
+    @property
+    def warm(self) -> frozenset[Signature]:
+        """Signatures whose compiled step is ready."""
+        ...
+
+    def choose_width(
+        self, signature: Signature, expected_lane_epochs: int
+    ) -> tuple[int, Mapping[str, Any]]:
+        """How many lanes one call shall take, and what that was concluded from."""
+        ...
+
+    def train(self, claim: Claim, width: int) -> Iterator[Progress]:
+        """Trains the claim's lanes, epoch after epoch."""
+        ...
+
+
+def load_factory(path: str) -> Any:
+    """The function or class that `module:name` stands for."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class SliceTrainable(tune.Trainable):
+    """One slice of the cluster, claiming and training assignments until the study is done.
+
+    Its `config`, kept tiny because Tune copies it everywhere: `study` and `broker` (names),
+    `slice` (number), `cpus`, `gpus`, `worker` (`module:name` of what makes the Worker).
+    """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """The slice as Ray places it; `config` is the trainable's."""
+        bundle = {"CPU": float(config["cpus"])}
+        if config["gpus"]:
+            bundle["GPU"] = float(config["gpus"])
+        return tune.PlacementGroupFactory([bundle])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Enters the slice and fetches the data; called by Tune in a new process."""
+        self._study = config["study"]
+        self._number = int(config["slice"])
+        self._name = f"{self._study}:slice-{self._number}"
+        self._broker = ray.get_actor(config["broker"], namespace=NAMESPACE)
+        self._held: Slice | None = None
+        try:
+            welcome: Welcome = self._ask("welcome", self._name)
+            self._checkpoint_s = welcome.checkpoint_s
+            make = load_factory(config["worker"])
+            self._held, self._worker = make(welcome, config["cpus"], config["gpus"])
+            self._ask("arrived", self._name, self._describe())
+        except Exception as error:
+            # Tune starts a failed trainable again for ever; the broker counts and gives up.
+            self._ask("start_failed", self._name, _one_line(error))
+            raise
+
+    def __repr__(self) -> str:
+        """How the dashboard names the actor: study and slice."""
+        return getattr(self, "_name", type(self).__name__)
+
+    def step(self) -> dict[str, Any]:
+        """Claims and trains for about a second, or one assignment if that takes longer."""
+        began = time.monotonic()
+        epochs = 0
+        while True:
+            order = self._ask("claim", self._name, tuple(self._worker.warm))
+            if isinstance(order, Finished):
+                return {"done": True, "lane_epochs": epochs, "why": order.why}
+            if isinstance(order, Wait):
+                time.sleep(order.seconds)
+            else:
+                epochs += self._work(order)
+            if time.monotonic() - began > STEP_S:
+                return {"done": False, "lane_epochs": epochs}
+
+    def cleanup(self) -> None:
+        """Lets go of the cores."""
+        if self._held is not None:
+            self._held.cores.release()
+
+    def _work(self, claim: Claim) -> int:
+        """Trains a claim; returns the lane-epochs it took."""
+        report = _Report(self._broker, self._name, claim, self._checkpoint_s)
+        try:
+            width = claim.width or self._settle_width(claim)
+            for progress in self._worker.train(claim, width):
+                if not report.add(progress):
+                    break
+            else:
+                report.send(complete=True)
+        except Exception as error:  # noqa: BLE001 whatever goes wrong in training is a failed try
+            self._ask("abandon", self._name, claim.assignment, claim.attempt, _one_line(error))
+        return report.epochs
+
+    def _settle_width(self, claim: Claim) -> int:
+        width, evidence = self._worker.choose_width(claim.signature, claim.expected_lane_epochs)
+        settled: int = self._ask("decide_width", claim.signature, width, dict(evidence))
+        return settled
+
+    def _ask(self, method: str, *args: Any) -> Any:
+        return ray.get(getattr(self._broker, method).remote(*args))
+
+    def _describe(self) -> dict[str, Any]:
+        node = ray.util.get_node_ip_address()
+        return {"pid": os.getpid(), "node": node, "held": str(self._held)}
+
+
+class _Report:
+    """What an assignment has to tell: measurements always travel with their checkpoint.
+
+    So no epoch in the journal is ever trained again, whenever the slice dies.
+    """
+
+    def __init__(self, broker: Any, name: str, claim: Claim, checkpoint_s: float) -> None:
+        self._broker = broker
+        self._head = (name, claim.assignment, claim.attempt)
+        self._checkpoint_s = checkpoint_s
+        self._measurements: list[Measurement] = []
+        self._checkpoints: dict[int, tuple[int, bytes]] = {}
+        self._due = time.monotonic() + _SHORTEST_REPORT_S
+        self.epochs = 0
+
+    def add(self, progress: Progress) -> bool:
+        """Takes an epoch's results, reports if it is time; False when the slice shall stop."""
+        self._measurements += progress.measurements
+        self.epochs += len(progress.measurements)
+        late = time.monotonic() > self._due
+        if late or progress.done:
+            self._checkpoints |= progress.checkpoints()
+        return self.send(complete=False) if late else True
+
+    def send(self, *, complete: bool) -> bool:
+        """Reports and says whether to go on."""
+        began = time.monotonic()
+        answer = ray.get(
+            self._broker.report.remote(
+                *self._head, tuple(self._measurements), self._checkpoints, complete
+            )
+        )
+        took = time.monotonic() - began
+        pause = min(max(_REPORT_SHARE * took, _SHORTEST_REPORT_S), self._checkpoint_s)
+        self._due = time.monotonic() + pause
+        self._measurements = []
+        self._checkpoints = {}
+        return bool(answer.go_on)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:500]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
