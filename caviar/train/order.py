@@ -1,0 +1,46 @@
+"""In which order an epoch meets the training examples: the same for every trial of a study."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.errors import StudyError
+
+_STREAM = 2
+"""Sets these draws apart from every other use of a study's seed."""
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Full minibatches in the training part; the last partial one is dropped.
+
+    Raises:
+        StudyError: a batch is larger than the training part.
+    """
+    if batch_size > examples:
+        raise StudyError(
+            f"training.batch_size: must be at most the training part's {examples} examples, "
+            f"got {batch_size}"
+        )
+    return examples // batch_size
+
+
+def data_order(seed: int, epoch: int, batch_size: int, examples: int) -> NDArray[np.int32]:
+    """The examples of an epoch's minibatches, one after the other.
+
+    Args:
+        seed: the study's.
+        epoch: epochs behind, from 0.
+        batch_size: examples a minibatch.
+        examples: in the training part.
+
+    Returns:
+        Distinct indices `[steps * batch_size]` into the training part.
+
+    Raises:
+        StudyError: a batch is larger than the training part.
+    """
+    used = steps_per_epoch(examples, batch_size) * batch_size
+    key = np.random.SeedSequence((seed, _STREAM, epoch, batch_size))
+    order = np.random.Generator(np.random.Philox(key)).permutation(examples)
+    return order[:used].astype(np.int32)
