@@ -79,7 +79,7 @@ def adam_update(
 
 
 def adam_rate(alpha: tf.Tensor, beta_1: tf.Tensor, beta_2: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
-    """The rate with Adam's bias corrections, alpha sqrt(1 - beta_2^t) / (1 - beta_1^t); t from 1."""
+    """Adam's corrected rate, alpha sqrt(1 - beta_2^t) / (1 - beta_1^t); t from 1."""
     return alpha * tf.sqrt(1.0 - tf.pow(beta_2, t)) / (1.0 - tf.pow(beta_1, t))
 
 
