@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from caviar.space.domain import Choice, Integer, Value, samples
 from caviar.study.hyperparameter import Hyperparameter, as_domain, extremes
+from caviar.study.signature import padded_shape
 from caviar.study.spec import HYPERPARAMETERS, StudySpec
 
 
@@ -103,26 +105,22 @@ def most_trial_epochs(spec: StudySpec) -> int:
 
 def most_compiled_steps(spec: StudySpec) -> int:
     """An upper bound of the signatures that its trials can have."""
-    from caviar.study.signature import signature_of
-
-    layers, units = spec.network.layers, spec.network.units
-    fixed: dict[str, Value] = {"batch_size": 1, "optimizer": ""}
-    shapes = {
-        signature_of(spec, {"layers": depth, "units": width} | fixed)
-        for depth in _values(layers)
-        for width in _values(units)
-    }
+    depths, widths = _values(spec.network.layers), _values(spec.network.units)
+    # Depth and width are padded independently of one another.
+    shapes = len({padded_shape(spec, depth, widths[0])[0] for depth in depths}) * len(
+        {padded_shape(spec, depths[0], width)[1] for width in widths}
+    )
     batches = len(_values(spec.training.batch_size))
-    return min(spec.search.trials, len(shapes) * batches * len(spec.training.optimizers))
+    return min(spec.search.trials, shapes * batches * len(spec.training.optimizers))
 
 
-def _values(hyperparameter: Hyperparameter) -> tuple[Value, ...]:
+def _values(hyperparameter: Hyperparameter) -> Sequence[int]:
     """Every value that a whole number can take."""
     if isinstance(hyperparameter, Choice):
-        return hyperparameter.choices
+        return [int(choice) for choice in hyperparameter.choices]
     if isinstance(hyperparameter, Integer):
-        return tuple(range(hyperparameter.low, hyperparameter.high + 1, hyperparameter.step))
-    return (int(float(extremes(hyperparameter)[0])),)
+        return range(hyperparameter.low, hyperparameter.high + 1, hyperparameter.step)
+    return [int(extremes(hyperparameter)[0])]
 
 
 def _row(name: str, hyperparameter: Hyperparameter) -> HyperparameterRow:

@@ -133,6 +133,14 @@ class Rule:
                 known = ", ".join(f'"{name}"' for name in self.names)
                 raise StudyError(f"{label}must be one of {known}, got {show(raw)}")
             return str(raw)
+        return self.read_number(raw, label)
+
+    def read_number(self, raw: object, label: str = "") -> float | int:
+        """A number within the limits; `label` stands before the rule it breaks.
+
+        Raises:
+            StudyError: with rule and value.
+        """
         number = self._read_number(label, raw)
         self._check_limits(label, number)
         return number

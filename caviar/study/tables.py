@@ -6,15 +6,24 @@ The defaults are the study that `caviar run` runs without a file (see `default.t
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from caviar.errors import StudyError
 from caviar.space.domain import Choice, Float, Integer
 from caviar.space.scale import LOG, ONE_MINUS
 from caviar.study.hyperparameter import Rule, as_domain, to_plain
-from caviar.study.wording import show
+from caviar.study.wording import nearest, show
 
 OPTIMIZERS: Final = {
     "sgd": (),
@@ -45,19 +54,38 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class Fractions(Table):
+class Fractions(NamedTuple):
     """How the examples are cut: shares that sum to one; without test the study is dev only."""
 
-    train: float = Field(gt=0, lt=1)
-    dev: float = Field(gt=0, lt=1)
-    test: float = Field(default=0.0, ge=0, lt=1)
+    train: float
+    dev: float
+    test: float = 0.0
 
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> Fractions:
-        total = self.train + self.dev + self.test
-        if abs(total - 1) > 1e-6:
-            raise broken_rule(f"train, dev and test must sum to 1, got {total:g}")
-        return self
+
+def _read_fractions(raw: object) -> Fractions | None:
+    if raw is None:
+        return None
+    table = raw._asdict() if isinstance(raw, Fractions) else raw
+    if not isinstance(table, dict):
+        raise broken_rule(f"must be a table, got {show(table)}")
+    for key in table:
+        if key not in Fractions._fields:
+            raise broken_rule(f"unknown key, {nearest(key, Fractions._fields)}", key)
+    for key in ("train", "dev"):
+        if key not in table:
+            raise broken_rule("is missing", key)
+    shares = {key: _read_share(key, share) for key, share in table.items()}
+    if abs(sum(shares.values()) - 1) > 1e-6:
+        raise broken_rule(f"must sum to 1, got {show(table)}")
+    return Fractions(**shares)
+
+
+def _read_share(key: str, raw: object) -> float:
+    rule = Rule(at_least=0, below=1) if key == "test" else Rule(above=0, below=1)
+    try:
+        return rule.read_number(raw)
+    except StudyError as error:
+        raise broken_rule(str(error), key) from None
 
 
 class Data(Table):
@@ -65,7 +93,11 @@ class Data(Table):
 
     name: str = "digits"
     data_dir: str | None = None
-    fractions: Fractions | None = None
+    fractions: Annotated[
+        Fractions | None,
+        PlainValidator(_read_fractions),
+        PlainSerializer(lambda cut: cut and cut._asdict()),
+    ] = None
 
     @field_validator("name")
     @classmethod
