@@ -1,0 +1,93 @@
+"""Checkpoint files: written so that they last before the journal vouches for them.
+
+The bytes are opaque here. A file's name carries the writer's fencing token, so a driver that was
+taken over can neither overwrite nor remove its successor's files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.study.facts import CheckpointRecord
+from caviar.study.filesystem import sync_directory, write_durably
+
+_OURS: Final = re.compile(r"trial-\d{6,}-epoch-\d{5,}-lease-\d+\.ckpt(\.tmp)?")
+_TEMPORARY: Final = ".tmp"
+
+
+class CheckpointStore:
+    """The study's `checkpoints` directory; it keeps no state beside the files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(
+        self, contents: Iterable[tuple[int, int, bytes]], token: int, recorded_at: float
+    ) -> tuple[CheckpointRecord, ...]:
+        """Puts (trial, epoch, bytes) on the disk; once it returns they outlive the machine.
+
+        Raises:
+            OSError: the disk refuses; nothing is left behind.
+        """
+        records: list[CheckpointRecord] = []
+        try:
+            for trial, epoch, data in contents:
+                name = f"trial-{trial:06}-epoch-{epoch:05}-lease-{token}.ckpt"
+                digest = hashlib.sha256(data).hexdigest()
+                records.append(CheckpointRecord(trial, epoch, name, digest, len(data), recorded_at))
+                self._put(name, data)
+            if records:
+                sync_directory(self._directory)
+        except BaseException:
+            self.remove(record.file for record in records)
+            raise
+        return tuple(records)
+
+    def read(self, record: CheckpointRecord) -> bytes:
+        """The bytes of a checkpoint.
+
+        Raises:
+            StudyError: the file is gone, or not what the journal vouches for.
+        """
+        path = self._directory / record.file
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise StudyError(f"{path}: the checkpoint of trial {record.trial} is gone") from error
+        found = hashlib.sha256(data).hexdigest()
+        if found != record.sha256:
+            raise StudyError(
+                f"{path}: the checkpoint is damaged: its SHA-256 must be"
+                f" {record.sha256[:12]}..., got {found[:12]}..."
+            )
+        return data
+
+    def remove(self, files: Iterable[str]) -> None:
+        """Deletes files, with what is left of an interrupted write; missing ones do no harm."""
+        for name in files:
+            (self._directory / name).unlink(missing_ok=True)
+            (self._directory / (name + _TEMPORARY)).unlink(missing_ok=True)
+
+    def sweep(self, known: Iterable[str]) -> int:
+        """Deletes checkpoint files that no row of the journal names; foreign files stay.
+
+        Returns:
+            How many.
+        """
+        self._directory.mkdir(exist_ok=True)
+        present = {name for name in os.listdir(self._directory) if _OURS.fullmatch(name)}
+        orphans = present.difference(known)
+        for name in orphans:
+            (self._directory / name).unlink(missing_ok=True)
+        return len(orphans)
+
+    def _put(self, name: str, data: bytes) -> None:
+        temporary = self._directory / (name + _TEMPORARY)
+        write_durably(temporary, data)
+        temporary.rename(self._directory / name)

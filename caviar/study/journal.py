@@ -1,0 +1,277 @@
+"""The journal: what happened to a study, written to one SQLite file before anything acts on it.
+
+One process writes (the broker, under the study's lease), many may read at the same time. Decisions
+are a function of the journal and the seed, so whoever reads `entries()` can take a study up again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from caviar.study import lease, opening, reports
+from caviar.study.checkpoints import CheckpointStore
+from caviar.study.database import Database
+from caviar.study.facts import Outcome, Receipt
+from caviar.study.lease import LeaseHolder
+from caviar.study.reads import Reads
+from caviar.study.records import Assignment, Measurement, Signature, Trial
+
+CHECKPOINTS = "checkpoints"
+"""The directory of checkpoint files, beside the journal."""
+
+
+class Journal(Reads):
+    """A study's journal, opened. Close it, or use it in a `with` statement.
+
+    Every method that writes is one durable transaction, or part of the one around it
+    (`transaction`), and needs the lease (`acquire_lease`). Besides what each says they raise
+    LeaseError when another driver took the study over, StudyError when the disk refuses and
+    ValueError when the caller contradicts the journal.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.directory = database.path.parent
+        super().__init__(database, CheckpointStore(self.directory / CHECKPOINTS))
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        spec_json: str,
+        fingerprint: str,
+        clock: Callable[[], float] = time.time,
+    ) -> Journal:
+        """Makes a study of `directory`, which need not exist, and opens its journal for writing.
+
+        Args:
+            directory: on a disk of this machine.
+            spec_json: the study as asked; kept as it is.
+            fingerprint: what a study file must agree with to go on with this study.
+            clock: seconds since 1970.
+
+        Raises:
+            StudyError: it holds a study already, lies on a network filesystem, cannot be written.
+        """
+        opening.create(directory, spec_json, fingerprint, clock())
+        return cls(opening.open_writer(directory, clock))
+
+    @classmethod
+    def open(
+        cls, directory: Path, write: bool = False, clock: Callable[[], float] = time.time
+    ) -> Journal:
+        """Opens the journal of a study directory.
+
+        Raises:
+            StudyError: not a study directory, made by a newer caviar, damaged; to write: on a
+                network filesystem, not writable.
+        """
+        opener = opening.open_writer if write else opening.open_reader
+        return cls(opener(directory, clock))
+
+    def close(self) -> None:
+        """Closes the file; the lease stays as it is (`release_lease`)."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
+        """Makes `holder` (by default this process) the study's driver; returns the fencing token.
+
+        Raises:
+            LeaseError: a living driver holds the study; the line names it.
+        """
+        token = lease.acquire(self._db, holder or LeaseHolder.here())
+        self._store.sweep(record.file for record in self.checkpoints())
+        return token
+
+    def renew_lease(self) -> None:
+        """Gives a sign of life; due every `lease.RENEW_EVERY_S`."""
+        lease.renew(self._db)
+
+    def release_lease(self) -> None:
+        """Lets the study go."""
+        lease.release(self._db)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Groups writes into one commit: nothing inside is acknowledged before it ends."""
+        with self._db.transaction():
+            yield
+
+    def add_trials(self, trials: Iterable[Trial]) -> None:
+        """Takes new trials up."""
+        with self._db.transaction():
+            for trial in trials:
+                self._insert(
+                    "trials",
+                    self._db.next_entry(),
+                    trial.index,
+                    json.dumps(trial.point),
+                    json.dumps(dict(trial.hyperparameters)),
+                    self._db.clock(),
+                )
+
+    def issue(
+        self, assignment: Assignment, parent: int | None = None, trials: Iterable[Trial] = ()
+    ) -> int:
+        """Takes an assignment up, with those of its trials that are new.
+
+        Args:
+            assignment: what is to be trained.
+            parent: the assignment it is a part of; that one is closed. See `split`.
+            trials: new trials, taken up in the same transaction.
+
+        Returns:
+            The assignment's number, from 1.
+        """
+        a, db = assignment, self._db
+        with db.transaction():
+            self.add_trials(trials)
+            values = (db.next_entry(), parent, a.purpose, a.first_epoch, a.last_epoch)
+            number = self._insert("assignments", None, *values, str(a.signature), db.clock(), None)
+            for lane, trial in enumerate(a.trials):
+                self._insert("lanes", number, lane, trial)
+            if parent is not None:
+                reports.close(db, parent)
+        return number
+
+    def split(self, assignment: int, parts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+        """Replaces an assignment whose attempt failed by several, one a part of its trials.
+
+        Args:
+            assignment: its number; none of its attempts may be running.
+            parts: its unfinished trials, each in exactly one part.
+
+        Returns:
+            The parts' assignment numbers.
+        """
+        with self._db.transaction():
+            whole = next((o for o in self.open_assignments() if o.id == assignment), None)
+            if whole is None or whole.running:
+                raise ValueError(f"assignment {assignment} is not open, or an attempt runs")
+            if sorted(t for part in parts for t in part) != sorted(whole.unfinished):
+                raise ValueError(f"assignment {assignment}: {parts} must part {whole.unfinished}")
+            return tuple(
+                self.issue(replace(whole.assignment, trials=tuple(part)), parent=assignment)
+                for part in parts
+            )
+
+    def start_attempt(self, assignment: int, slice_name: str) -> int:
+        """A slice claims an assignment; an attempt still running is lost by that.
+
+        Returns:
+            The attempt's number, from 1; reports must carry it.
+        """
+        with self._db.transaction():
+            if not self._db.row(
+                "SELECT 1 FROM assignments WHERE assignment = ? AND closed_at IS NULL",
+                (assignment,),
+            ):
+                raise ValueError(f"assignment {assignment} is not open")
+            self._end("assignment = ?", (assignment,), Outcome.LOST, None)
+            attempt: int = self._db.row(
+                "SELECT count(*) + 1 FROM attempts WHERE assignment = ?", (assignment,)
+            )[0]
+            now = self._db.clock()
+            self._insert("attempts", assignment, attempt, slice_name, now, None, None, None, 0)
+        return attempt
+
+    def end_attempt(
+        self, assignment: int, attempt: int, outcome: Outcome, error: str | None = None
+    ) -> bool:
+        """Ends an attempt; False, and nothing happens, if it had ended already."""
+        which = "assignment = ? AND attempt = ?"
+        with self._db.transaction():
+            return self._end(which, (assignment, attempt), outcome, error) == 1
+
+    def end_running_attempts(self, outcome: Outcome = Outcome.INTERRUPTED) -> int:
+        """Ends all attempts still running, when their slices are known to be gone; how many."""
+        with self._db.transaction():
+            return self._end("TRUE", (), outcome, None)
+
+    def report(
+        self,
+        assignment: int,
+        attempt: int,
+        measurements: Sequence[Measurement],
+        checkpoints: Mapping[int, tuple[int, bytes]],
+        complete: bool = False,
+    ) -> Receipt:
+        """Takes what a slice reports, all together; the same report twice does no harm.
+
+        Args:
+            assignment: its number.
+            attempt: as the claim said; an older one's results are counted but not taken.
+            measurements: since the last report, in training order.
+            checkpoints: trial -> (epoch, bytes): each trial's state at its last epoch reported.
+            complete: whether every lane is at its last epoch, diverged or failed; ends the attempt.
+        """
+        with self._db.transaction():
+            receipt = reports.take(self._db, assignment, attempt, measurements)
+            if receipt.stale:
+                return receipt
+            reports.keep(self._db, self._store, checkpoints)
+            if complete:
+                left = reports.unfinished(self._db, assignment)
+                if left:
+                    raise ValueError(f"assignment {assignment} is not complete: trials {left}")
+                reports.close(self._db, assignment)
+                self.end_attempt(assignment, attempt, Outcome.COMPLETE)
+        return receipt
+
+    def fail_trial(self, trial: int, error: str) -> None:
+        """Gives a trial up, and closes assignments that have nothing else to train."""
+        with self._db.transaction():
+            self._insert("failures", self._db.next_entry(), trial, error, self._db.clock())
+            self.record("trial_failed", {"trial": trial, "error": error})
+            having = self._db.rows(
+                "SELECT assignment FROM assignments JOIN lanes USING (assignment)"
+                " WHERE trial = ? AND closed_at IS NULL",
+                (trial,),
+            )
+            reports.close_if_done(self._db, (row[0] for row in having))
+
+    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
+        """Settles a signature's width for the study's life; returns the one that stands."""
+        with self._db.transaction():
+            stands = self.width(signature)
+            if stands is not None:
+                return stands
+            now = self._db.clock()
+            self._insert("widths", str(signature), width, json.dumps(dict(evidence)), now)
+            detail = {"signature": str(signature), "width": width, "evidence": dict(evidence)}
+            self.record("width_decided", detail)
+        return width
+
+    def record(self, kind: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Writes an event down; `detail` must be JSON."""
+        with self._db.transaction():
+            text = json.dumps(dict(detail or {}))
+            self._insert("events", self._db.next_entry(), self._db.clock(), kind, text)
+
+    def _insert(self, table: str, *values: object) -> int:
+        places = ", ".join("?" * len(values))
+        return self._db.execute(f"INSERT INTO {table} VALUES ({places})", values).lastrowid or 0  # noqa: S608
+
+    def _end(self, which: str, values: tuple[int, ...], outcome: Outcome, error: str | None) -> int:
+        return self._db.execute(
+            "UPDATE attempts SET ended_at = ?, outcome = ?, error = ?"  # noqa: S608
+            f" WHERE {which} AND ended_at IS NULL",
+            (self._db.clock(), outcome, error, *values),
+        ).rowcount

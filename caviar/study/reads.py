@@ -1,0 +1,249 @@
+"""Everything a journal can be asked: typed, read-only, in SQL that stays fast at 10,000 trials."""
+
+# The SQL here is put together from names of columns and tables; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from caviar.study import lease, rows
+from caviar.study.checkpoints import CheckpointStore
+from caviar.study.database import Database
+from caviar.study.facts import (
+    Attempt,
+    CheckpointRecord,
+    Event,
+    OpenAssignment,
+    RungCount,
+    TrialSummary,
+)
+from caviar.study.records import Entry, Measurement, Signature, Trial
+
+_Ordered = tuple[int, Callable[[], Entry]]
+
+
+class Reads:
+    """What a journal knows. `Journal` adds how it is written.
+
+    Attributes:
+        spec_json: the study as asked.
+        fingerprint: what a study file must agree with to go on with this study.
+        created_at: seconds since 1970.
+    """
+
+    def __init__(self, database: Database, store: CheckpointStore) -> None:
+        self._db = database
+        self._store = store
+        meta = database.row("SELECT spec, fingerprint, created_at FROM meta")
+        self.spec_json: str = meta[0]
+        self.fingerprint: str = meta[1]
+        self.created_at: float = meta[2]
+
+    def entries(self) -> Iterator[Entry]:
+        """What a strategy is rebuilt from, in commit order; without what splits made."""
+        with self._db.snapshot():
+            tables = (
+                self._ordered(rows.trial, rows.TRIAL, "trials"),
+                self._ordered_assignments(),
+                self._ordered(rows.measurement, rows.MEASUREMENT, "measurements"),
+                self._ordered(rows.failure, rows.FAILURE, "failures"),
+            )
+        return (make() for _, make in heapq.merge(*tables, key=itemgetter(0)))
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial, by index."""
+        return self._all(rows.trial, rows.TRIAL, "trials ORDER BY trial")
+
+    def measurements(self, trial: int | None = None) -> tuple[Measurement, ...]:
+        """Measurements of one trial or of all, by trial and epoch."""
+        where, values = _of_trial(trial)
+        return self._all(
+            rows.measurement,
+            rows.MEASUREMENT,
+            f"measurements {where} ORDER BY trial, epoch",
+            values,
+        )
+
+    def open_assignments(self) -> tuple[OpenAssignment, ...]:
+        """Assignments that still have trials to train, by number."""
+        with self._db.snapshot():
+            found = self._db.rows(
+                f"SELECT assignment, parent, {rows.ASSIGNMENT} FROM assignments"
+                " WHERE closed_at IS NULL ORDER BY assignment"
+            )
+            lanes = self._lanes("closed_at IS NULL")
+            attempts = self._open_attempts()
+            unfinished = self._grouped("SELECT assignment, trial FROM unfinished ORDER BY 1, lane")
+        return tuple(
+            OpenAssignment(
+                number,
+                rows.assignment(columns, lanes[number]),
+                parent,
+                attempts.get(number, ()),
+                unfinished[number],
+            )
+            for number, parent, *columns in found
+            if number in unfinished
+        )
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every attempt, by assignment and number."""
+        return self._all(rows.attempt, rows.ATTEMPT, "attempts ORDER BY assignment, attempt")
+
+    def latest_checkpoint(self, trial: int) -> CheckpointRecord | None:
+        """Where a trial can go on, or None if it has to start anew."""
+        found = self._all(
+            rows.checkpoint,
+            rows.CHECKPOINT,
+            "checkpoints WHERE trial = ? ORDER BY epoch DESC LIMIT 1",
+            (trial,),
+        )
+        return found[0] if found else None
+
+    def checkpoints(self, trial: int | None = None) -> tuple[CheckpointRecord, ...]:
+        """Checkpoints of one trial or of all, by trial and epoch."""
+        where, values = _of_trial(trial)
+        return self._all(
+            rows.checkpoint, rows.CHECKPOINT, f"checkpoints {where} ORDER BY trial, epoch", values
+        )
+
+    def read_checkpoint(self, record: CheckpointRecord) -> bytes:
+        """A checkpoint's bytes.
+
+        Raises:
+            StudyError: the file is gone, or its SHA-256 is another.
+        """
+        return self._store.read(record)
+
+    def width(self, signature: Signature) -> int | None:
+        """The signature's width, or None while it is not decided."""
+        row = self._db.row("SELECT width FROM widths WHERE signature = ?", (str(signature),))
+        return row[0] if row else None
+
+    def widths(self) -> dict[Signature, int]:
+        """Every width decided so far."""
+        found = self._db.rows("SELECT signature, width FROM widths ORDER BY signature")
+        return {Signature.parse(text): width for text, width in found}
+
+    def events(self, kind: str | None = None) -> tuple[Event, ...]:
+        """Events of one kind or all, in the order they happened."""
+        where, values = ("", ()) if kind is None else ("WHERE kind = ?", (kind,))
+        return self._all(rows.event, rows.EVENT, f"events {where} ORDER BY entry", values)
+
+    def lease(self) -> lease.Lease | None:
+        """The latest driver, and whether it let go; `Lease.held(now)` tells whether it lives."""
+        return lease.read(self._db)
+
+    @property
+    def trained_epochs(self) -> int:
+        """Lane-epochs that slices reported, the refused ones included."""
+        return int(self._db.row("SELECT ifnull(sum(trained_epochs), 0) FROM attempts")[0])
+
+    @property
+    def measured_epochs(self) -> int:
+        """Measurements that stand: one a trial and epoch."""
+        return int(self._db.row("SELECT count(*) FROM measurements")[0])
+
+    def rungs(self) -> tuple[RungCount, ...]:
+        """How many trials were sent to each last epoch, and got there; splits counted once."""
+        found = self._db.rows(
+            "SELECT last_epoch, count(*), count(epoch) FROM assignments a"
+            " JOIN lanes l USING (assignment)"
+            " LEFT JOIN measurements m ON m.trial = l.trial AND m.epoch = a.last_epoch"
+            " WHERE parent IS NULL GROUP BY last_epoch ORDER BY last_epoch"
+        )
+        return tuple(RungCount(*row) for row in found)
+
+    def summary(self) -> tuple[TrialSummary, ...]:
+        """Every trial at a glance, by index."""
+        with self._db.snapshot():
+            found = self._db.rows(
+                "SELECT trial, hyperparameters, error FROM trials"
+                " LEFT JOIN failures USING (trial) ORDER BY trial"
+            )
+            last, accurate, low = map(
+                self._best, ("max(epoch)", "max(dev_accuracy)", "min(dev_loss)")
+            )
+            running = dict(
+                self._db.rows(
+                    "SELECT trial, max(attempt IS NOT NULL) FROM unfinished u LEFT JOIN attempts t"
+                    " ON t.assignment = u.assignment AND ended_at IS NULL GROUP BY trial"
+                )
+            )
+        return tuple(
+            TrialSummary(
+                trial=trial,
+                hyperparameters=json.loads(hyperparameters),
+                last=last.get(trial),
+                best_accuracy=accurate.get(trial),
+                best_loss=low.get(trial),
+                diverged=trial in last and last[trial].diverged,
+                error=error,
+                assigned=trial in running,
+                running=bool(running.get(trial)),
+            )
+            for trial, hyperparameters, error in found
+        )
+
+    def _best(self, extreme: str) -> dict[int, Measurement]:
+        """The measurement of each trial where `extreme` is attained; the earliest of equals."""
+        # SQLite takes the other columns from the row of the lone max() or min(), which is the
+        # first of equals as rows come by (trial, epoch). https://sqlite.org/lang_select.html
+        found = self._db.rows(
+            f"SELECT {rows.MEASUREMENT}, {extreme} AS extreme FROM measurements"
+            " INDEXED BY measurements_by_trial GROUP BY trial HAVING extreme IS NOT NULL"
+        )
+        return {row[0]: rows.measurement(row) for row in found}
+
+    def _all(
+        self, make: Callable[[rows.Row], Any], columns: str, rest: str, values: rows.Row = ()
+    ) -> tuple[Any, ...]:
+        return tuple(map(make, self._db.rows(f"SELECT {columns} FROM {rest}", values)))
+
+    def _ordered(
+        self, make: Callable[[rows.Row], Entry], columns: str, table: str
+    ) -> Iterator[_Ordered]:
+        found = self._db.rows(f"SELECT entry, {columns} FROM {table} ORDER BY entry")
+        return ((row[0], partial(make, row[1:])) for row in found)
+
+    def _ordered_assignments(self) -> Iterator[_Ordered]:
+        lanes = self._lanes("parent IS NULL")
+        found = self._db.rows(
+            f"SELECT entry, assignment, {rows.ASSIGNMENT} FROM assignments"
+            " WHERE parent IS NULL ORDER BY entry"
+        )
+        return ((row[0], partial(rows.assignment, row[2:], lanes[row[1]])) for row in found)
+
+    def _lanes(self, which: str) -> dict[int, tuple[int, ...]]:
+        return self._grouped(
+            "SELECT assignment, trial FROM assignments JOIN lanes USING (assignment)"
+            f" WHERE {which} ORDER BY assignment, lane"
+        )
+
+    def _grouped(self, sql: str) -> dict[int, tuple[int, ...]]:
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        for key, value in self._db.rows(sql):
+            groups[key].append(value)
+        return {key: tuple(values) for key, values in groups.items()}
+
+    def _open_attempts(self) -> dict[int, tuple[Attempt, ...]]:
+        groups: defaultdict[int, tuple[Attempt, ...]] = defaultdict(tuple)
+        for attempt in self._all(
+            rows.attempt,
+            rows.ATTEMPT,
+            "attempts WHERE assignment IN"
+            " (SELECT assignment FROM assignments WHERE closed_at IS NULL) ORDER BY 1, 2",
+        ):
+            groups[attempt.assignment] += (attempt,)
+        return groups
+
+
+def _of_trial(trial: int | None) -> tuple[str, rows.Row]:
+    return ("", ()) if trial is None else ("WHERE trial = ?", (trial,))

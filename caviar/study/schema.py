@@ -1,0 +1,176 @@
+"""The journal's tables, and how a new journal file comes into being whole or not at all.
+
+Everything that is a decision or a result carries an `entry`, one rising sequence over all tables:
+ordering by it is the order in which things were committed. Losses that are not finite are stored
+as NULL (NaN) or as infinity; whoever reads turns NULL back into NaN.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.study.filesystem import sync_directory
+
+APPLICATION: Final = 0x43415649
+"""SQLite's application id of a journal: "CAVI"."""
+
+VERSION: Final = 1
+"""Of the tables below; kept as SQLite's user version. A newer one is refused, never guessed at."""
+
+TABLES: Final = """
+CREATE TABLE meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    spec TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE trials (
+    entry INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL UNIQUE CHECK (trial >= 0),
+    point TEXT NOT NULL,
+    hyperparameters TEXT NOT NULL,
+    recorded_at REAL NOT NULL
+);
+CREATE TABLE assignments (
+    assignment INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL UNIQUE,
+    parent INTEGER REFERENCES assignments,
+    purpose TEXT NOT NULL,
+    first_epoch INTEGER NOT NULL CHECK (first_epoch >= 0),
+    last_epoch INTEGER NOT NULL CHECK (last_epoch > first_epoch),
+    signature TEXT NOT NULL,
+    issued_at REAL NOT NULL,
+    closed_at REAL
+);
+CREATE INDEX assignments_open ON assignments (assignment) WHERE closed_at IS NULL;
+CREATE TABLE lanes (
+    assignment INTEGER NOT NULL REFERENCES assignments,
+    lane INTEGER NOT NULL,
+    trial INTEGER NOT NULL REFERENCES trials (trial),
+    PRIMARY KEY (assignment, lane),
+    UNIQUE (trial, assignment)
+) WITHOUT ROWID;
+CREATE TABLE attempts (
+    assignment INTEGER NOT NULL REFERENCES assignments,
+    attempt INTEGER NOT NULL CHECK (attempt >= 1),
+    slice TEXT NOT NULL,
+    claimed_at REAL NOT NULL,
+    ended_at REAL,
+    outcome TEXT,
+    error TEXT,
+    trained_epochs INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (assignment, attempt),
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) WITHOUT ROWID;
+CREATE INDEX attempts_running ON attempts (assignment) WHERE ended_at IS NULL;
+CREATE TABLE measurements (
+    entry INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL REFERENCES trials (trial),
+    epoch INTEGER NOT NULL CHECK (epoch >= 1),
+    train_loss REAL,
+    train_accuracy REAL,
+    dev_loss REAL,
+    dev_accuracy REAL,
+    elapsed_s REAL,
+    diverged INTEGER NOT NULL CHECK (diverged IN (0, 1)),
+    assignment INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    recorded_at REAL NOT NULL,
+    FOREIGN KEY (assignment, attempt) REFERENCES attempts
+);
+CREATE UNIQUE INDEX measurements_by_trial ON measurements (trial, epoch);
+CREATE TABLE failures (
+    entry INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL UNIQUE REFERENCES trials (trial),
+    error TEXT NOT NULL,
+    recorded_at REAL NOT NULL
+);
+CREATE TABLE checkpoints (
+    trial INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    file TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    recorded_at REAL NOT NULL,
+    PRIMARY KEY (trial, epoch),
+    FOREIGN KEY (trial, epoch) REFERENCES measurements (trial, epoch)
+) WITHOUT ROWID;
+CREATE TABLE widths (
+    signature TEXT PRIMARY KEY,
+    width INTEGER NOT NULL CHECK (width >= 1),
+    evidence TEXT NOT NULL,
+    recorded_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE events (
+    entry INTEGER PRIMARY KEY,
+    recorded_at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE VIEW unfinished AS
+    SELECT assignment, lane, trial FROM assignments a JOIN lanes l USING (assignment)
+    WHERE closed_at IS NULL AND trial NOT IN (SELECT trial FROM failures)
+        AND NOT EXISTS (
+            SELECT 1 FROM measurements m
+            WHERE m.trial = l.trial AND (m.epoch >= a.last_epoch OR m.diverged));
+CREATE TABLE lease (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    token INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    driver_pid INTEGER NOT NULL,
+    driver_started_s REAL NOT NULL,
+    broker_pid INTEGER NOT NULL,
+    acquired_at REAL NOT NULL,
+    renewed_at REAL NOT NULL,
+    released_at REAL
+);
+"""
+
+LAST_ENTRY: Final = """
+SELECT max(
+    ifnull((SELECT max(entry) FROM trials), 0), ifnull((SELECT max(entry) FROM assignments), 0),
+    ifnull((SELECT max(entry) FROM measurements), 0), ifnull((SELECT max(entry) FROM failures), 0),
+    ifnull((SELECT max(entry) FROM events), 0))
+"""
+
+
+def build(path: Path, spec_json: str, fingerprint: str, created_at: float) -> None:
+    """Puts a new journal at `path`: complete and on the disk, or not there.
+
+    Raises:
+        StudyError: a journal is there already.
+        OSError, sqlite3.Error: the disk said no.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.unlink(missing_ok=True)
+    try:
+        _fill(draft, spec_json, fingerprint, created_at)
+        # A link, unlike a rename, never replaces the journal of someone who was quicker.
+        os.link(draft, path)
+    except FileExistsError as error:
+        raise StudyError(f"{path.parent}: it holds a study already") from error
+    finally:
+        for leftover in path.parent.glob(f"{draft.name}*"):
+            leftover.unlink()
+    sync_directory(path.parent)
+
+
+def _fill(draft: Path, spec_json: str, fingerprint: str, created_at: float) -> None:
+    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise StudyError(f"{draft.parent}: its filesystem cannot hold a write-ahead log (WAL)")
+        connection.executescript(f"BEGIN; {TABLES}")
+        connection.execute(
+            "INSERT INTO meta VALUES (1, ?, ?, ?)", (spec_json, fingerprint, created_at)
+        )
+        connection.execute("COMMIT")
+    with draft.open("rb") as file:  # closing has folded the log into the file
+        os.fsync(file.fileno())
