@@ -95,6 +95,11 @@ class Database:
         with self._lock, plain_errors(self.path):
             return self._connection.execute(sql, values)
 
+    def insert(self, table: str, *values: object) -> int:
+        """Inserts a row, its columns in order; returns its number."""
+        places = ", ".join("?" * len(values))
+        return self.execute(f"INSERT INTO {table} VALUES ({places})", values).lastrowid or 0  # noqa: S608
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, as tuples."""
         with self._lock, plain_errors(self.path):

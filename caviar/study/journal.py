@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from caviar.study import lease, opening, reports
 from caviar.study.checkpoints import CheckpointStore
@@ -75,21 +74,6 @@ class Journal(Reads):
         opener = opening.open_writer if write else opening.open_reader
         return cls(opener(directory, clock))
 
-    def close(self) -> None:
-        """Closes the file; the lease stays as it is (`release_lease`)."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
         """Makes `holder` (by default this process) the study's driver; returns the fencing token.
 
@@ -118,7 +102,7 @@ class Journal(Reads):
         """Takes new trials up."""
         with self._db.transaction():
             for trial in trials:
-                self._insert(
+                self._db.insert(
                     "trials",
                     self._db.next_entry(),
                     trial.index,
@@ -144,9 +128,11 @@ class Journal(Reads):
         with db.transaction():
             self.add_trials(trials)
             values = (db.next_entry(), parent, a.purpose, a.first_epoch, a.last_epoch)
-            number = self._insert("assignments", None, *values, str(a.signature), db.clock(), None)
+            number = self._db.insert(
+                "assignments", None, *values, str(a.signature), db.clock(), None
+            )
             for lane, trial in enumerate(a.trials):
-                self._insert("lanes", number, lane, trial)
+                self._db.insert("lanes", number, lane, trial)
             if parent is not None:
                 reports.close(db, parent)
         return number
@@ -184,12 +170,12 @@ class Journal(Reads):
                 (assignment,),
             ):
                 raise ValueError(f"assignment {assignment} is not open")
-            self._end("assignment = ?", (assignment,), Outcome.LOST, None)
+            reports.end(self._db, "assignment = ?", (assignment,), Outcome.LOST)
             attempt: int = self._db.row(
                 "SELECT count(*) + 1 FROM attempts WHERE assignment = ?", (assignment,)
             )[0]
             now = self._db.clock()
-            self._insert("attempts", assignment, attempt, slice_name, now, None, None, None, 0)
+            self._db.insert("attempts", assignment, attempt, slice_name, now, None, None, None, 0)
         return attempt
 
     def end_attempt(
@@ -198,12 +184,12 @@ class Journal(Reads):
         """Ends an attempt; False, and nothing happens, if it had ended already."""
         which = "assignment = ? AND attempt = ?"
         with self._db.transaction():
-            return self._end(which, (assignment, attempt), outcome, error) == 1
+            return reports.end(self._db, which, (assignment, attempt), outcome, error) == 1
 
     def end_running_attempts(self, outcome: Outcome = Outcome.INTERRUPTED) -> int:
         """Ends all attempts still running, when their slices are known to be gone; how many."""
         with self._db.transaction():
-            return self._end("TRUE", (), outcome, None)
+            return reports.end(self._db, "TRUE", (), outcome)
 
     def report(
         self,
@@ -238,7 +224,7 @@ class Journal(Reads):
     def fail_trial(self, trial: int, error: str) -> None:
         """Gives a trial up, and closes assignments that have nothing else to train."""
         with self._db.transaction():
-            self._insert("failures", self._db.next_entry(), trial, error, self._db.clock())
+            self._db.insert("failures", self._db.next_entry(), trial, error, self._db.clock())
             self.record("trial_failed", {"trial": trial, "error": error})
             having = self._db.rows(
                 "SELECT assignment FROM assignments JOIN lanes USING (assignment)"
@@ -254,7 +240,7 @@ class Journal(Reads):
             if stands is not None:
                 return stands
             now = self._db.clock()
-            self._insert("widths", str(signature), width, json.dumps(dict(evidence)), now)
+            self._db.insert("widths", str(signature), width, json.dumps(dict(evidence)), now)
             detail = {"signature": str(signature), "width": width, "evidence": dict(evidence)}
             self.record("width_decided", detail)
         return width
@@ -263,15 +249,4 @@ class Journal(Reads):
         """Writes an event down; `detail` must be JSON."""
         with self._db.transaction():
             text = json.dumps(dict(detail or {}))
-            self._insert("events", self._db.next_entry(), self._db.clock(), kind, text)
-
-    def _insert(self, table: str, *values: object) -> int:
-        places = ", ".join("?" * len(values))
-        return self._db.execute(f"INSERT INTO {table} VALUES ({places})", values).lastrowid or 0  # noqa: S608
-
-    def _end(self, which: str, values: tuple[int, ...], outcome: Outcome, error: str | None) -> int:
-        return self._db.execute(
-            "UPDATE attempts SET ended_at = ?, outcome = ?, error = ?"  # noqa: S608
-            f" WHERE {which} AND ended_at IS NULL",
-            (self._db.clock(), outcome, error, *values),
-        ).rowcount
+            self._db.insert("events", self._db.next_entry(), self._db.clock(), kind, text)

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from caviar.study import lease, rows
 from caviar.study.checkpoints import CheckpointStore
@@ -45,6 +46,21 @@ class Reads:
         self.spec_json: str = meta[0]
         self.fingerprint: str = meta[1]
         self.created_at: float = meta[2]
+
+    def close(self) -> None:
+        """Closes the file; a lease stays as it is."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def entries(self) -> Iterator[Entry]:
         """What a strategy is rebuilt from, in commit order; without what splits made."""
@@ -200,7 +216,7 @@ class Reads:
             f"SELECT {rows.MEASUREMENT}, {extreme} AS extreme FROM measurements"
             " INDEXED BY measurements_by_trial GROUP BY trial HAVING extreme IS NOT NULL"
         )
-        return {row[0]: rows.measurement(row) for row in found}
+        return {row[0]: rows.measurement(row[:-1]) for row in found}
 
     def _all(
         self, make: Callable[[rows.Row], Any], columns: str, rest: str, values: rows.Row = ()

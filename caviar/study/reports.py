@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from caviar.study.checkpoints import CheckpointStore
 from caviar.study.database import Database
-from caviar.study.facts import Receipt
+from caviar.study.facts import Outcome, Receipt
 from caviar.study.records import Measurement
 
 
@@ -94,6 +94,21 @@ def close(database: Database, assignment: int) -> None:
         "UPDATE assignments SET closed_at = ? WHERE assignment = ? AND closed_at IS NULL",
         (database.clock(), assignment),
     )
+
+
+def end(
+    database: Database,
+    which: str,
+    values: tuple[int, ...],
+    outcome: Outcome,
+    error: str | None = None,
+) -> int:
+    """Ends those attempts that still run among `which`, an SQL condition; returns how many."""
+    return database.execute(
+        "UPDATE attempts SET ended_at = ?, outcome = ?, error = ?"  # noqa: S608
+        f" WHERE ended_at IS NULL AND {which}",
+        (database.clock(), outcome, error, *values),
+    ).rowcount
 
 
 def _check(database: Database, assignment: int, measurements: Sequence[Measurement]) -> None:
