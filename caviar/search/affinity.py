@@ -45,5 +45,5 @@ class Affinity:
         if group.signature in warm or (unattended and not new):
             tier = 1 if new else 0
         else:
-            tier = 3 if new else 2
+            tier = (2 if last_start < 0 else 4) if new else 3
         return (tier, -group.first_epoch, last_start, -len(group.trials), group.signature)

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caviar.search.affinity import Affinity
-from caviar.search.ledger import Ledger
-from caviar.search.pool import Pool
+from caviar.search.history import History
+from caviar.search.packing import Pool, packed
 from caviar.search.searcher import Searcher
 from caviar.search.stacking import Pace, StackSize
-from caviar.search.successive_halving import SuccessiveHalving, rank_of
 from caviar.study.records import (
     Assignment,
     Entry,
@@ -83,37 +82,36 @@ class CaviarStrategy:
         self._decode = decode
         self._signature_of = signature_of
         self._wanted = trials
-        self._metric = metric
         self._look_ahead = look_ahead
-        self._halving = SuccessiveHalving(rungs, reduction_factor)
         self._stack_size = StackSize(stack, slices)
-        self._ledger = Ledger()
+        self._history = History(rungs, reduction_factor, metric)
         self._pool = Pool()
         self._pace = Pace()
         self._affinity = Affinity(slices)
-        self._interrupted: dict[int, None] = {}
 
     @property
     def trials(self) -> Sequence[Trial]:
         """Every trial drawn so far, by index."""
-        return self._ledger.trials
+        return self._history.ledger.trials
 
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing could start any more."""
-        return not self._ledger.running and not self._startable and self._closing() is None
+        return not self._history.ledger.running and not self._startable and self._closing() is None
 
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
-        return self._ledger.state(trial, self._halving.top)
+        return self._history.state(trial)
 
     def rung_table(self) -> list[tuple[int, int, int]]:
         """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
-        return [(rung.epoch, rung.reached, rung.promoted) for rung in self._halving.rungs]
+        return self._history.rung_table()
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
-        return self._ledger.expected_lane_epochs(signature, self._wanted, self._halving)
+        return self._history.ledger.expected_lane_epochs(
+            signature, self._wanted, self._history.halving
+        )
 
     def next_assignment(self, warm: Collection[Signature] = ()) -> Assignment | None:
         """What a free slice should do now, or None while it can only wait.
@@ -139,8 +137,8 @@ class CaviarStrategy:
 
     def fail(self, trial: int) -> None:
         """Takes note that a trial is given up; it ranks last in the rung it was running for."""
-        if self._ledger.courses[trial].ended is None:
-            self._end(trial, self._ledger.courses[trial].epoch, TrialState.FAILED)
+        self._history.fail(trial)
+        self._pool.remove(trial, self._history.ledger.courses[trial].signature)
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Rebuilds a fresh strategy from the journal's entries, in commit order.
@@ -165,26 +163,16 @@ class CaviarStrategy:
     def _startable(self) -> int:
         """Trials that could start now, those not yet drawn included."""
         undrawn = max(0, self._wanted - len(self.trials))
-        promotable = self._halving.promotable_count
-        return undrawn + promotable + len(self._pool) + len(self._interrupted)
+        promotable = self._history.halving.promotable_count
+        return undrawn + promotable + len(self._pool) + len(self._history.interrupted)
 
     def _groups(self) -> Iterator[Assignment]:
         """All trials that could start, those that could go together in one assignment each."""
-        for rung in reversed(self._halving.rungs[:-1]):
-            yield from self._promotions(self._halving.promotable(rung, SCANNED))
-        yield from self._promotions(islice(self._interrupted, SCANNED))
-        first_rung = self._halving.rungs[0].epoch
-        for signature, trials in self._pool.groups():
-            yield Assignment(trials, 0, first_rung, signature)
-
-    def _promotions(self, trials: Iterable[int]) -> Iterator[Assignment]:
-        """Groups of paused trials, each on its way to its next rung."""
-        groups: dict[tuple[Signature, int], list[int]] = {}
-        for trial in trials:
-            course = self._ledger.courses[trial]
-            groups.setdefault((course.signature, course.epoch), []).append(trial)
-        for (signature, epoch), members in groups.items():
-            yield Assignment(tuple(members), epoch, self._next_epoch(epoch), signature)
+        ledger, halving = self._history.ledger, self._history.halving
+        for rung in reversed(halving.rungs[:-1]):
+            yield from packed(halving.promotable(rung, SCANNED), ledger, halving)
+        yield from packed(islice(self._history.interrupted, SCANNED), ledger, halving)
+        yield from self._pool.packed(halving.rungs[0].epoch)
 
     def _lanes(self, group: Assignment) -> int:
         epochs = group.last_epoch - group.first_epoch
@@ -193,22 +181,14 @@ class CaviarStrategy:
 
     def _closing(self) -> Assignment | None:
         """What is owed when all else is done: the late best of a rung, one trial at the top."""
-        if self._ledger.running:
+        if self._history.ledger.running:
             return None
-        last_epoch = None
-        found = self._halving.overlooked()
-        if found is None and not self._halving.finishers:
-            found, last_epoch = self._halving.foremost(), self._halving.top
-        if found is None:
+        owed = self._history.halving.owed()
+        if owed is None:
             return None
-        rung, trial = found
-        signature = self._ledger.courses[trial].signature
-        last_epoch = last_epoch or self._next_epoch(rung.epoch)
-        return Assignment((trial,), rung.epoch, last_epoch, signature, Purpose.COMPLETION)
-
-    def _next_epoch(self, epoch: int) -> int:
-        rung = self._halving.next_rung(epoch)
-        return rung.epoch if rung is not None else self._halving.top
+        trial, first_epoch, last_epoch = owed
+        signature = self._history.ledger.courses[trial].signature
+        return Assignment((trial,), first_epoch, last_epoch, signature, Purpose.COMPLETION)
 
     # What happens
 
@@ -221,56 +201,21 @@ class CaviarStrategy:
 
     def _admit(self, trial: Trial) -> None:
         signature = self._signature_of(trial.hyperparameters)
-        self._ledger.add(trial, signature)
+        self._history.admit(trial, signature)
         if trial.index < self._wanted:
             self._pool.add(trial.index, signature)
 
     def _start(self, assignment: Assignment) -> None:
-        fresh = [trial for trial in assignment.trials if trial not in self._ledger.running]
-        for trial in fresh:
+        if not self._history.start(assignment):
+            return
+        self._affinity.note(assignment.signature)
+        for trial in assignment.trials:
             self._pool.remove(trial, assignment.signature)
-            self._interrupted.pop(trial, None)
-            self._halving.leave(trial)
-            self._ledger.start(trial, assignment.last_epoch)
-        if fresh:  # a part of one that runs already, split after a failure, is no news
-            self._affinity.note(assignment.signature)
 
     def _observe(self, measurement: Measurement) -> None:
-        course = self._ledger.courses[measurement.trial]
-        if course.ended is not None:
-            return
+        course = self._history.ledger.courses[measurement.trial]
         self._pace.observe(course.signature, measurement.elapsed_s)
-        if measurement.diverged:
-            self._learn(measurement)
-            self._end(measurement.trial, measurement.epoch - 1, TrialState.DIVERGED)
-            return
-        course.epoch = measurement.epoch
-        at_rung = self._halving.is_rung(measurement.epoch)
-        if at_rung:
-            self._learn(measurement)
-            self._arrive(measurement, passing=measurement.epoch != course.target)
-        if measurement.epoch == course.target:
-            self._ledger.pause(measurement.trial)
-            if not at_rung and measurement.epoch < self._halving.top:
-                self._interrupted[measurement.trial] = None
-
-    def _arrive(self, measurement: Measurement, *, passing: bool) -> None:
-        rank = rank_of(measurement, self._metric)
-        self._halving.arrive(measurement.epoch, rank, passing=passing)
-        self._ledger.climb(measurement.trial)
-
-    def _learn(self, measurement: Measurement) -> None:
-        """Lets the searcher know."""
-        point = np.asarray(self.trials[measurement.trial].point, dtype=np.float64)
-        score = rank_of(measurement, self._metric)[0]
-        self._searcher.observe(point, measurement.epoch, score)
-
-    def _end(self, trial: int, epoch: int, state: TrialState) -> None:
-        """A trial that had `epoch` good epochs behind it is over."""
-        course = self._ledger.courses[trial]
-        if course.target is not None:
-            self._halving.drop_out(epoch)
-        self._pool.remove(trial, course.signature)
-        self._interrupted.pop(trial, None)
-        self._halving.leave(trial, promoted=False)
-        self._ledger.end(trial, state)
+        rank = self._history.observe(measurement)
+        if rank is not None:
+            point = np.asarray(self.trials[measurement.trial].point, dtype=np.float64)
+            self._searcher.observe(point, measurement.epoch, rank[0])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caviar.search.successive_halving import SuccessiveHalving
-from caviar.study.records import Signature, Trial, TrialState
+from caviar.study.records import Measurement, Signature, Trial, TrialState
 
 
 @dataclass(slots=True)
@@ -20,6 +19,7 @@ class Course:
         target: epochs it is running to, or None.
         rungs: how many rungs it has come to.
         ended: how it ended, diverged or failed; None while it could go on.
+        last: the measurement at the end of its last assignment, where its checkpoint is.
     """
 
     signature: Signature
@@ -27,6 +27,7 @@ class Course:
     target: int | None = None
     rungs: int = 0
     ended: TrialState | None = None
+    last: Measurement | None = None
 
 
 class Ledger:
@@ -116,8 +117,3 @@ class Ledger:
     def _count(self, signature: Signature, rungs: int, change: int) -> None:
         alive = self._alive.setdefault(signature, {})
         alive[rungs] = alive.get(rungs, 0) + change
-
-
-def all_states(ledger: Ledger, top: int) -> Sequence[TrialState]:
-    """The states of all trials, by index."""
-    return [ledger.state(trial, top) for trial in range(len(ledger.trials))]

@@ -5,7 +5,7 @@ on to the next, the best paused one first, as soon as the count allows it and ne
 rung to fill (the promoting form of Li et al., "A System for Massively Parallel Hyperparameter
 Tuning", 2020). Unlike theirs the share is a bound on all promotions ever made from a rung, so an
 early mistake is paid for with a later place and never with more epochs. Whoever comes best of a
-rung after its share was spent is named by `overlooked`, for the study's end.
+rung after its share was spent is named by `owed` at the study's end.
 """
 
 from __future__ import annotations
@@ -62,6 +62,13 @@ class Rung:
         free = int(self.reached // reduction_factor) - self.promoted
         return max(0, min(free, len(self.paused)))
 
+    @property
+    def overlooks_best(self) -> bool:
+        """Whether others went on from here, but not the best."""
+        if self.best_promoted is None or not self.paused:
+            return False
+        return self.paused[0] < self.best_promoted
+
 
 class SuccessiveHalving:
     """The rungs of a study and who waits on them. A decision costs O(log n) beside a short copy."""
@@ -92,6 +99,11 @@ class SuccessiveHalving:
         """The first rung beyond `epoch`; None from the last one on."""
         place = bisect_left(self.rungs, epoch + 1, key=lambda rung: rung.epoch)
         return self.rungs[place] if place < len(self.rungs) else None
+
+    def next_epoch(self, epoch: int) -> int:
+        """Epochs of the first rung beyond `epoch`, at most those of the last."""
+        rung = self.next_rung(epoch)
+        return self.top if rung is None else rung.epoch
 
     def arrive(self, epoch: int, rank: Rank, *, passing: bool = False) -> None:
         """A trial was measured at the rung of `epoch`; `passing` if it runs on to a later one."""
@@ -130,19 +142,22 @@ class SuccessiveHalving:
         """How many paused trials may go on now, over all rungs."""
         return sum(rung.share(self.reduction_factor) for rung in self.rungs[:-1])
 
-    def overlooked(self) -> tuple[Rung, int] | None:
-        """The lowest rung whose best trial came after its share was spent, and that trial."""
-        for rung in self.rungs[:-1]:
-            late = rung.best_promoted is not None and rung.paused
-            if late and rung.best_promoted is not None and rung.paused[0] < rung.best_promoted:
-                return rung, rung.paused[0][2]
-        return None
+    def owed(self) -> tuple[int, int, int] | None:
+        """What is left to do when nothing runs and nothing is promotable.
 
-    def foremost(self) -> tuple[Rung, int] | None:
-        """The best paused trial of the highest rung where any waits, and that rung."""
+        A rung's best trial that came after the share was spent still goes on to the next rung, the
+        lowest rung first; and if no trial came to the last rung, the best paused one of the
+        highest rung goes there at once.
+
+        Returns:
+            The trial, the epochs it has and the epochs it goes to, or None.
+        """
+        for rung in self.rungs[:-1]:
+            if rung.overlooks_best:
+                return rung.paused[0][2], rung.epoch, self.next_epoch(rung.epoch)
         for rung in reversed(self.rungs[:-1]):
-            if rung.paused:
-                return rung, rung.paused[0][2]
+            if rung.paused and not self.finishers:
+                return rung.paused[0][2], rung.epoch, self.top
         return None
 
     @staticmethod

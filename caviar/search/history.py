@@ -1,0 +1,94 @@
+"""What happened to the trials of a study, told by the journal's entries: courses and rungs.
+
+Both the strategy, which decides from it, and the standing, which only shows it, are built on this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from caviar.search.ledger import Ledger
+from caviar.search.successive_halving import Rank, SuccessiveHalving, rank_of
+from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
+
+
+class History:
+    """The ledger and the rungs, kept in step.
+
+    Attributes:
+        ledger: where every trial stands.
+        halving: who waits at which rung.
+        interrupted: paused trials that are at no rung, since the rungs were others when they came
+            to their end; they go on without being compared again.
+    """
+
+    def __init__(self, rungs: Sequence[int], reduction_factor: float, metric: str) -> None:
+        """Makes an empty history; the arguments are the strategy's."""
+        self.ledger = Ledger()
+        self.halving = SuccessiveHalving(rungs, reduction_factor)
+        self.interrupted: dict[int, None] = {}
+        self._metric = metric
+
+    def state(self, trial: int) -> TrialState:
+        """Where a trial stands."""
+        return self.ledger.state(trial, self.halving.top)
+
+    def rung_table(self) -> list[tuple[int, int, int]]:
+        """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
+        return [(rung.epoch, rung.reached, rung.promoted) for rung in self.halving.rungs]
+
+    def admit(self, trial: Trial, signature: Signature) -> None:
+        """A trial was drawn."""
+        self.ledger.add(trial, signature)
+
+    def start(self, assignment: Assignment) -> bool:
+        """An assignment was made; False if all its trials run already, as in a part of another."""
+        fresh = [trial for trial in assignment.trials if trial not in self.ledger.running]
+        for trial in fresh:
+            self.interrupted.pop(trial, None)
+            self.halving.leave(trial)
+            self.ledger.start(trial, assignment.last_epoch)
+        return bool(fresh)
+
+    def observe(self, measurement: Measurement) -> Rank | None:
+        """A measurement was committed.
+
+        Returns:
+            The trial's rank where it was compared or ended with it, else None.
+        """
+        course = self.ledger.courses[measurement.trial]
+        if course.ended is not None:
+            return None
+        rank = rank_of(measurement, self._metric)
+        if measurement.diverged:
+            self._end(measurement.trial, measurement.epoch - 1, TrialState.DIVERGED)
+            return rank
+        course.epoch = measurement.epoch
+        at_rung = self.halving.is_rung(measurement.epoch)
+        if at_rung:
+            passing = measurement.epoch != course.target
+            self.halving.arrive(measurement.epoch, rank, passing=passing)
+            self.ledger.climb(measurement.trial)
+        if measurement.epoch == course.target:
+            self._pause(measurement, at_rung=at_rung)
+        return rank if at_rung else None
+
+    def fail(self, trial: int) -> None:
+        """A trial was given up: it ranks last in the rung it was running for."""
+        course = self.ledger.courses[trial]
+        if course.ended is None:
+            self._end(trial, course.epoch, TrialState.FAILED)
+
+    def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
+        self.ledger.pause(measurement.trial)
+        self.ledger.courses[measurement.trial].last = measurement
+        if not at_rung and measurement.epoch < self.halving.top:
+            self.interrupted[measurement.trial] = None
+
+    def _end(self, trial: int, epoch: int, state: TrialState) -> None:
+        """A trial with `epoch` good epochs behind it is over."""
+        if self.ledger.courses[trial].target is not None:
+            self.halving.drop_out(epoch)
+        self.interrupted.pop(trial, None)
+        self.halving.leave(trial, promoted=False)
+        self.ledger.end(trial, state)

@@ -1,0 +1,115 @@
+"""How a study stands, told from its journal alone: states, rungs and the best trial.
+
+The strategy need not be at hand, so a finished study, or one whose driver runs elsewhere, can be
+shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from caviar.search.history import History
+from caviar.search.ledger import Ledger
+from caviar.search.successive_halving import rank_of
+from caviar.study.records import (
+    Assignment,
+    Entry,
+    Failure,
+    Measurement,
+    Signature,
+    Trial,
+    TrialState,
+)
+
+_ANY: Final = Signature((), 1, "any")
+"""Nothing shown here depends on a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class RungStanding:
+    """One rung.
+
+    Attributes:
+        epoch: epochs a trial has behind it here.
+        reached: trials that tried to reach it, those that diverged or failed on the way included.
+        promoted: trials that went on from it, completion runs included.
+    """
+
+    epoch: int
+    reached: int
+    promoted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a study stands.
+
+    Attributes:
+        states: of each trial, by index.
+        rungs: lowest first.
+        best: the best trial's measurement where it last paused or completed, None if there is none.
+    """
+
+    states: tuple[TrialState, ...]
+    rungs: tuple[RungStanding, ...]
+    best: Measurement | None
+
+
+def standing_of(
+    entries: Iterable[Entry],
+    rungs: Sequence[int],
+    metric: str,
+    running: Collection[int] | None = None,
+) -> Standing:
+    """Derives the standing from the journal's entries.
+
+    Args:
+        entries: in commit order.
+        rungs: epochs at which trials are compared, ascending.
+        metric: "dev_accuracy" or "dev_loss".
+        running: trials some slice is at work on. Of others that were started and came to no end
+            the entries cannot tell: they are shown as paused, or waiting if they never trained.
+            None takes all of them for running.
+    """
+    history = History(rungs, 1, metric)
+    for entry in entries:
+        _take(history, entry)
+    ledger = history.ledger
+    if running is not None:
+        for trial in ledger.running - set(running):
+            ledger.pause(trial)
+    states = tuple(history.state(trial) for trial in range(len(ledger.trials)))
+    table = tuple(RungStanding(*row) for row in history.rung_table())
+    return Standing(states, table, best_of(ledger, metric))
+
+
+def best_of(ledger: Ledger, metric: str) -> Measurement | None:
+    """The best trial, by its measurement at the end of its last assignment.
+
+    That is where its checkpoint is: whoever wants the network gets what was measured. A trial may
+    be best at any rung, so that longer training that made another one worse does not hide it; of
+    equals the longer trained wins, then the lower dev loss, then the older. Diverged and failed
+    trials, and metrics that are not finite, are left out.
+    """
+
+    def order(measurement: Measurement) -> tuple[float, int, float, int]:
+        score, dev_loss, trial = rank_of(measurement, metric)
+        return (score, -measurement.epoch, dev_loss, trial)
+
+    ends = [course.last for course in ledger.courses if course.ended is None and course.last]
+    best = min(ends, key=order, default=None)
+    return best if best is not None and order(best)[0] < float("inf") else None
+
+
+def _take(history: History, entry: Entry) -> None:
+    match entry:
+        case Trial():
+            history.admit(entry, _ANY)
+        case Assignment():
+            history.start(entry)
+        case Measurement():
+            history.observe(entry)
+        case Failure():
+            history.fail(entry.trial)
