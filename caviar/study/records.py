@@ -28,7 +28,9 @@ class Purpose(StrEnum):
 
     RUNG = "rung"
     COMPLETION = "completion"
-    """The one trial taken to `max_epochs` although 1/eta of its rung was none."""
+    """A trial taken on beyond the share of its rung, at the very end and one at a time: to
+    `max_epochs` where 1/eta of its rung was none, to the next rung where the rung's best trial
+    came after the share was spent."""
 
 
 @dataclass(frozen=True, slots=True)
