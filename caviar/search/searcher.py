@@ -16,5 +16,9 @@ class Searcher(Protocol):
         ...
 
     def observe(self, point: NDArray[np.float64], epoch: int, score: float) -> None:
-        """Takes a result: at `point`, after `epoch` epochs, `score` (lower is better, inf: diverged)."""
+        """Takes a result: at `point`, after `epoch` epochs, `score`.
+
+        Told where trials are compared, at rungs, and where one diverges; a lower score is better,
+        inf is diverged.
+        """
         ...
