@@ -1,0 +1,121 @@
+"""Reading through TensorFlow in a process of its own, as the driver must not load it.
+
+TensorFlow would take the driver's first GPU, 500 MiB of its memory and its standard error. The
+child sees no GPU, writes the arrays to a temporary directory, and is gone.
+`python -m caviar.data.child` is its command line; nobody else calls it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from caviar.data.dataset import Examples, Source
+from caviar.errors import StudyError
+
+_PR_SET_PDEATHSIG = 1
+_MISTAKE = 3
+"""The child's exit status for a person's mistake; its last line of output is the message."""
+
+
+def read_in_child(name: str, data_dir: Path | None, *, quiet: bool = True) -> Source:
+    """`tfds_source.read` in a child process.
+
+    Raises:
+        StudyError: what the child found wrong, or that it died.
+    """
+    with tempfile.TemporaryDirectory(prefix="caviar-data-") as scratch:
+        request = {"name": name, "data_dir": data_dir and str(data_dir), "quiet": quiet}
+        command = [sys.executable, "-m", "caviar.data.child", scratch, json.dumps(request)]
+        done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+        if done.returncode == _MISTAKE:
+            raise StudyError(done.stdout.strip().splitlines()[-1])
+        if done.returncode != 0:
+            raise StudyError(f"data.name: {name!r} could not be read: {_last_words(done)}")
+        return _load(Path(scratch))
+
+
+def main(scratch: str, request: str) -> int:
+    """The child: reads a data set and saves it in `scratch`."""
+    from caviar.data.tfds_source import read
+
+    _die_with_parent()
+    asked = json.loads(request)
+    try:
+        data_dir = asked["data_dir"] and Path(asked["data_dir"])
+        _save(read(asked["name"], data_dir, quiet=asked["quiet"]), Path(scratch))
+    except StudyError as error:
+        sys.stdout.write(f"{error}\n")
+        return _MISTAKE
+    return 0
+
+
+def _environment() -> dict[str, str]:
+    # Where this very package lies goes first, so that the child runs the same code.
+    package_root = str(Path(__file__).parents[2])
+    search = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(search),
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+def _die_with_parent() -> None:
+    """Asks the kernel to end this process with its parent; only Linux can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _save(source: Source, scratch: Path) -> None:
+    for split, examples in source.splits.items():
+        np.save(scratch / f"{split}.x.npy", examples.x, allow_pickle=False)
+        np.save(scratch / f"{split}.y.npy", examples.y, allow_pickle=False)
+    about = {
+        "name": source.name,
+        "version": source.version,
+        "class_names": source.class_names,
+        "feature_shape": source.feature_shape,
+        "splits": list(source.splits),
+    }
+    (scratch / "source.json").write_text(json.dumps(about))
+
+
+def _load(scratch: Path) -> Source:
+    about = json.loads((scratch / "source.json").read_text())
+    splits = {
+        split: Examples(
+            np.load(scratch / f"{split}.x.npy", allow_pickle=False),
+            np.load(scratch / f"{split}.y.npy", allow_pickle=False),
+        )
+        for split in about["splits"]
+    }
+    names, shape = tuple(about["class_names"]), tuple(about["feature_shape"])
+    return Source(about["name"], about["version"], names, shape, splits)
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr or "").strip().splitlines()
+    return lines[-1][:240] if lines else f"its reader ended with status {done.returncode}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

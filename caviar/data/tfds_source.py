@@ -1,0 +1,184 @@
+"""Any TFDS classification data set: found by name, prepared once, read as flat arrays.
+
+`read` is called in the caller's process for our own builders, which need no TensorFlow, and through
+`child.py` for all others. The features are chosen by `tfds_features.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import io
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from caviar.data.dataset import Examples, Source
+from caviar.data.tfds_features import Columns, choose_columns
+from caviar.errors import StudyError
+
+OWN = ("digits",)
+"""Builders of this package: no network, no TensorFlow."""
+
+_NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[A-Za-z0-9_.\-]+)?(:\d+\.\d+\.\d+)?")
+
+
+def base_name(name: str) -> str:
+    """The builder's name in `name[/config][:version]`.
+
+    Raises:
+        StudyError: the name has another form; a namespace would load code from elsewhere.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise StudyError(f"data.name: must have the form name[/config][:1.0.0], got {name!r}")
+    return match["name"]
+
+
+def default_data_dir(name: str) -> Path | None:
+    """Where a data set is prepared if nobody says: our own in the cache, others as TFDS does."""
+    if base_name(name) not in OWN:
+        return None
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "caviar" / "datasets"
+
+
+def read(name: str, data_dir: Path | None = None, *, quiet: bool = True) -> Source:
+    """Prepares a data set where that was not yet done, and reads all its labelled splits.
+
+    Args:
+        name: `name[/config][:version]`.
+        data_dir: where TFDS keeps its files; None: see `default_data_dir`.
+        quiet: no progress bars.
+
+    Raises:
+        StudyError: the data set is unknown, cannot be prepared, or is none to classify.
+    """
+    with _hushed() if quiet else contextlib.nullcontext():
+        builder = find_builder(name, data_dir or default_data_dir(name))
+        columns = choose_columns(name, builder.info.features, builder.info.supervised_keys)
+        prepare(name, builder, quiet=quiet)
+    splits = {
+        part: _read_split(builder, split, columns)
+        for part, split in _parts(name, builder.info.splits).items()
+    }
+    # A test split without answers (all -1, as TFDS has them) is as good as none.
+    labelled = {part: s for part, s in splits.items() if part == "train" or (s.y != -1).any()}
+    return columns.source(name, str(builder.version), labelled)
+
+
+def find_builder(name: str, data_dir: Path | None) -> Any:
+    """The TFDS builder of that name, from its code or from prepared files.
+
+    Raises:
+        StudyError: no such data set, config or version; the nearest names are told.
+    """
+    import tensorflow_datasets as tfds
+
+    base = base_name(name)
+    if base in OWN:
+        from caviar.data.digits import digits_dataset_builder  # noqa: F401 - registers itself
+    known = tfds.list_builders(with_community_datasets=False)
+    prepared = data_dir is not None and (data_dir / base).is_dir()
+    if base not in known and not prepared:
+        near = difflib.get_close_matches(base, known, n=3) or ["digits"]
+        raise StudyError(f"data.name: no data set {base!r}; nearest known: {', '.join(near)}")
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:  # TFDS raises ValueError, AssertionError and more
+        raise StudyError(f"data.name: {name!r}: {one_line(error)}") from error
+
+
+def prepare(name: str, builder: Any, *, quiet: bool = True) -> None:
+    """Downloads and prepares a data set unless its files are there; safe when several do at once.
+
+    Raises:
+        StudyError: it cannot be downloaded, checked or written.
+    """
+    import tensorflow_datasets as tfds
+
+    if builder.is_prepared():
+        return
+    if quiet:
+        tfds.disable_progress_bar()
+    # Random access without TensorFlow for our own; TFDS's default where others may read it too.
+    wanted = {"file_format": "array_record"} if base_name(name) in OWN else {}
+    try:
+        with _lock(Path(builder.data_dir)):
+            if not builder.is_prepared():  # another driver may have done it meanwhile
+                builder.download_and_prepare(**wanted)
+    except Exception as error:  # the code of hundreds of builders runs here
+        raise StudyError(
+            f"data.name: {name!r} could not be prepared in {builder.data_dir}: {one_line(error)}"
+        ) from error
+
+
+def one_line(error: BaseException, limit: int = 240) -> str:
+    """An error's kind and the first line of what it says."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    text = re.sub(r'^Failed to construct dataset .*?\}": ', "", text)
+    return f"{type(error).__name__}: {text}"[:limit].rstrip(": ")
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps TFDS from printing and warning about what is usual."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _lock(data_dir: Path) -> Iterator[None]:
+    """Holds a data set's directory alone; the kernel lets go of it if the process dies."""
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with (data_dir.parent / f".{data_dir.name}.caviar-lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _parts(name: str, splits: Mapping[str, Any]) -> dict[str, str]:
+    """Which split is what: `train`, and `validation` and `test` where there are such."""
+    names = {part: part for part in ("train", "validation", "test") if part in splits}
+    if "train" in names:
+        return names
+    if len(splits) == 1:
+        return {"train": next(iter(splits))}
+    raise StudyError(f"data.name: {name!r}: must have a split 'train', got {', '.join(splits)}")
+
+
+def _read_split(builder: Any, split: str, columns: Columns) -> Examples:
+    x, y = columns.empty(builder.info.splits[split].num_examples)
+    row = 0
+    for batch in _batches(builder, split, columns):
+        rows = columns.fill(batch, x[row:], y[row:])
+        row += rows
+    return Examples(x[:row], y[:row])
+
+
+def _batches(builder: Any, split: str, columns: Columns, size: int = 1024) -> Iterator[Any]:
+    """Nests of arrays led by a batch axis, always in the order of the files."""
+    import tensorflow_datasets as tfds
+
+    if str(builder.info.file_format) in {"FileFormat.ARRAY_RECORD", "array_record"}:
+        source = builder.as_data_source(split)
+        for start in range(0, len(source), size):
+            stop = min(start + size, len(source))
+            yield columns.stack([source[index] for index in range(start, stop)])
+        return
+    data = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(columns.wanted),
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    yield from tfds.as_numpy(data.batch(size))
