@@ -21,6 +21,7 @@ from caviar.search.history import History
 from caviar.search.packing import Pool, packed
 from caviar.search.searcher import Searcher
 from caviar.search.stacking import Pace, StackSize
+from caviar.search.standing import best_of
 from caviar.study.records import (
     Assignment,
     Entry,
@@ -82,6 +83,7 @@ class CaviarStrategy:
         self._decode = decode
         self._signature_of = signature_of
         self._wanted = trials
+        self._metric = metric
         self._look_ahead = look_ahead
         self._stack_size = StackSize(stack, slices)
         self._history = History(rungs, reduction_factor, metric)
@@ -106,6 +108,16 @@ class CaviarStrategy:
     def rung_table(self) -> list[tuple[int, int, int]]:
         """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
         return self._history.rung_table()
+
+    @property
+    def best(self) -> Measurement | None:
+        """The best trial's measurement where it last paused or completed, if there is one."""
+        return best_of(self._history.ledger, self._metric)
+
+    @property
+    def most_lane_epochs(self) -> int:
+        """An upper bound of the lane-epochs still to come."""
+        return sum(map(self.expected_lane_epochs, self._history.ledger.signatures))
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""

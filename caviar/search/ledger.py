@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from caviar.search.successive_halving import SuccessiveHalving
@@ -46,6 +47,11 @@ class Ledger:
         self.courses.append(Course(signature))
         self._drawn[signature] = self._drawn.get(signature, 0) + 1
         self._count(signature, 0, 1)
+
+    @property
+    def signatures(self) -> Collection[Signature]:
+        """Those of the trials drawn so far."""
+        return self._drawn.keys()
 
     def start(self, trial: int, target: int) -> None:
         """A trial runs to `target` epochs."""

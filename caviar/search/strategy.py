@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from caviar.study.records import Assignment, Entry, Measurement, Signature, Trial
+from caviar.study.records import Assignment, Entry, Measurement, Signature, Trial, TrialState
 
 
 class Strategy(Protocol):
@@ -22,6 +22,24 @@ class Strategy(Protocol):
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing could start any more."""
+        ...
+
+    @property
+    def best(self) -> Measurement | None:
+        """The best trial's measurement where it last paused or completed, if there is one."""
+        ...
+
+    @property
+    def most_lane_epochs(self) -> int:
+        """An upper bound of the lane-epochs still to come."""
+        ...
+
+    def state(self, trial: int) -> TrialState:
+        """Where a trial stands."""
+        ...
+
+    def rung_table(self) -> list[tuple[int, int, int]]:
+        """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
         ...
 
     def next_assignment(self, warm: Collection[Signature] = ()) -> Assignment | None:

@@ -1,88 +1,242 @@
 """The broker: it owns the study's journal and its strategy, and hands assignments to slices.
 
-Everything that a slice is told or that the strategy observes is committed first. The broker is
-plain Python; `driver.py` runs it as a named actor without CPUs on the driver's own node.
+Everything that a slice is told, or that the strategy observes, is committed first. The broker is
+plain Python without a clock of its own; `broker_actor.py` puts it on Ray.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
+from caviar.errors import StudyError
 from caviar.search.strategy import Strategy
+from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
-from caviar.study.records import Assignment, Claim, Lane, Measurement, Signature, Trial
+from caviar.study.records import Assignment, Claim, Lane, Measurement, Signature, Trial, TrialState
 from caviar.tuning.messages import Answer, Finished, Wait
 
-OWN_TRIES = 3
+OWN_TRIES: Final = 3
 """Tries that a trial gets with no neighbour in its assignment before it is given up."""
-
-STARTS = 5
-"""Starts that a slice gets without ever arriving, before the study is given up."""
-
-_RENEW_S = 5.0
 
 
 @dataclass
 class _Open:
-    """An assignment that is not finished: in a slice's hands, or waiting for its next try."""
+    """An assignment not yet at its end, in a slice's hands or waiting for its next try.
+
+    Attributes:
+        number: in the journal.
+        assignment: what was asked.
+        remaining: its trials still to be trained, in lane order.
+        faults: tries that failed or were lost; interruptions are nobody's fault.
+    """
 
     number: int
     assignment: Assignment
-    remaining: set[int]
-    attempts: int = 0
+    remaining: tuple[int, ...]
     faults: int = 0
 
 
 class Broker:
-    """Claims, reports, retries. One thread at a time.
+    """Claims, reports, retries; called by one thread at a time.
 
-    Args:
-        journal: open for writing, with its lease held.
-        strategy: already replayed from the journal.
-        clock: seconds, monotonic; tests pass a simulated one.
+    A claim is an attempt of an assignment on a slice. A slice that claims again without having
+    reported the end of its last one has lost it. What failed with neighbours is tried again
+    alone, trial by trial, so that one bad trial condemns no other; a trial that failed
+    `OWN_TRIES` times alone is given up.
     """
 
-    def __init__(
-        self, journal: Journal, strategy: Strategy, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._journal = journal
-        self._strategy = strategy
-        self._clock = clock
-        self._written = 0
-        self._held: dict[str, tuple[_Open, int]] = {}
-        self._starts: dict[str, int] = {}
-        self._slices: dict[str, Mapping[str, Any]] = {}
-        self._stopping = ""
-        self._renewed = clock()
-        self._written = len(journal.trials())
-        self._trials: Sequence[Trial] = strategy.trials
-        self._waiting: deque[_Open] = deque(self._orphans())
-
-    def _orphans(self) -> list[_Open]:
-        """Assignments that an earlier driver left unfinished: tried again whole, and not blamed."""
-        ...
-
-    # -- what slices ask ---------------------------------------------------------------------
-
-    def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
-        """The next assignment for a slice; what it held without reporting its end is lost.
+    def __init__(self, journal: Journal, strategy: Strategy) -> None:
+        """Takes up a study where its journal stands.
 
         Args:
-            slice_name: who asks.
-            warm: the signatures whose compiled step it has ready.
+            journal: open for writing, with the lease held.
+            strategy: fresh; it is replayed here.
         """
-        self._renew()
+        self._journal = journal
+        self._strategy = strategy
+        self._held: dict[str, tuple[_Open, int]] = {}
+        self._stopping = ""
+        strategy.replay(journal.entries())
+        self.trial_epochs = journal.measured_epochs
+        self._written = len(strategy.trials)
+        self._widths = journal.widths()
+        # An earlier driver's slices are gone with it; nobody is to blame.
+        journal.end_running_attempts(Outcome.INTERRUPTED)
+        self._waiting: deque[_Open] = deque(
+            _Open(found.id, found.assignment, found.unfinished, found.faults)
+            for found in journal.open_assignments()
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return not self._waiting and not self._held and self._strategy.finished
+
+    @property
+    def held(self) -> Mapping[str, Assignment]:
+        """What each busy slice is at work on."""
+        return {name: found.assignment for name, (found, _) in self._held.items()}
+
+    def counts(self, wanted: int) -> dict[str, int]:
+        """Trials by state; of the `wanted` ones those not drawn yet are waiting."""
+        states = Counter(self._strategy.state(trial.index) for trial in self._strategy.trials)
+        states[TrialState.WAITING] += max(0, wanted - len(self._strategy.trials))
+        return {str(state): states[state] for state in TrialState}
+
+    def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+        """The next assignment for a slice.
+
+        Args:
+            slice_name: who asks; what it still held is lost by this.
+            warm: the signatures whose compiled step it has ready; preferred.
+        """
         with self._journal.transaction():
-            self._lose(slice_name, "lost", "the slice came back without it")
+            self.lose(slice_name, "its slice came back without it")
             if self._stopping:
                 return Finished(self._stopping)
-            held = self._next(warm)
-            if held is None:
-                return Finished("the study is complete") if self._done() else Wait()
-            held.attempts = self._journal.start_attempt(held.number, slice_name)
-        self._held[slice_name] = (held, held.attempts)
-        return self._to_claim(held)
+            found = self._next(warm)
+            if found is None:
+                return Finished("the study is complete") if self.finished else Wait()
+            lanes = self._lanes(found)
+            if not lanes:
+                return Wait(0.0)
+            attempt = self._journal.start_attempt(found.number, slice_name)
+        self._held[slice_name] = (found, attempt)
+        return self._claim(found, attempt, lanes)
+
+    def report(
+        self,
+        slice_name: str,
+        assignment: int,
+        attempt: int,
+        measurements: Sequence[Measurement],
+        checkpoints: Mapping[int, tuple[int, bytes]],
+        complete: bool,
+    ) -> Answer:
+        """Takes a slice's results; they are committed when this returns.
+
+        Args:
+            slice_name: who reports.
+            assignment: the claim's number.
+            attempt: the claim's attempt.
+            measurements: since the last report, in training order.
+            checkpoints: trial -> (epoch, bytes) at the last epoch reported of each.
+            complete: whether this is the assignment's end.
+        """
+        receipt = self._journal.report(assignment, attempt, measurements, checkpoints, complete)
+        self._strategy.observe(receipt.accepted)
+        self.trial_epochs += len(receipt.accepted)
+        if receipt.stale:
+            return Answer(go_on=False)
+        if complete:
+            self._held.pop(slice_name, None)
+        return Answer(go_on=not self._stopping)
+
+    def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
+        """Takes note that a slice failed at its assignment and lives to claim another."""
+        held = self._held.get(slice_name)
+        if held is not None and (held[0].number, held[1]) == (assignment, attempt):
+            self.lose(slice_name, error, Outcome.FAILED)
+
+    def lose(self, slice_name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:
+        """What a slice held is to be tried again: by trials of their own if it had several."""
+        if slice_name not in self._held:
+            return
+        found, attempt = self._held.pop(slice_name)
+        with self._journal.transaction():
+            self._journal.end_attempt(found.number, attempt, outcome, error)
+            self._retry(self._as_it_stands(found), error)
+
+    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
+        """Settles how many lanes one call takes, for the study's life; the first word stands."""
+        stands = self._journal.decide_width(signature, width, evidence)
+        self._widths[signature] = stands
+        return stands
+
+    def stop(self, why: str) -> None:
+        """From now on slices are sent home when they ask or report."""
+        self._stopping = why
+
+    def _next(self, warm: Collection[Signature]) -> _Open | None:
+        """What was lost before comes first; else what the strategy decides."""
+        if self._waiting:
+            known = [found for found in self._waiting if found.assignment.signature in warm]
+            found = known[0] if known else self._waiting[0]
+            self._waiting.remove(found)
+            return found
+        assignment = self._strategy.next_assignment(warm)
+        new = self._strategy.trials[self._written :]
+        if assignment is None:
+            self._journal.add_trials(new)
+            self._written += len(new)
+            return None
+        number = self._journal.issue(assignment, trials=new)
+        self._written += len(new)
+        return _Open(number, assignment, assignment.trials)
+
+    def _claim(self, found: _Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
+        signature = found.assignment.signature
+        return Claim(
+            assignment=found.number,
+            attempt=attempt,
+            lanes=lanes,
+            last_epoch=found.assignment.last_epoch,
+            signature=signature,
+            width=self._widths.get(signature),
+            expected_lane_epochs=self._strategy.expected_lane_epochs(signature),
+        )
+
+    def _lanes(self, found: _Open) -> tuple[Lane, ...]:
+        """The assignment's trials with their checkpoints; one whose file is damaged is given up."""
+        lanes = []
+        for index in found.remaining:
+            try:
+                lanes.append(self._lane(self._strategy.trials[index]))
+            except StudyError as error:
+                self._give_up(index, str(error))
+        return tuple(lanes)
+
+    def _lane(self, trial: Trial) -> Lane:
+        record = self._journal.latest_checkpoint(trial.index)
+        if record is None:
+            return Lane(trial)
+        return Lane(trial, record.epoch, self._journal.read_checkpoint(record))
+
+    def _give_up(self, trial: int, error: str) -> None:
+        self._journal.fail_trial(trial, error)
+        self._strategy.fail(trial)
+
+    def _as_it_stands(self, found: _Open) -> _Open | None:
+        """The same, less what was reported; None if nothing is left to do."""
+        for known in self._journal.open_assignments():
+            if known.id == found.number and known.unfinished:
+                return _Open(known.id, known.assignment, known.unfinished, known.faults)
+        return None
+
+    def _retry(self, found: _Open | None, error: str) -> None:
+        if found is None:
+            return
+        if len(found.remaining) > 1:
+            parts = self._journal.split(found.number, [(trial,) for trial in found.remaining])
+            self._waiting += [
+                _Open(number, _part(found.assignment, trial), (trial,))
+                for number, trial in zip(parts, found.remaining, strict=True)
+            ]
+        elif found.faults >= OWN_TRIES:
+            (trial,) = found.remaining
+            self._give_up(trial, error)
+        else:
+            self._waiting.append(found)
+
+
+def _part(assignment: Assignment, trial: int) -> Assignment:
+    return Assignment(
+        (trial,),
+        assignment.first_epoch,
+        assignment.last_epoch,
+        assignment.signature,
+        assignment.purpose,
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from caviar.errors import StudyError
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
+from caviar.tuning.broker_actor import NAMESPACE, BrokerActor, broker_name
 from caviar.tuning.cluster import connect, here, node_resources
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.progress import View
@@ -94,8 +95,7 @@ def check_directory(spec: StudySpec, directory: Path) -> None:
             return
         differences = spec.difference(StudySpec.from_json(journal.spec_json))
     raise StudyError(
-        f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); "
-        "give another --dir"
+        f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); give another --dir"
     )
 
 
@@ -159,8 +159,6 @@ class _Run:
         """The broker as a named actor, with the study open; closed and gone afterwards."""
         import ray
 
-        from caviar.tuning.broker_actor import BrokerActor
-
         actor = ray.remote(num_cpus=0, max_restarts=0)(BrokerActor)
         self._broker = _create(actor, broker_name(self._spec.name))
         try:
@@ -199,6 +197,7 @@ class _Run:
         """One Tune trial a slice, restarted for ever; Tune's own state is thrown away."""
         from ray import tune
 
+        from caviar.tuning.losses import LostSlices
         from caviar.tuning.trainable import SliceTrainable
 
         storage = tempfile.mkdtemp(prefix="caviar-tune-")

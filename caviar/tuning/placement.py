@@ -86,9 +86,7 @@ def _cpu_shares(nodes: Sequence[Mapping[str, float]], gpus: float) -> list[float
     return [share for share in shares if share > 0]
 
 
-def _slices_of(
-    node: Mapping[str, float], cpus: float, gpus: float, *, by_memory: bool
-) -> int:
+def _slices_of(node: Mapping[str, float], cpus: float, gpus: float, *, by_memory: bool) -> int:
     bounds = [int(node.get("CPU", 0.0) / cpus + 1e-9)]
     if gpus:
         bounds.append(_cards_of(node, gpus))

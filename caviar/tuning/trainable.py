@@ -16,13 +16,12 @@ import ray
 from ray import tune
 
 from caviar.study.records import Claim, Measurement, Signature
+from caviar.tuning.broker_actor import NAMESPACE
 from caviar.tuning.messages import Finished, Wait, Welcome
 
 if TYPE_CHECKING:
-    from caviar.tuning.slice import Slice
     from caviar.train.trainer import Progress
-
-NAMESPACE = "caviar"
+    from caviar.tuning.slice import Slice
 
 STEP_S = 1.0
 """How long a step goes on claiming, in seconds: Tune handles one result a step, not an epoch."""
@@ -58,6 +57,11 @@ def load_factory(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
+def slice_name(study: str, number: int) -> str:
+    """What a slice is called in the dashboard, the journal and the progress."""
+    return f"{study}:slice-{number}"
+
+
 class SliceTrainable(tune.Trainable):
     """One slice of the cluster, claiming and training assignments until the study is done.
 
@@ -75,9 +79,7 @@ class SliceTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Enters the slice and fetches the data; called by Tune in a new process."""
-        self._study = config["study"]
-        self._number = int(config["slice"])
-        self._name = f"{self._study}:slice-{self._number}"
+        self._name = slice_name(config["study"], config["slice"])
         self._broker = ray.get_actor(config["broker"], namespace=NAMESPACE)
         self._held: Slice | None = None
         try:

@@ -1,0 +1,228 @@
+"""The broker as a named Ray actor: it opens the study, welcomes slices and tells how things stand.
+
+It needs no CPUs and lives on the driver's node, where the journal's disk is. Ray ends it with the
+driver; the lease tells a later driver that it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from caviar.errors import LeaseError, StudyError
+from caviar.search.factory import caviar_strategy
+from caviar.study import lease
+from caviar.study.journal import Journal
+from caviar.study.lease import LeaseHolder
+from caviar.study.records import Claim, Measurement, Signature
+from caviar.study.spec import StudySpec
+from caviar.tuning.broker import Broker
+from caviar.tuning.messages import Answer, Finished, Wait, Welcome
+from caviar.tuning.status import Status
+
+NAMESPACE: Final = "caviar"
+
+STARTS: Final = 5
+"""Starts a slice gets in a row without ever arriving, before the study is given up."""
+
+_TAKEOVER_S: Final = 15.0
+"""How long to wait for a driver that is just going."""
+
+_T = TypeVar("_T")
+
+
+def broker_name(study: str) -> str:
+    """The actor's name in the namespace `caviar`."""
+    return f"caviar:{study}"
+
+
+class BrokerActor:
+    """One study, opened for writing, and its `Broker`.
+
+    What goes wrong in here, with the disk, the lease or caviar itself, is trouble for the whole
+    study: it is kept for the driver to find in `status`, and the slices are sent home.
+    """
+
+    def __init__(self) -> None:
+        """Nothing yet: `open` may fail, and its error shall reach the driver as it is."""
+        self._trouble = ""
+        self._starts: Counter[str] = Counter()
+        self._trained = 0
+        self._began = self._renewed = time.monotonic()
+
+    def open(
+        self, directory: str, spec_json: str, slices: int, driver: int, data: list[Any]
+    ) -> None:
+        """Takes the study up, making it if it is new.
+
+        Args:
+            directory: the study's.
+            spec_json: the study, canonical.
+            slices: how many are to come.
+            driver: the driver's process number, for the lease.
+            data: a list of one reference to the `TrainingData` (in a list, so that Ray passes the
+                reference and not the data).
+
+        Raises:
+            StudyError: another driver holds it, or the disk refuses.
+        """
+        self._spec = StudySpec.from_json(spec_json)
+        self._data = data[0]
+        self._planned = slices
+        folder = Path(directory)
+        resumed = Journal.exists(folder)
+        if resumed:
+            self._journal = Journal.open(folder, write=True)
+        else:
+            self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
+        _take_lease(self._journal, LeaseHolder.here(driver))
+        self._strategy = caviar_strategy(self._spec, slices=slices)
+        self._broker = Broker(self._journal, self._strategy)
+        self._journal.record(
+            "driver_resumed" if resumed else "driver_started",
+            {"pid": driver, "slices": slices, "versions": _versions()},
+        )
+
+    def welcome(self, slice_name: str) -> Welcome:
+        """What a slice needs to know once."""
+        self._starts[slice_name] += 1
+        return Welcome(
+            self._data,
+            self._spec.seed,
+            self._spec.training.diverged_above,
+            self._spec.resources.checkpoint_s,
+        )
+
+    def arrived(self, slice_name: str, facts: Mapping[str, Any]) -> None:
+        """A slice is ready to claim."""
+        self._starts[slice_name] = 0
+        detail = {"slice": slice_name, **facts}
+        self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
+
+    def start_failed(self, slice_name: str, error: str) -> None:
+        """A slice could not even start; Tune tries again, up to `STARTS` times."""
+        detail = {"slice": slice_name, "error": error}
+        self._guarded(None, lambda: self._journal.record("slice_failed", detail))
+        if self._starts[slice_name] >= STARTS:
+            self._give_up(f"{slice_name} failed to start {STARTS} times: {error}")
+
+    def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+        """See `Broker.claim`."""
+        home: Claim | Wait | Finished = Finished("the study cannot go on")
+        return self._guarded(home, lambda: self._broker.claim(slice_name, warm))
+
+    def report(
+        self,
+        slice_name: str,
+        assignment: int,
+        attempt: int,
+        measurements: Sequence[Measurement],
+        checkpoints: Mapping[int, tuple[int, bytes]],
+        complete: bool,
+    ) -> Answer:
+        """See `Broker.report`."""
+        self._trained += len(measurements)
+        return self._guarded(
+            Answer(go_on=False),
+            lambda: self._broker.report(
+                slice_name, assignment, attempt, measurements, checkpoints, complete
+            ),
+        )
+
+    def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
+        """See `Broker.abandon`."""
+        self._guarded(None, lambda: self._broker.abandon(slice_name, assignment, attempt, error))
+
+    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
+        """See `Broker.decide_width`."""
+        return self._guarded(width, lambda: self._broker.decide_width(signature, width, evidence))
+
+    def lose(self, slice_name: str, error: str) -> None:
+        """Tune found a slice dead."""
+        self._guarded(None, lambda: self._broker.lose(slice_name, error))
+
+    def status(self) -> Status:
+        """How the study stands."""
+        self._guarded(None, lambda: None)
+        broker, best = self._broker, self._strategy.best
+        configuration = self._strategy.trials[best.trial].hyperparameters if best else {}
+        return Status(
+            study=self._spec.name,
+            finished=broker.finished,
+            trouble=self._trouble,
+            counts=broker.counts(self._spec.search.trials),
+            rungs=tuple(self._strategy.rung_table()),
+            trial_epochs=broker.trial_epochs,
+            trained_here=self._trained,
+            elapsed_s=time.monotonic() - self._began,
+            most_remaining=self._strategy.most_lane_epochs,
+            best=best,
+            best_hyperparameters=configuration,
+            slices={name: _told(work) for name, work in broker.held.items()},
+            planned=self._planned,
+        )
+
+    def trouble(self) -> str:
+        """Why the study cannot go on, or ""."""
+        return self._trouble
+
+    def close(self) -> None:
+        """Sends slices home, writes down that the driver stops, and lets the study go."""
+        self._broker.stop("the driver stops")
+        with contextlib.suppress(StudyError):
+            self._journal.end_running_attempts()
+            self._journal.record(
+                "driver_stopped", {"finished": self._broker.finished, "trouble": self._trouble}
+            )
+            self._journal.release_lease()
+        self._journal.close()
+
+    def _guarded(self, otherwise: _T, action: Callable[[], _T]) -> _T:
+        if self._trouble:
+            return otherwise
+        try:
+            if time.monotonic() - self._renewed > lease.RENEW_EVERY_S:
+                self._journal.renew_lease()
+                self._renewed = time.monotonic()
+            return action()
+        except StudyError as error:
+            self._give_up(str(error))
+        except Exception as error:  # noqa: BLE001 a defect of ours must reach the driver, not a slice
+            self._give_up(f"a defect of caviar's: {type(error).__name__}: {error}")
+        return otherwise
+
+    def _give_up(self, why: str) -> None:
+        self._trouble = self._trouble or why
+        self._broker.stop(why)
+
+
+def _take_lease(journal: Journal, holder: LeaseHolder) -> None:
+    """Takes the lease, waiting a little for a driver that was told to go."""
+    deadline = time.monotonic() + _TAKEOVER_S
+    while True:
+        try:
+            journal.acquire_lease(holder)
+        except LeaseError:
+            current = journal.lease()
+            going = current is not None and current.holder.alive() is None
+            if not going or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _told(work: Any) -> str:
+    """An assignment in a few words, as `5 lanes 3-9`."""
+    lanes = len(work.trials)
+    return f"{lanes} lane{'s' * (lanes != 1)}, epochs {work.first_epoch}-{work.last_epoch}"
+
+
+def _versions() -> dict[str, str]:
+    names = ("caviar", "ray", "tensorflow", "numpy")
+    return {name: version(name) for name in names}

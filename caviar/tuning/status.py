@@ -1,0 +1,43 @@
+"""How a running study stands, as the broker tells it to whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from caviar.study.records import Measurement, Value
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study at a moment.
+
+    Attributes:
+        study: its name.
+        finished: whether nothing is left to train.
+        trouble: why it cannot go on, in one line, or "".
+        counts: trials by state; those not drawn yet are waiting.
+        rungs: of each rung its epoch, how many came to it, how many went on.
+        trial_epochs: measurements that stand.
+        trained_here: lane-epochs trained since this driver started.
+        elapsed_s: seconds since this driver's slices began to work.
+        most_remaining: an upper bound of the lane-epochs still to come.
+        best: the best trial's measurement so far, or None.
+        best_hyperparameters: its configuration.
+        slices: what each slice is at, by name.
+        planned: how many slices there are to be.
+    """
+
+    study: str
+    finished: bool
+    trouble: str
+    counts: Mapping[str, int]
+    rungs: tuple[tuple[int, int, int], ...]
+    trial_epochs: int
+    trained_here: int
+    elapsed_s: float
+    most_remaining: int
+    best: Measurement | None
+    best_hyperparameters: Mapping[str, Value]
+    slices: Mapping[str, str] = field(default_factory=dict)
+    planned: int = 0
