@@ -8,9 +8,10 @@ thousands of trials in seconds with it, and tabulated curves can be replayed aga
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -54,12 +55,12 @@ class Conditions:
 
 @dataclass(slots=True)
 class Slice:
-    """A simulated slice: what it has compiled, what it works on, how long it stood idle."""
+    """A simulated slice: what it has compiled and the lanes it has still to train."""
 
     warm: set[Signature] = field(default_factory=set)
     work: Assignment | None = None
-    idle_since: float = 0.0
-    idle_s: float = 0.0
+    lanes: list[int] = field(default_factory=list)
+    free_since: float = 0.0
 
 
 @dataclass(slots=True)
@@ -91,6 +92,7 @@ class Simulation:
         make_strategy: Callable[[], Strategy],
         curve: Curve,
         conditions: Conditions | None = None,
+        entries: Iterable[Entry] = (),
     ) -> None:
         """Sets the study up.
 
@@ -98,17 +100,20 @@ class Simulation:
             make_strategy: a fresh strategy; called again after each kill.
             curve: what training gives.
             conditions: the machine and the mishaps.
+            entries: the journal of an earlier simulation, to go on from.
         """
         self.strategy = make_strategy()
-        self.outcome = Outcome()
+        self.outcome = Outcome(list(entries))
+        self.strategy.replay(self.outcome.entries)
         self._make_strategy = make_strategy
         self._curve = curve
         self._conditions = conditions or Conditions()
         self._random = np.random.default_rng(self._conditions.seed)
         self._slices = [Slice() for _ in range(self._conditions.slices)]
         self._events: list[tuple[float, int, int]] = []
-        self._journalled = 0
-        self._asked = 0
+        self._serial = itertools.count()
+        self._journalled = len(self.strategy.trials)
+        self._orphans = unfinished(self.outcome.entries)
 
     def run(self, until_s: float = math.inf) -> Outcome:
         """Runs to the study's end, or to `until_s` simulated seconds.
@@ -116,12 +121,15 @@ class Simulation:
         Raises:
             RuntimeError: when nothing runs, nothing starts and the strategy has not finished.
         """
-        self._hand_out(0.0)
+        self._hand_out(self.outcome.elapsed_s)
         while self._events and self._events[0][0] <= until_s:
             now, _, index = heapq.heappop(self._events)
             self.outcome.elapsed_s = now
             self._report(self._slices[index])
-            self._slices[index].idle_since = now
+            if self._slices[index].lanes:
+                self._work(index, now)
+            else:
+                self._slices[index].work, self._slices[index].free_since = None, now
             if self._random.random() < self._conditions.kill_rate:
                 self._kill()
             self._hand_out(now)
@@ -132,48 +140,51 @@ class Simulation:
     def _hand_out(self, now: float) -> None:
         """Gives every free slice something to do, if there is anything."""
         for index, free in enumerate(self._slices):
-            if free.work is None:
-                self._ask(index, free, now)
+            if free.work is not None:
+                continue
+            assignment = self._orphans.pop() if self._orphans else self._decide(free)
+            if assignment is not None:
+                self._begin(index, assignment, now)
 
-    def _ask(self, index: int, free: Slice, now: float) -> None:
+    def _decide(self, free: Slice) -> Assignment | None:
+        """Asks the strategy, and journals what it says."""
         self.outcome.decisions += 1
         assignment = self.strategy.next_assignment(free.warm)
-        self._journal_trials()
-        if assignment is None:
-            return
-        self.outcome.entries.append(assignment)
-        free.work = assignment
-        free.idle_s = now - free.idle_since
-        self.outcome.idle_s += free.idle_s
-        heapq.heappush(self._events, (now + self._duration(free, assignment), self._asked, index))
-        self._asked += 1
-
-    def _duration(self, worker: Slice, assignment: Assignment) -> float:
-        compile_s = 0.0
-        if assignment.signature not in worker.warm:
-            worker.warm.add(assignment.signature)
-            self.outcome.compilations += 1
-            compile_s = self._conditions.compile_s
-        lane_epochs = len(assignment.trials) * (assignment.last_epoch - assignment.first_epoch)
-        train_s = self._conditions.lane_epoch_s * lane_epochs
-        return self._conditions.overhead_s + compile_s + train_s
-
-    def _journal_trials(self) -> None:
         trials = self.strategy.trials
         self.outcome.entries.extend(trials[self._journalled :])
         self._journalled = len(trials)
+        if assignment is not None:
+            self.outcome.entries.append(assignment)
+        return assignment
+
+    def _begin(self, index: int, assignment: Assignment, now: float) -> None:
+        free = self._slices[index]
+        self.outcome.idle_s += now - free.free_since
+        free.work, free.lanes = assignment, list(assignment.trials)
+        start_s = now + self._conditions.overhead_s
+        if assignment.signature not in free.warm:
+            free.warm.add(assignment.signature)
+            self.outcome.compilations += 1
+            start_s += self._conditions.compile_s
+        self._work(index, start_s)
+
+    def _work(self, index: int, now: float) -> None:
+        """Lets a slice train its next lane from `now` on."""
+        work = self._slices[index].work
+        epochs = work.last_epoch - work.first_epoch if work is not None else 0
+        done_s = now + epochs * self._conditions.lane_epoch_s
+        heapq.heappush(self._events, (done_s, next(self._serial), index))
 
     def _report(self, worker: Slice) -> None:
-        """A slice is done with its assignment: its lanes report one after the other."""
-        assignment, worker.work = worker.work, None
-        if assignment is None:
+        """A lane is done: it has failed, or has measurements."""
+        trial = worker.lanes.pop(0)
+        if worker.work is None:
             return
-        for trial in assignment.trials:
-            if self._random.random() < self._conditions.failure_rate:
-                self.outcome.entries.append(Failure(trial, "simulated"))
-                self.strategy.fail(trial)
-            else:
-                self._train(self.strategy.trials[trial], assignment)
+        if self._random.random() < self._conditions.failure_rate:
+            self.outcome.entries.append(Failure(trial, "simulated"))
+            self.strategy.fail(trial)
+        else:
+            self._train(self.strategy.trials[trial], worker.work)
 
     def _train(self, trial: Trial, assignment: Assignment) -> None:
         for epoch in range(assignment.first_epoch + 1, assignment.last_epoch + 1):
@@ -196,3 +207,20 @@ class Simulation:
         """The driver dies; a new one replays the journal, its slices go on with what they had."""
         self.strategy = self._make_strategy()
         self.strategy.replay(self.outcome.entries)
+
+
+def unfinished(entries: Iterable[Entry]) -> list[Assignment]:
+    """What the assignments in a journal still have to train, the newest first.
+
+    A simulated lane reports all its epochs at once, so a lane is either done or not begun.
+    """
+    lanes: dict[int, Assignment] = {}
+    for entry in entries:
+        match entry:
+            case Assignment():
+                lanes |= dict.fromkeys(entry.trials, entry)
+            case Measurement() if entry.diverged or entry.epoch == lanes[entry.trial].last_epoch:
+                del lanes[entry.trial]
+            case Failure():
+                lanes.pop(entry.trial, None)
+    return [replace(lanes[trial], trials=(trial,)) for trial in reversed(lanes)]

@@ -1,0 +1,70 @@
+"""What the tests of the search share: a small space, curves with ties and mishaps, a strategy."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from caviar.search.caviar import CaviarStrategy
+from caviar.search.quasi_random import Sobol
+from caviar.search.simulate import Curve
+from caviar.study.records import Measurement, Signature, Value
+
+
+def decode(point: np.ndarray) -> dict[str, Value]:
+    return {"x": float(point[0]), "y": float(point[1]), "batch": 32 * 2 ** int(point[2] * 3)}
+
+
+def signature_of(hyperparameters: Mapping[str, Value]) -> Signature:
+    return Signature((64, 64), int(hyperparameters["batch"]), "adam")
+
+
+def smooth(hyperparameters: Mapping[str, Value], epoch: int) -> float:
+    """Better near x = 0.6 and with every epoch; x > 0.95 diverges in the second epoch."""
+    x, y = float(hyperparameters["x"]), float(hyperparameters["y"])
+    if x > 0.95 and epoch == 2:
+        return math.nan
+    return 1 - abs(x - 0.6) ** 1.5 - 0.3 * (1 - y) / epoch
+
+
+def rough(seed: int, levels: int, diverging: float) -> Curve:
+    """Accuracies that say nothing about later ones, of few levels so that they tie."""
+
+    def curve(hyperparameters: Mapping[str, Value], epoch: int) -> float:
+        key = (seed, epoch, int(float(hyperparameters["x"]) * 2**30))
+        draw, fate = np.random.default_rng(key).random(2)
+        return math.nan if fate < diverging else round(draw * levels) / levels
+
+    return curve
+
+
+def rungs_of(grace: int, eta: int, top: int) -> tuple[int, ...]:
+    rungs = []
+    while grace < top:
+        rungs.append(grace)
+        grace *= eta
+    return (*rungs, top)
+
+
+def maker(**options: Any) -> Callable[[], CaviarStrategy]:
+    """Makes fresh strategies of one study."""
+    given = {"trials": 27, "rungs": (1, 3, 9, 27), "slices": 1} | options
+
+    def make() -> CaviarStrategy:
+        return CaviarStrategy(
+            searcher=Sobol(3, 0), decode=decode, signature_of=signature_of, **given
+        )
+
+    return make
+
+
+def measured(trial: int, epoch: int, accuracy: float = 0.5, **other: Any) -> Measurement:
+    values = {
+        "train_loss": 1.0,
+        "train_accuracy": 0.5,
+        "dev_loss": 1.0,
+        "dev_accuracy": accuracy,
+        "elapsed_s": 1.0,
+    } | other
+    return Measurement(trial, epoch, **values)
