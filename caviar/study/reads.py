@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +13,7 @@ from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
-from caviar.study import lease, rows
+from caviar.study import lease, overview, rows
 from caviar.study.checkpoints import CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import (
@@ -169,54 +168,13 @@ class Reads:
 
     def rungs(self) -> tuple[RungCount, ...]:
         """How many trials were sent to each last epoch, and got there; splits counted once."""
-        found = self._db.rows(
-            "SELECT last_epoch, count(*), count(epoch) FROM assignments a"
-            " JOIN lanes l USING (assignment)"
-            " LEFT JOIN measurements m ON m.trial = l.trial AND m.epoch = a.last_epoch"
-            " WHERE parent IS NULL GROUP BY last_epoch ORDER BY last_epoch"
-        )
-        return tuple(RungCount(*row) for row in found)
+        with self._db.snapshot():
+            return overview.rungs(self._db)
 
     def summary(self) -> tuple[TrialSummary, ...]:
         """Every trial at a glance, by index."""
         with self._db.snapshot():
-            found = self._db.rows(
-                "SELECT trial, hyperparameters, error FROM trials"
-                " LEFT JOIN failures USING (trial) ORDER BY trial"
-            )
-            last, accurate, low = map(
-                self._best, ("max(epoch)", "max(dev_accuracy)", "min(dev_loss)")
-            )
-            running = dict(
-                self._db.rows(
-                    "SELECT trial, max(attempt IS NOT NULL) FROM unfinished u LEFT JOIN attempts t"
-                    " ON t.assignment = u.assignment AND ended_at IS NULL GROUP BY trial"
-                )
-            )
-        return tuple(
-            TrialSummary(
-                trial=trial,
-                hyperparameters=json.loads(hyperparameters),
-                last=last.get(trial),
-                best_accuracy=accurate.get(trial),
-                best_loss=low.get(trial),
-                diverged=trial in last and last[trial].diverged,
-                error=error,
-                assigned=trial in running,
-                running=bool(running.get(trial)),
-            )
-            for trial, hyperparameters, error in found
-        )
-
-    def _best(self, extreme: str) -> dict[int, Measurement]:
-        """The measurement of each trial where `extreme` is attained; the earliest of equals."""
-        # SQLite takes the other columns from the row of the lone max() or min(), which is the
-        # first of equals as rows come by (trial, epoch). https://sqlite.org/lang_select.html
-        found = self._db.rows(
-            f"SELECT {rows.MEASUREMENT}, {extreme} AS extreme FROM measurements"
-            " INDEXED BY measurements_by_trial GROUP BY trial HAVING extreme IS NOT NULL"
-        )
-        return {row[0]: rows.measurement(row[:-1]) for row in found}
+            return overview.summary(self._db)
 
     def _all(
         self, make: Callable[[rows.Row], Any], columns: str, rest: str, values: rows.Row = ()

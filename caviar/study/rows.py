@@ -37,20 +37,11 @@ def assignment(row: Row, trials: tuple[int, ...]) -> Assignment:
 
 def measurement(row: Row) -> Measurement:
     """From the columns `MEASUREMENT`; NULL is how SQLite keeps NaN."""
-    number, epoch, *metrics, diverged = row
-    train_loss, train_accuracy, dev_loss, dev_accuracy, elapsed_s = (
-        math.nan if metric is None else metric for metric in metrics
-    )
-    return Measurement(
-        number,
-        epoch,
-        train_loss,
-        train_accuracy,
-        dev_loss,
-        dev_accuracy,
-        elapsed_s,
-        bool(diverged),
-    )
+    values = list(row)
+    if None in values:
+        values = [math.nan if value is None else value for value in values]
+    values[-1] = bool(values[-1])
+    return Measurement(*values)
 
 
 def failure(row: Row) -> Failure:
