@@ -73,12 +73,13 @@ def stratified_split(
     """
     totals = np.bincount(labels, minlength=len(class_names))
     _check_totals(totals, sum(share > 0.0 for share in shares), class_names)
-    counts = [class_counts(totals, share) for share in shares[1:]]
-    bounds = np.cumsum([np.zeros_like(totals), *counts], axis=0)
+    counts = np.stack([class_counts(totals, share) for share in shares[1:]])
+    _leave_one(counts, totals)
+    bounds = np.cumsum(counts, axis=0)
     parts: list[list[NDArray[np.int64]]] = [[] for _ in shares]
     for number in range(len(totals)):
         rows = rng.permutation(np.flatnonzero(labels == number))
-        pieces = np.split(rows, bounds[1:, number])
+        pieces = np.split(rows, bounds[:, number])
         for part, piece in zip(parts, [pieces[-1], *pieces[:-1]], strict=True):
             part.append(piece)
     return [np.sort(np.concatenate(part)) for part in parts]
@@ -98,6 +99,13 @@ def class_counts(totals: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     missing = round(float(quotas.sum())) - int(counts.sum())
     counts[np.argsort(counts - quotas, kind="stable")[:missing]] += 1
     return np.where(totals > 0, np.maximum(counts, 1), 0)
+
+
+def _leave_one(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> None:
+    """Gives the first part back an example of each class that rounding took all of."""
+    for number in np.flatnonzero((totals > 0) & (counts.sum(axis=0) >= totals)):
+        while counts[:, number].sum() >= totals[number]:
+            counts[np.argmax(counts[:, number]), number] -= 1
 
 
 def _check_totals(totals: NDArray[np.int64], parts: int, class_names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read(name: str, data_dir: Path | None = None, *, quiet: bool = True) -> Sour
     with _hushed() if quiet else contextlib.nullcontext():
         builder = find_builder(name, data_dir or default_data_dir(name))
         columns = choose_columns(name, builder.info.features, builder.info.supervised_keys)
-        prepare(name, builder, quiet=quiet)
+        builder = prepare(name, builder, quiet=quiet)
     splits = {
         part: _read_split(builder, split, columns)
         for part, split in _parts(name, builder.info.splits).items()
@@ -93,8 +94,11 @@ def find_builder(name: str, data_dir: Path | None) -> Any:
         raise StudyError(f"data.name: {name!r}: {one_line(error)}") from error
 
 
-def prepare(name: str, builder: Any, *, quiet: bool = True) -> None:
+def prepare(name: str, builder: Any, *, quiet: bool = True) -> Any:
     """Downloads and prepares a data set unless its files are there; safe when several do at once.
+
+    Returns:
+        A builder that knows the prepared files.
 
     Raises:
         StudyError: it cannot be downloaded, checked or written.
@@ -102,19 +106,26 @@ def prepare(name: str, builder: Any, *, quiet: bool = True) -> None:
     import tensorflow_datasets as tfds
 
     if builder.is_prepared():
-        return
+        return builder
     if quiet:
         tfds.disable_progress_bar()
     # Random access without TensorFlow for our own; TFDS's default where others may read it too.
     wanted = {"file_format": "array_record"} if base_name(name) in OWN else {}
+    root = Path(builder.data_dir_root)
+    new = not root.exists()
     try:
-        with _lock(Path(builder.data_dir)):
-            if not builder.is_prepared():  # another driver may have done it meanwhile
+        with _lock(root):
+            # Another driver may have done it meanwhile; only a new builder sees its files.
+            builder = tfds.builder(name, data_dir=root)
+            if not builder.is_prepared():
                 builder.download_and_prepare(**wanted)
     except Exception as error:  # the code of hundreds of builders runs here
+        if new:  # leave nothing behind that was not there
+            shutil.rmtree(root, ignore_errors=True)
         raise StudyError(
             f"data.name: {name!r} could not be prepared in {builder.data_dir}: {one_line(error)}"
         ) from error
+    return builder
 
 
 def one_line(error: BaseException, limit: int = 240) -> str:
@@ -138,10 +149,10 @@ def _hushed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock(data_dir: Path) -> Iterator[None]:
-    """Holds a data set's directory alone; the kernel lets go of it if the process dies."""
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with (data_dir.parent / f".{data_dir.name}.caviar-lock").open("w") as file:
+def _lock(root: Path) -> Iterator[None]:
+    """Holds a data directory alone; the kernel lets go of it if the process dies."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".caviar-lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
