@@ -153,6 +153,10 @@ class Training(Table):
         """The hyperparameters that none of the optimisers reads; they are never searched."""
         return _unused(self.optimizers)
 
+    def _non_users(self) -> str:
+        named = [f'"{optimizer}"' for optimizer in self.optimizers]
+        return f"{named[0]} does not use" if len(named) == 1 else f"none of {', '.join(named)} uses"
+
     @model_validator(mode="before")
     @classmethod
     def _fix_unused_defaults(cls, raw: Any) -> Any:
@@ -171,8 +175,7 @@ class Training(Table):
     def _search_only_what_is_used(self) -> Training:
         for name in self.unused:
             if as_domain(getattr(self, name)) is not None:
-                users = " or ".join(f'"{optimizer}"' for optimizer in self.optimizers)
-                raise broken_rule(f"must not be searched, since {users} does not use it", name)
+                raise broken_rule(f"must not be searched, since {self._non_users()} it", name)
         return self
 
 
