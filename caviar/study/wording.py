@@ -1,9 +1,11 @@
-"""How a mistake is worded: values as a person wrote them, and the key that was probably meant."""
+"""How things are worded for a person: values, durations, and the key that was probably meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
+
+from caviar.study.records import Value
 
 
 def show(value: object) -> str:
@@ -31,3 +33,23 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "nothing" if value is None else repr(value)
+
+
+def number(value: Value) -> str:
+    """A hyperparameter's value as a person reads it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def configuration(hyperparameters: Mapping[str, Value]) -> str:
+    """Hyperparameters in one line."""
+    return " ".join(f"{name}={number(value)}" for name, value in hyperparameters.items())
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `12 s`, `3 min 05 s` or `2 h 07 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

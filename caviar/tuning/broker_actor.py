@@ -52,6 +52,7 @@ class BrokerActor:
         """Nothing yet: `open` may fail, and its error shall reach the driver as it is."""
         self._trouble = ""
         self._starts: Counter[str] = Counter()
+        self._arrived: set[str] = set()
         self._trained = 0
         self._began = self._renewed = time.monotonic()
 
@@ -101,6 +102,7 @@ class BrokerActor:
     def arrived(self, slice_name: str, facts: Mapping[str, Any]) -> None:
         """A slice is ready to claim."""
         self._starts[slice_name] = 0
+        self._arrived.add(slice_name)
         detail = {"slice": slice_name, **facts}
         self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
 
@@ -165,6 +167,7 @@ class BrokerActor:
             best_hyperparameters=configuration,
             slices={name: _told(work) for name, work in broker.held.items()},
             planned=self._planned,
+            arrived=len(self._arrived),
         )
 
     def trouble(self) -> str:

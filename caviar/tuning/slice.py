@@ -159,7 +159,7 @@ def enter(
     gave; a slice without any must hide them all, since Ray then leaves the variable unset.
 
     Args:
-        cpus: cores of the slice; a slice of less than a whole core, or of a fraction, is not pinned.
+        cpus: cores of the slice; a fraction shares cores with others and pins nothing.
         gpus: cards of the slice; a fraction shares one.
         card_memory: how to ask for a card's memory.
 

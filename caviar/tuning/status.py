@@ -26,6 +26,7 @@ class Status:
         best_hyperparameters: its configuration.
         slices: what each slice is at, by name.
         planned: how many slices there are to be.
+        arrived: how many of them are ready or at work.
     """
 
     study: str
@@ -41,3 +42,4 @@ class Status:
     best_hyperparameters: Mapping[str, Value]
     slices: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
+    arrived: int = 0

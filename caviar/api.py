@@ -1,0 +1,120 @@
+"""caviar from Python: run a study, open one, and look at it with pandas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar.report.account import account
+from caviar.study.journal import Journal
+from caviar.study.spec import StudySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Study:
+    """A study directory, read anew at every question; a driver may be at work on it meanwhile."""
+
+    def __init__(self, directory: Path | str) -> None:
+        """Opens a study directory.
+
+        Raises:
+            StudyError: it holds no study.
+        """
+        self.directory = Path(directory)
+        with Journal.open(self.directory) as journal:
+            self.spec = StudySpec.from_json(journal.spec_json)
+
+    def __repr__(self) -> str:
+        return f"Study({self.spec.name!r}, {str(self.directory)!r})"
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """How it stands: what `caviar show --json` prints."""
+        with Journal.open(self.directory) as journal:
+            return account(journal)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best trial: `trial, epoch, dev_accuracy, dev_loss, hyperparameters`; None so far."""
+        found: dict[str, Any] | None = self.account["best"]
+        return found
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial, indexed by it: state, epochs, dev metrics, a column a hyperparameter."""
+        import pandas as pd
+
+        rows = [row | row["hyperparameters"] for row in self.account["trials"]]
+        columns = ["trial", "state", "epochs", "dev_accuracy", "dev_loss", *self._names()]
+        return pd.DataFrame(rows, columns=columns).set_index("trial")
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """A row a trial and epoch: train and dev loss and accuracy, seconds, diverged."""
+        import pandas as pd
+
+        columns = [
+            "trial",
+            "epoch",
+            "train_loss",
+            "train_accuracy",
+            "dev_loss",
+            "dev_accuracy",
+            "elapsed_s",
+            "diverged",
+        ]
+        with Journal.open(self.directory) as journal:
+            found = journal.measurements()
+        rows = [[getattr(measurement, name) for name in columns] for measurement in found]
+        return pd.DataFrame(rows, columns=columns).set_index(["trial", "epoch"])
+
+    def _names(self) -> list[str]:
+        space = self.spec.space
+        return [*space.names, *space.fixed]
+
+
+def load(directory: Path | str) -> Study:
+    """Opens a study directory.
+
+    Raises:
+        StudyError: it holds no study.
+    """
+    return Study(directory)
+
+
+def run(
+    study: StudySpec | Path | str | None = None,
+    *,
+    dir: Path | str | None = None,  # noqa: A002 as the command line calls it
+    address: str | None = None,
+) -> Study:
+    """Runs a study, or goes on with it; prints a line now and then.
+
+    Args:
+        study: a spec, a study file's path, or None for the study shipped with caviar.
+        dir: the study directory; by default `studies/NAME`.
+        address: of a Ray cluster to attach to; None starts Ray on this machine.
+
+    Returns:
+        The study, finished or interrupted.
+
+    Raises:
+        StudyError: a mistake in the study file, the directory, the data set or the cluster.
+    """
+    from caviar.tuning.driver import run_study
+    from caviar.tuning.progress import PlainView
+
+    if study is None:
+        spec = StudySpec.default()
+    else:
+        spec = study if isinstance(study, StudySpec) else StudySpec.load(study)
+    directory = Path(dir) if dir is not None else default_directory(spec)
+    run_study(spec, directory, PlainView(print), address=address)  # type: ignore[arg-type]
+    return Study(directory)
+
+
+def default_directory(spec: StudySpec) -> Path:
+    """Where a study lives if nobody says otherwise: `studies/NAME`."""
+    return Path("studies") / spec.name

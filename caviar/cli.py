@@ -1,0 +1,191 @@
+"""The command line. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from caviar import __version__
+from caviar.errors import StudyError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from caviar.study.spec import StudySpec
+
+app = typer.Typer(
+    name="caviar",
+    help="Distributed hyperparameter tuning of TensorFlow networks on Ray Tune.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[
+    Path | None, typer.Argument(metavar="[STUDY.toml]", help="The study file; without one, digits.")
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The study directory.")]
+
+
+def main() -> None:
+    """The console script: a person's mistake is one line and status 2."""
+    try:
+        app()
+    except StudyError as error:
+        _fail(str(error))
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"caviar {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    study: StudyFile = None,
+    dir: Annotated[  # noqa: A002 the option's name
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="The study directory; default: studies/NAME."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Attach to this Ray cluster (or `auto`); default: start Ray on this machine.",
+        ),
+    ] = None,
+    trials: Annotated[int | None, typer.Option("--trials", help="How many trials.")] = None,
+    max_epochs: Annotated[
+        int | None, typer.Option("--max-epochs", help="Epochs of the trials that get furthest.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The study's seed.")] = None,
+) -> None:
+    """Run a study, or go on with it where its directory stands.
+
+    Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
+    """
+    from caviar.api import default_directory
+    from caviar.tuning.driver import run_study
+    from caviar.tuning.progress import LiveView, PlainView
+
+    spec = _read(study).override(trials=trials, max_epochs=max_epochs, seed=seed)
+    directory = dir if dir is not None else default_directory(spec)
+    console = _console()
+    if console.is_terminal:
+        with LiveView(console) as live:
+            outcome = run_study(spec, directory, live, address=address)
+    else:
+        outcome = run_study(spec, directory, PlainView(_write), address=address)
+    _show(console, directory)
+    if outcome.signal:
+        _write(f"stopped; to go on: {_again(study, directory, address, trials, max_epochs, seed)}")
+        raise typer.Exit(128 + outcome.signal)
+    _write(f"journal and checkpoints: {directory}")
+
+
+@app.command()
+def check(study: StudyFile = None) -> None:
+    """Check a study file and print what it amounts to: space, sizes, rungs, cost."""
+    from caviar.report.tables import print_description
+
+    spec = _read(study)
+    print_description(_console(), spec)
+
+
+@app.command()
+def show(
+    directory: Directory,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    trial: Annotated[
+        int | None, typer.Option("--trial", help="Print this trial's curve as well.")
+    ] = None,
+) -> None:
+    """Show how a study stands, from its journal alone, also while it runs."""
+    from caviar.report.account import account, curve
+    from caviar.study.journal import Journal
+
+    with Journal.open(directory) as journal:
+        told: dict[str, Any] = account(journal)
+        if trial is not None:
+            told["curve"] = curve(journal, trial)
+    if json:
+        import json as codec
+
+        typer.echo(codec.dumps(told, indent=2, allow_nan=False))
+    else:
+        from caviar.report.tables import print_account
+
+        print_account(_console(), told, trial)
+
+
+@app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="Where to write it.")
+    ] = Path("study.toml"),
+) -> None:
+    """Write a commented study file to start from."""
+    from caviar.study.spec import init_text
+
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(init_text())
+    except FileExistsError:
+        raise StudyError(f"{file}: is there already; it was left alone") from None
+    except OSError as error:
+        raise StudyError(f"{file}: cannot be written: {error.strerror}") from None
+    _write(f"wrote {file}; check it with: caviar check {file}; run it with: caviar run {file}")
+
+
+def _read(study: Path | None) -> StudySpec:
+    from caviar.study.spec import StudySpec
+
+    return StudySpec.default() if study is None else StudySpec.load(study)
+
+
+def _show(console: Console, directory: Path) -> None:
+    """The leaderboard at the end of a run, if it came to have a journal."""
+    from caviar.report.account import account
+    from caviar.report.tables import print_account
+    from caviar.study.journal import Journal
+
+    if Journal.exists(directory):
+        with Journal.open(directory) as journal:
+            print_account(console, account(journal), None)
+
+
+def _again(study: Path | None, directory: Path, address: str | None, *options: int | None) -> str:
+    """The command that goes on with the study."""
+    import shlex
+
+    words = ["caviar", "run", *([str(study)] if study else []), "--dir", str(directory)]
+    words += ["--address", address] if address else []
+    for name, value in zip(("--trials", "--max-epochs", "--seed"), options, strict=True):
+        words += [name, str(value)] if value is not None else []
+    return shlex.join(words)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # A log or a file has no width to fit into.
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, width=width)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _fail(line: str) -> NoReturn:
+    sys.stderr.write(f"caviar: {line}\n")
+    raise SystemExit(2)

@@ -1,0 +1,150 @@
+"""A study's account: how it stands, as plain data for JSON, tables and pandas.
+
+It comes from the journal alone, so it can be asked for while a driver runs, on any copy.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from caviar.errors import StudyError
+from caviar.search.standing import Standing, standing_of
+from caviar.study.facts import Event, TrialSummary
+from caviar.study.journal import Journal
+from caviar.study.records import Measurement, TrialState, Value
+from caviar.study.spec import StudySpec
+
+_STARTS = ("driver_started", "driver_resumed")
+
+
+def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
+    """How the study stands; numbers that are not finite are None, as JSON wants it.
+
+    Args:
+        journal: open, for reading or writing.
+        now: seconds since 1970; by default the clock's.
+
+    Returns:
+        `study`, `status` (`new`, `running`, `interrupted` or `finished`), `counts` by state,
+        `trial_epochs`, `elapsed_s` (of all its drivers), `best` (or None), `rungs` and `trials`.
+    """
+    now = time.time() if now is None else now
+    spec = StudySpec.from_json(journal.spec_json)
+    lease = journal.lease()
+    driven = lease is not None and lease.held(now)
+    summaries = journal.summary()
+    running = [trial.trial for trial in summaries if trial.running] if driven else []
+    standing = standing_of(journal.entries(), spec.rungs(), spec.metric, running)
+    return {
+        "study": spec.name,
+        "status": _status(journal, driven),
+        "counts": _counts(standing, spec.search.trials),
+        "trial_epochs": journal.measured_epochs,
+        "elapsed_s": round(_elapsed_s(journal, now if driven else None), 3),
+        "best": _best(standing.best, summaries),
+        "rungs": [
+            {"epoch": rung.epoch, "reached": rung.reached, "promoted": rung.promoted}
+            for rung in standing.rungs
+        ],
+        "trials": [
+            _row(summary, state)
+            for summary, state in zip(summaries, standing.states, strict=True)
+        ],
+    }
+
+
+def curve(journal: Journal, trial: int) -> list[dict[str, Any]]:
+    """A trial's epochs, first to last.
+
+    Raises:
+        StudyError: the study has no such trial.
+    """
+    known = len(journal.trials())
+    if not 0 <= trial < known:
+        there = f"trials 0 to {known - 1}" if known else "no trials yet"
+        raise StudyError(f"--trial {trial}: the study has {there}")
+    return [
+        {
+            "epoch": found.epoch,
+            "train_loss": _finite(found.train_loss),
+            "train_accuracy": _finite(found.train_accuracy),
+            "dev_loss": _finite(found.dev_loss),
+            "dev_accuracy": _finite(found.dev_accuracy),
+        }
+        for found in journal.measurements(trial)
+    ]
+
+
+def _counts(standing: Standing, wanted: int) -> dict[str, int]:
+    states = Counter(standing.states)
+    states[TrialState.WAITING] += max(0, wanted - len(standing.states))
+    return {str(state): states[state] for state in TrialState}
+
+
+def _best(best: Measurement | None, summaries: tuple[TrialSummary, ...]) -> dict[str, Any] | None:
+    if best is None:
+        return None
+    hyperparameters: Mapping[str, Value] = summaries[best.trial].hyperparameters
+    return {
+        "trial": best.trial,
+        "epoch": best.epoch,
+        "dev_accuracy": _finite(best.dev_accuracy),
+        "dev_loss": _finite(best.dev_loss),
+        "hyperparameters": dict(hyperparameters),
+    }
+
+
+def _row(summary: TrialSummary, state: TrialState) -> dict[str, Any]:
+    last = summary.last
+    return {
+        "trial": summary.trial,
+        "state": str(state),
+        "epochs": summary.epochs,
+        "dev_accuracy": _finite(last.dev_accuracy) if last else None,
+        "dev_loss": _finite(last.dev_loss) if last else None,
+        "hyperparameters": dict(summary.hyperparameters),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _drivers(journal: Journal) -> list[Event]:
+    return [e for e in journal.events() if e.kind in (*_STARTS, "driver_stopped")]
+
+
+def _status(journal: Journal, driven: bool) -> str:
+    if driven:
+        return "running"
+    events = _drivers(journal)
+    if not events:
+        return "new"
+    last = events[-1]
+    stopped = last.kind == "driver_stopped"
+    return "finished" if stopped and last.detail["finished"] else "interrupted"
+
+
+def _elapsed_s(journal: Journal, now: float | None) -> float:
+    """Seconds that drivers were at work; of a killed one until its last attempt ended or began."""
+    total, began = 0.0, None
+    attempts = [(a.claimed_at, a.ended_at) for a in journal.attempts()]
+    for event in [*_drivers(journal), None]:
+        if began is not None and (event is None or event.kind in _STARTS):
+            # This driver left without a word, or is at work still.
+            until = event.recorded_at if event is not None else math.inf
+            seen = [t for pair in attempts for t in pair if t is not None and began <= t < until]
+            total += (now if event is None and now else max(seen, default=began)) - began
+            began = None
+        if event is None:
+            break
+        if event.kind in _STARTS:
+            began = event.recorded_at
+        elif began is not None:
+            total += event.recorded_at - began
+            began = None
+    return total

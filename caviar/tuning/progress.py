@@ -1,0 +1,168 @@
+"""What a person sees while a study runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from caviar.study.wording import configuration, duration
+from caviar.tuning.status import Status
+
+LINE_EVERY_S = 5.0
+"""Seconds between two plain lines."""
+
+_SHOWN_STATES = ("running", "paused", "waiting", "completed", "stopped", "diverged", "failed")
+
+
+class View(Protocol):
+    """Shows what goes on; every method may be called from another thread."""
+
+    def say(self, line: str) -> None:
+        """One plain line."""
+        ...
+
+    def update(self, status: Status) -> None:
+        """How the study stands now."""
+        ...
+
+
+def rate(status: Status) -> float:
+    """Trial-epochs a second since this driver's slices began."""
+    return status.trained_here / status.elapsed_s if status.elapsed_s > 0 else 0.0
+
+
+def remaining(status: Status) -> str:
+    """At most how long it still takes, or "" while that cannot be told."""
+    pace = rate(status)
+    if status.finished or not pace:
+        return ""
+    return f"at most {duration(status.most_remaining / pace)} left"
+
+
+def states(status: Status) -> str:
+    """Trials by state, the empty states left out."""
+    found = [(status.counts.get(name, 0), name) for name in _SHOWN_STATES]
+    return ", ".join(f"{count} {name}" for count, name in found if count)
+
+
+def summary_line(status: Status) -> str:
+    """How the study stands in one line."""
+    parts = [
+        states(status) + _strangers(status),
+        f"{status.trial_epochs} trial-epochs, {rate(status):.1f}/s",
+        remaining(status),
+        _best(status),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _best(status: Status) -> str:
+    best = status.best
+    if best is None:
+        return ""
+    return (
+        f"best dev accuracy {best.dev_accuracy:.4f}, loss {best.dev_loss:.4f} "
+        f"(trial {best.trial}, epoch {best.epoch})"
+    )
+
+
+def _strangers(status: Status) -> str:
+    """Says that slices are still to come: a cluster may be busy, TensorFlow takes seconds."""
+    missing = status.planned - status.arrived
+    return f"; {missing} of {status.planned} slices starting" if missing > 0 else ""
+
+
+class PlainView:
+    """Lines for logs, files and Ray jobs."""
+
+    def __init__(
+        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Writes with `write`; `clock` in seconds."""
+        self._write = write
+        self._clock = clock
+        self._next = 0.0
+        self._last = ""
+
+    def say(self, line: str) -> None:
+        """One plain line."""
+        self._write(line)
+
+    def update(self, status: Status) -> None:
+        """A line now and then, and a last one when it is finished."""
+        line = summary_line(status)
+        if line == self._last or (self._clock() < self._next and not status.finished):
+            return
+        self._next = self._clock() + LINE_EVERY_S
+        self._last = line
+        self._write(line)
+
+
+class LiveView(AbstractContextManager["LiveView"]):
+    """A table on a terminal that is drawn anew in place; entered while the study runs."""
+
+    def __init__(self, console: Console) -> None:
+        """Draws on `console`."""
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        """Begins to draw."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Takes the table away."""
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """One plain line above the table."""
+        self._console.print(line, markup=False, highlight=False)
+
+    def update(self, status: Status) -> None:
+        """Draws the table anew."""
+        self._live.update(picture(status))
+
+
+def picture(status: Status) -> RenderableType:
+    """The live table: states, rungs, slices, the best so far."""
+    head = Text(f"{states(status)}{_strangers(status)}")
+    pace = Text(
+        f"{status.trial_epochs} trial-epochs, {rate(status):.1f} a second, "
+        f"{duration(status.elapsed_s)} so far{', ' * bool(remaining(status))}{remaining(status)}"
+    )
+    rows: list[RenderableType] = [head, pace, _rungs(status), _slices(status)]
+    if status.best is not None:
+        rows += [Text(_best(status), style="bold")]
+        rows += [Text("  " + configuration(status.best_hyperparameters))]
+    return Group(*rows)
+
+
+def _rungs(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("rung", justify="right")
+    table.add_column("reached", justify="right")
+    table.add_column("promoted", justify="right")
+    for epoch, reached, promoted in status.rungs:
+        table.add_row(f"{epoch} epochs" if epoch != 1 else "1 epoch", str(reached), str(promoted))
+    return table
+
+
+def _slices(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, work in sorted(status.slices.items())[:16]:
+        table.add_row(Text(name), Text(work))
+    return table
