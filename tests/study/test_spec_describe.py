@@ -1,0 +1,93 @@
+"""What `caviar check` prints about a study, worked out by hand."""
+
+import pytest
+
+from caviar.study.describe import (
+    HyperparameterRow,
+    count_weights,
+    describe,
+    most_compiled_steps,
+    most_trial_epochs,
+    trials_at_rung,
+)
+from caviar.study.spec import StudySpec
+from caviar.study.tables import Search
+
+
+def test_the_default_study_in_figures() -> None:
+    figures = describe(StudySpec(), features=64, classes=10)
+    assert figures.rungs == (1, 3, 9, 27)
+    assert figures.trials_at_rung == (64, 21, 7, 2)
+    assert figures.most_trial_epochs == 64 * 1 + 21 * 2 + 7 * 6 + 2 * 18
+    assert figures.most_compiled_steps == 4
+    smallest = 64 * 50 + 50 * 50 + 2 * 2 * 50 + 50 * 10 + 10
+    largest = 64 * 100 + 3 * 100 * 100 + 4 * 2 * 100 + 100 * 10 + 10
+    assert figures.weights == (smallest, largest)
+
+
+def test_without_the_data_the_networks_size_is_unknown() -> None:
+    assert describe(StudySpec()).weights is None
+    assert describe(StudySpec(), features=64).weights is None
+
+
+def test_one_row_for_every_hyperparameter_in_use() -> None:
+    rows = {row.name: row for row in describe(StudySpec()).rows}
+    assert list(rows) == [
+        "layers",
+        "units",
+        "optimizer",
+        "learning_rate",
+        "beta_1",
+        "beta_2",
+        "epsilon",
+        "batch_size",
+        "learning_rate_decay",
+    ]
+    assert rows["layers"] == HyperparameterRow("layers", "linear", 2, 4, (2, 2, 3, 4, 4))
+    assert rows["epsilon"] == HyperparameterRow("epsilon", "fixed", 1e-8, 1e-8, ())
+    assert rows["batch_size"].samples == (32, 64, 128, 128, 256)
+    assert rows["beta_1"].scale == "one_minus"
+    assert rows["beta_1"].samples[2] == pytest.approx(0.99)
+
+
+def test_a_single_layer_by_hand() -> None:
+    assert count_weights(layers=1, units=3, features=2, classes=2) == 6 + 6 + 6 + 2
+
+
+@pytest.mark.parametrize(
+    ("search", "at_rung", "epochs"),
+    [
+        # Nobody is promoted: one trial goes on to the end.
+        (Search(trials=1), (1, 0, 0, 1), 27),
+        (Search(trials=2), (2, 0, 0, 1), 2 + 26),
+        # Completion begins at the rung that the last promotion reached.
+        (Search(trials=5), (5, 1, 0, 1), 5 + 2 + 24),
+        (Search(trials=20), (20, 6, 2, 1), 20 + 6 * 2 + 2 * 6 + 18),
+        (Search(trials=81), (81, 27, 9, 3), 81 + 27 * 2 + 9 * 6 + 3 * 18),
+        (Search(trials=7, max_epochs=5, grace_epochs=5), (7,), 35),
+        (Search(trials=9, max_epochs=5, grace_epochs=2), (9, 3), 18 + 9),
+    ],
+)
+def test_the_cost(search: Search, at_rung: tuple[int, ...], epochs: int) -> None:
+    spec = StudySpec(search=search)
+    assert trials_at_rung(spec) == at_rung
+    assert most_trial_epochs(spec) == epochs
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 4),
+        ("[training]\nbatch_size = 64", 1),
+        ("[training]\nbatch_size = { low = 16, high = 64, step = 16 }", 4),
+        ('[training]\noptimizer = { choices = ["sgd", "adam"] }', 8),
+        ("[training]\nbatch_size = { low = 16, high = 512 }", 64),
+        (
+            "[training]\nbatch_size = 64\n"
+            "[network]\nlayers = { low = 1, high = 3 }\nunits = { low = 200, high = 500 }",
+            3 * 3,
+        ),
+    ],
+)
+def test_compiled_steps_are_bounded(text: str, count: int) -> None:
+    assert most_compiled_steps(StudySpec.parse(text)) == count
