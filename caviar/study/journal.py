@@ -74,6 +74,11 @@ class Journal(Reads):
         opener = opening.open_writer if write else opening.open_reader
         return cls(opener(directory, clock))
 
+    @staticmethod
+    def exists(directory: Path) -> bool:
+        """Whether a directory holds a study's journal."""
+        return (directory / opening.FILE).is_file()
+
     def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
         """Makes `holder` (by default this process) the study's driver; returns the fencing token.
 
