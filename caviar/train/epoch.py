@@ -166,7 +166,8 @@ class CompiledEpoch:
         alone = self.width == 1
         masks: list[tf.Tensor | None] = [None] * len(self.network.shape.units)
         if self.masked:
-            masks = [active[:, layer] for layer in range(len(masks))]
+            # Every lane has the first layer; its input could not pass through, being of another width.
+            masks[1:] = [active[:, layer] for layer in range(1, len(masks))]
         if alone:
             state, hyper, masks = tf.nest.map_structure(
                 lambda t: None if t is None else tf.squeeze(t, 0), (state, hyper, masks)
