@@ -92,6 +92,14 @@ def test_cell_edges_are_exact_where_grids_fall() -> None:
     assert [domain.decode(math.nextafter(u, 0)) for u in (0.25, 0.5, 0.75)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "domain", [Float(0.0, 0.9, ONE_MINUS, step=0.9), Float(0.1, 9.1, LOG, step=9.0)], ids=str
+)
+def test_two_values_share_any_scale_equally(domain: Float) -> None:
+    # Neighbours meet half-way on the scale: far from the middle of the two numbers.
+    assert [domain.decode(u) == domain.high for u in (0.2, 0.49, 0.51, 0.8)] == [0, 0, 1, 1]
+
+
 def test_whole_numbers_on_a_log_scale_share_it_by_ratios() -> None:
     domain = Integer(1, 1024, scale=LOG)
     n = 20_000

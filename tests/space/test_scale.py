@@ -90,6 +90,13 @@ def test_one_minus_keeps_its_digits_near_one(distance: float) -> None:
     assert ONE_MINUS.encode(middle, 0.9, high) == pytest.approx(0.5, abs=1e-9)
 
 
+def test_one_minus_keeps_its_digits_near_zero() -> None:
+    # There 1 - exp(-t) and log(1 - x) written plainly have four digits left.
+    assert ONE_MINUS.decode(0.5, 0.0, 1e-12) == pytest.approx(5e-13, rel=1e-9)
+    assert ONE_MINUS.encode(5e-13, 0.0, 1e-12) == pytest.approx(0.5, rel=1e-9)
+    assert ONE_MINUS.decode(1e-12, 0.0, 0.5) == pytest.approx(1e-12 * math.log(2), rel=1e-9)
+
+
 @pytest.mark.parametrize("u", [-1e-9, 1.0000001, math.nan, math.inf])
 @pytest.mark.parametrize("scale", SCALES.values())
 def test_decode_refuses_what_is_outside_the_unit_interval(scale: Scale, u: float) -> None:

@@ -17,6 +17,10 @@ MISTAKES = [
         "[training]\nlerning_rate = 0.1",
         'training.lerning_rate: unknown key, did you mean "learning_rate"?',
     ),
+    (
+        "[search]\ntrials = 0\ntrails = 5",
+        'search.trails: unknown key, did you mean "trials"? (and 1 more)',
+    ),
     ("learning_rate = 0.1", "learning_rate: unknown key, it belongs in [training]"),
     ("[network]\ntrials = 4", "network.trials: unknown key, it belongs in [search]"),
     ("[search]\nseed = 4", "search.seed: unknown key, it belongs above the first table"),
