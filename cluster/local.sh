@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# A one-machine Ray cluster to attach caviar to, on loopback, with a token.
+# usage: cluster/local.sh [--gpus N] [--cpus N] [--port N] [--dashboard-port N]
+#   --gpus N   logical GPUs: to try how slices are packed on a machine that has none
+# It stays in the foreground; Ctrl-C stops this cluster and no other.
+set -euo pipefail
+
+gpus="" cpus="" port=6379 dashboard_port=8265
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --gpus) gpus=${2:?--gpus needs a number} ;;
+        --cpus) cpus=${2:?--cpus needs a number} ;;
+        --port) port=${2:?--port needs a number} ;;
+        --dashboard-port) dashboard_port=${2:?--dashboard-port needs a number} ;;
+        *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+    esac
+    shift 2
+done
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+ray=$(PATH="$here/.venv/bin:$PATH" command -v ray) || {
+    echo "cluster/local.sh: ray not found; install caviar first (README, quick start)" >&2
+    exit 2
+}
+
+# Ray's internal ports listen on every address, whatever the dashboard does: hence the token.
+export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+token=${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}
+if [ -z "${RAY_AUTH_TOKEN:-}" ] && [ ! -s "$token" ]; then
+    "$ray" get-auth-token --generate >/dev/null
+fi
+
+session=$(mktemp -d /tmp/caviar-ray.XXXXXX)
+child=""
+stop() {
+    trap - INT TERM EXIT
+    if [ -n "$child" ]; then
+        # The head and all it started are one process group: nothing else is touched.
+        kill -TERM -- "-$child" 2>/dev/null || true
+        for _ in $(seq 50); do
+            kill -0 -- "-$child" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL -- "-$child" 2>/dev/null || true
+    fi
+    rm -rf "$session"
+}
+trap 'stop; exit 130' INT
+trap 'stop; exit 143' TERM
+trap stop EXIT
+
+arguments=(--head --block --disable-usage-stats --node-ip-address=127.0.0.1 "--port=$port"
+    --dashboard-host=127.0.0.1 "--dashboard-port=$dashboard_port" "--temp-dir=$session")
+[ -z "$gpus" ] || arguments+=("--num-gpus=$gpus")
+[ -z "$cpus" ] || arguments+=("--num-cpus=$cpus")
+
+set -m # the child gets a process group of its own
+"$ray" start "${arguments[@]}" >"$session/start.log" 2>&1 &
+child=$!
+set +m
+
+for _ in $(seq 300); do
+    if grep -q "Ray runtime started" "$session/start.log"; then
+        cat <<TEXT
+Ray is up on this machine: dashboard http://127.0.0.1:$dashboard_port
+  attach    RAY_AUTH_MODE=token caviar run --address 127.0.0.1:$port
+  submit    RAY_AUTH_MODE=token ray job submit --address http://127.0.0.1:$dashboard_port -- caviar run --dir DIR
+  token     ray get-auth-token
+  stop      Ctrl-C here, or: kill $$
+TEXT
+        wait "$child" || true
+        exit 0
+    fi
+    kill -0 "$child" 2>/dev/null || break
+    sleep 0.2
+done
+echo "cluster/local.sh: Ray did not start:" >&2
+tail -n 5 "$session/start.log" >&2
+exit 1
