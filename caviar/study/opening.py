@@ -64,24 +64,22 @@ def open_reader(directory: Path, clock: Callable[[], float]) -> Database:
         StudyError: not a study, a newer one, damaged, or it cannot be read from here.
     """
     path = _existing(directory)
-    log = path.with_name(f"{FILE}-wal")
-    settled = not log.exists() or log.stat().st_size == 0
-    # Without a log the file alone is the journal, which is all that a disk shared with another
-    # machine, or one that cannot be written, lets us read.
-    if settled and (is_network(filesystem_of(directory)) or not os.access(directory, os.W_OK)):
-        with plain_errors(path):
+    guest = not os.access(directory, os.W_OK)
+    with plain_errors(path):
+        # Without a log the file alone is the journal, which is all that a disk shared with another
+        # machine, or one that cannot be written, lets us read.
+        if not path.with_name(f"{FILE}-wal").exists() and (guest or _is_shared(directory)):
             return Database(_connect(path, "mode=ro&immutable=1"), path, clock)
-    _refuse_network(directory)
-    try:
-        return Database(_connect(path, "mode=ro"), path, clock)
-    except sqlite3.OperationalError as error:
-        if os.access(path, os.R_OK) and not os.access(directory, os.W_OK):
+        _refuse_network(directory)
+        try:
+            return Database(_connect(path, "mode=ro"), path, clock)
+        except sqlite3.OperationalError as error:
+            if not guest:
+                raise
             raise StudyError(
-                f"{directory}: a killed driver left its log behind, which only a user who may"
-                " write here can read; run `caviar show` as its owner"
+                f"{directory}: a driver that was killed left a log behind, which only a user who"
+                f" may write here can read ({error})"
             ) from error
-        with plain_errors(path):
-            raise
 
 
 def _existing(directory: Path) -> Path:
@@ -89,6 +87,10 @@ def _existing(directory: Path) -> Path:
     if not path.is_file():
         raise StudyError(f"{directory}: not a study directory: it has no {FILE}")
     return path
+
+
+def _is_shared(directory: Path) -> bool:
+    return is_network(filesystem_of(directory))
 
 
 def _refuse_network(directory: Path) -> None:
