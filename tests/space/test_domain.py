@@ -5,7 +5,7 @@ import pickle
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
@@ -45,6 +45,7 @@ def test_the_unit_intervals_ends_are_the_bounds(domain: Domain) -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@settings(deadline=None)
 @given(u=UNIT)
 def test_what_is_decoded_is_contained_and_found_again(domain: Domain, u: float) -> None:
     value = domain.decode(u)
@@ -65,6 +66,7 @@ def test_domains_survive_pickling(domain: Domain) -> None:
     assert pickle.loads(pickle.dumps(domain)) == domain
 
 
+@settings(deadline=None)
 @given(integers())
 def test_every_whole_number_is_found_again(domain: Integer) -> None:
     for value in range(domain.low, domain.high + 1, domain.step):
@@ -73,6 +75,7 @@ def test_every_whole_number_is_found_again(domain: Integer) -> None:
         assert domain.decode(u) == value
 
 
+@settings(deadline=None)
 @given(integers(), UNIT, UNIT)
 def test_whole_numbers_rise(domain: Integer, one: float, other: float) -> None:
     assert domain.decode(min(one, other)) <= domain.decode(max(one, other))
@@ -137,6 +140,7 @@ def test_a_choice_takes_equal_parts() -> None:
     assert draws == {1: 100, 2: 100, 3: 100}
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_contains_agrees_with_the_bounds(value: float) -> None:
     assume(not 0.25 <= value <= 0.5)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
@@ -49,6 +49,7 @@ def test_decode_and_encode_follow_the_table(
     assert scale.encode(value, low, high) == pytest.approx(u, abs=1e-11)
 
 
+@settings(deadline=None)
 @given(scales())
 def test_the_bounds_are_exact_both_ways(case: tuple[Scale, float, float]) -> None:
     scale, low, high = case
@@ -58,6 +59,7 @@ def test_the_bounds_are_exact_both_ways(case: tuple[Scale, float, float]) -> Non
     assert scale.encode(high, low, high) == 1.0
 
 
+@settings(deadline=None)
 @given(scales(), st.floats(0.0, 1.0))
 def test_encode_is_the_inverse_of_decode(case: tuple[Scale, float, float], u: float) -> None:
     scale, low, high = case
@@ -68,6 +70,7 @@ def test_encode_is_the_inverse_of_decode(case: tuple[Scale, float, float], u: fl
     assert again == pytest.approx(value, rel=1e-11, abs=1e-15 * (abs(low) + abs(high)))
 
 
+@settings(deadline=None)
 @given(scales(), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_decode_rises(case: tuple[Scale, float, float], one: float, other: float) -> None:
     assume(other - one > 1e-6)

@@ -5,7 +5,7 @@ import timeit
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
@@ -46,6 +46,7 @@ def test_a_point_becomes_hyperparameters_in_their_order() -> None:
     assert (SPACE.names, SPACE.dimensions) == (tuple(decoded)[:4], 4)
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_encode_finds_a_point_that_decodes_alike(point: tuple[float, ...]) -> None:
     decoded = SPACE.decode(point)

@@ -1,7 +1,7 @@
 """Signatures: few for small networks, little padding for large ones."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.study.records import Signature
@@ -57,6 +57,7 @@ def test_padding(network: str, layers: int, units: int, widths: tuple[int, ...])
     assert shape(network, layers, units) == widths
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(32, 1000))
 def test_large_networks_fit_and_waste_little(layers: int, units: int) -> None:
     depth, width = padded_shape(LARGE, layers, units)
@@ -70,6 +71,7 @@ def test_large_networks_have_few_widths() -> None:
     assert widths == {width for width in BUCKETS if width >= 32} | {1008}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=6))
 def test_a_trial_fits_its_signature(point: list[float]) -> None:
     for spec in (SMALL, LARGE):

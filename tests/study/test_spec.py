@@ -9,7 +9,7 @@ import tomllib
 from importlib import resources
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
@@ -156,6 +156,7 @@ def test_json_is_canonical() -> None:
     assert StudySpec.parse(reordered).to_json() == text
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.builds(lambda low, n: Float(low, low * n, LOG), st.floats(1e-9, 1.0), st.floats(2, 99)),

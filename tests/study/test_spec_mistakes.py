@@ -275,6 +275,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KEYS), VALUES)
 @example(("training", "learning_rate"), "9" * 400)
 @example(("resources", "checkpoint_s"), "9" * 400)
@@ -294,7 +295,7 @@ def test_whatever_stands_there_the_answer_is_a_study_or_one_line(
         assert StudySpec.from_json(spec.to_json()) == spec
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.text())
 def test_no_text_brings_a_traceback(text: str) -> None:
     with contextlib.suppress(StudyError):
