@@ -99,12 +99,13 @@ def test_trials_journalled_without_their_assignment_change_nothing():
 
 
 def test_parts_of_a_running_assignment_are_no_news():
-    make = maker(trials=100, stack=8)
+    make = maker(trials=100, stack=4)
     study, heir = make(), make()
-    first = study.next_assignment()
+    first, second = study.next_assignment(), study.next_assignment()
     part = Assignment(first.trials[:2], 0, 1, first.signature)
-    heir.replay([*study.trials, first, part])
-    assert [heir.next_assignment() for _ in range(5)] == [study.next_assignment() for _ in range(5)]
+    assert first.signature != second.signature
+    heir.replay([*study.trials, first, second, part, part])
+    assert [heir.next_assignment() for _ in range(9)] == [study.next_assignment() for _ in range(9)]
 
 
 def run(make, slices=1, entries=(), until_s=float("inf")):
