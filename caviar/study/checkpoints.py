@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,10 +70,15 @@ class CheckpointStore:
         return data
 
     def remove(self, files: Iterable[str]) -> None:
-        """Deletes files, with what is left of an interrupted write; missing ones do no harm."""
+        """Deletes files, with what is left of an interrupted write.
+
+        It never fails, since what it is called after is done: what cannot be deleted now is
+        deleted by the next driver's `sweep`.
+        """
         for name in files:
-            (self._directory / name).unlink(missing_ok=True)
-            (self._directory / (name + _TEMPORARY)).unlink(missing_ok=True)
+            for path in (self._directory / name, self._directory / (name + _TEMPORARY)):
+                with suppress(OSError):
+                    path.unlink()
 
     def sweep(self, known: Iterable[str]) -> int:
         """Deletes checkpoint files that no row of the journal names; foreign files stay.

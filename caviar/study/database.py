@@ -178,6 +178,8 @@ class Database:
         self._spoiled = False
         self._after_commit.clear()
         self._after_rollback.clear()
+        if self._connection.in_transaction:  # a signal came between a transaction's lines
+            self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN IMMEDIATE")
         if not fenced:
             return

@@ -7,11 +7,14 @@ as NULL (NaN) or as infinity; whoever reads turns NULL back into NaN.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from caviar.errors import StudyError
 from caviar.study.filesystem import sync_directory
@@ -132,6 +135,9 @@ CREATE TABLE lease (
 );
 """
 
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+"""What filesystems answer that know no links, such as exFAT."""
+
 LAST_ENTRY: Final = """
 SELECT max(
     ifnull((SELECT max(entry) FROM trials), 0), ifnull((SELECT max(entry) FROM assignments), 0),
@@ -148,17 +154,33 @@ def build(path: Path, spec_json: str, fingerprint: str, created_at: float) -> No
         OSError, sqlite3.Error: the disk said no.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    _remove_drafts(path)
     try:
         _fill(draft, spec_json, fingerprint, created_at)
+        _place(draft, path)
+    finally:
+        _remove_drafts(path)
+    sync_directory(path.parent)
+
+
+def _place(draft: Path, path: Path) -> None:
+    try:
         # A link, unlike a rename, never replaces the journal of someone who was quicker.
         os.link(draft, path)
     except FileExistsError as error:
         raise StudyError(f"{path.parent}: it holds a study already") from error
-    finally:
-        for leftover in path.parent.glob(f"{draft.name}*"):
-            leftover.unlink()
-    sync_directory(path.parent)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        draft.rename(path)
+
+
+def _remove_drafts(path: Path) -> None:
+    """Removes this process's draft and those of processes that were killed."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
+        pid = leftover.name.removeprefix(f".{path.name}.").partition(".")[0]
+        if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+            leftover.unlink(missing_ok=True)
 
 
 def _fill(draft: Path, spec_json: str, fingerprint: str, created_at: float) -> None:

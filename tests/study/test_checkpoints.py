@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,49 @@ def test_a_driver_taken_over_cannot_touch_its_successors_files(journal: Journal)
         record = successor.latest_checkpoint(0)
         assert record
         assert successor.read_checkpoint(record) == bytes_of(0, 3)
+
+
+def test_a_file_lasts_before_its_name_and_its_name_before_its_row(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.add_trials(trials(0))
+    claim = start(journal, 0)
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def note_sync(handle: int) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{handle}")).name
+        steps.append(f"sync {name.removeprefix('trial-000000-epoch-00003-lease-1')}")
+        assert reader.checkpoints() == ()
+        sync(handle)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    with Journal.open(journal.directory) as reader:
+        journal.report(*claim, curve([0], [1, 2, 3]), saved([0], 3), complete=True)
+        assert len(reader.checkpoints()) == 1
+    assert steps == ["sync .ckpt.tmp", "rename", "sync checkpoints"]
+
+
+def test_a_file_that_cannot_be_deleted_does_not_undo_a_commit(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    journal.add_trials(trials(0))
+    claim = start(journal, 0)
+    journal.report(*claim, curve([0], [1]), saved([0], 1))
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert len(journal.report(*claim, curve([0], [2]), saved([0], 2)).accepted) == 1
+    monkeypatch.undo()
+    assert len(files(journal.directory)) == 2
+    journal.acquire_lease()
+    assert files(journal.directory) == [c.file for c in journal.checkpoints()]
 
 
 def test_a_disk_that_fills_up_leaves_no_half_file(

@@ -63,8 +63,8 @@ def test_nothing_acknowledged_is_lost_or_trained_twice(tmp_path: Path) -> None:
     chance = random.Random(0)
     acknowledged: Acknowledged = []
     seen: dict[tuple[int, int], object] = {}
-    for _ in range(12):
-        acknowledged += killed_after(tmp_path, chance.randrange(12), chance.random() * 0.004)
+    for _ in range(10):
+        acknowledged += killed_after(tmp_path, chance.randrange(10), chance.random() * 0.004)
         with Journal.open(tmp_path) as reader:  # beside the log that the dead one left
             now = {(m.trial, m.epoch): m for m in reader.measurements()}
             assert seen.items() <= now.items()

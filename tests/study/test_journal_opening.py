@@ -146,6 +146,33 @@ def test_nothing_half_made_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [p.name for p in tmp_path.rglob("*")] == ["there"]
 
 
+def test_drafts_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
+    for pid in (os.getppid(), 2**22 + 1):
+        for end in (".tmp", ".tmp-wal"):
+            (tmp_path / f".{opening.FILE}.{pid}{end}").write_bytes(b"?")
+    new_study(tmp_path).close()
+    drafts = {p.name for p in tmp_path.glob(".*")}
+    assert drafts == {f".{opening.FILE}.{os.getppid()}{end}" for end in (".tmp", ".tmp-wal")}
+
+
+def test_a_filesystem_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with new_study(tmp_path) as journal:
+        assert journal.fingerprint == "abc"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoints", opening.FILE]
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    with new_study(tmp_path) as journal:
+        full, on = (2,), (1,)
+        assert journal._db.row("PRAGMA synchronous") == full
+        assert journal._db.row("PRAGMA foreign_keys") == on
+        assert journal._db.row("PRAGMA journal_mode") == ("wal",)
+
+
 def test_odd_names_are_names(tmp_path: Path) -> None:
     directory = tmp_path / "100% of #1?mode=memory" / "ein süßer Versuch"
     with new_study(directory) as journal:
