@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -19,25 +18,10 @@ from caviar.train.epoch import CompiledEpoch, resident
 from caviar.train.group import Group
 from caviar.train.lanes import optimizer_of
 from caviar.train.order import data_order
+from caviar.train.progress import Progress
 
 Part = tuple[NDArray[np.floating], NDArray[np.integer]]
 """Inputs `[n, features]` and class indices `[n]`."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """An epoch of a group of lanes.
-
-    Attributes:
-        measurements: this epoch's, of the lanes that were alive before it.
-        checkpoints: makes the checkpoints of the group's lanes as they are now, trial -> (epoch,
-            bytes), without the diverged; call it before asking for the next epoch.
-        done: whether the group is at its end.
-    """
-
-    measurements: tuple[Measurement, ...]
-    checkpoints: Callable[[], dict[int, tuple[int, bytes]]]
-    done: bool
 
 
 class Trainer:

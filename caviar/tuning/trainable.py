@@ -20,7 +20,7 @@ from caviar.tuning.broker_actor import NAMESPACE
 from caviar.tuning.messages import Finished, Wait, Welcome
 
 if TYPE_CHECKING:
-    from caviar.train.trainer import Progress
+    from caviar.train.progress import Progress
     from caviar.tuning.slice import Slice
 
 STEP_S = 1.0
