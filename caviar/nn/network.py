@@ -15,7 +15,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from caviar.nn import batch_norm
-from caviar.nn.batch_norm import Moments
+from caviar.nn.batch_norm import Moments, normalise, normalise_batch
 from caviar.nn.dense import dense
 
 Params = list[dict[str, tf.Tensor]]
@@ -81,8 +81,9 @@ class Network:
         found = []
         for layer, mask in zip(params[:-1], active, strict=True):
             z = dense(x, layer["w"])
-            found.append(batch_norm.moments(z))
-            x = self._activate(x, z, found[-1], layer, mask)
+            y, moments = normalise_batch(z, layer["gamma"], layer["beta"], self.epsilon)
+            found.append(moments)
+            x = _pass(x, tf.nn.relu(y), mask)
         return self._logits(params, x), found
 
     def infer(
@@ -94,20 +95,15 @@ class Network:
     ) -> tf.Tensor:
         """Logits `[..., batch, classes]`, normalised by the (debiased) `averages`."""
         for layer, moments, mask in zip(params[:-1], averages, active, strict=True):
-            x = self._activate(x, dense(x, layer["w"]), moments, layer, mask)
+            z = dense(x, layer["w"])
+            y = normalise(z, moments, layer["gamma"], layer["beta"], self.epsilon)
+            x = _pass(x, tf.nn.relu(y), mask)
         return self._logits(params, x)
-
-    def _activate(
-        self,
-        x: tf.Tensor,
-        z: tf.Tensor,
-        moments: Moments,
-        layer: dict[str, tf.Tensor],
-        mask: tf.Tensor | None,
-    ) -> tf.Tensor:
-        normal = batch_norm.normalise(z, moments, layer["gamma"], layer["beta"], self.epsilon)
-        out = tf.nn.relu(normal)
-        return out if mask is None else tf.where(mask[..., tf.newaxis, tf.newaxis], out, x)
 
     def _logits(self, params: Params, x: tf.Tensor) -> tf.Tensor:
         return dense(x, params[-1]["w"]) + tf.expand_dims(params[-1]["b"], -2)
+
+
+def _pass(x: tf.Tensor, out: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """A layer's output for lanes that have it, its input for those that do not."""
+    return out if mask is None else tf.where(mask[..., tf.newaxis, tf.newaxis], out, x)

@@ -166,7 +166,7 @@ class CompiledEpoch:
         alone = self.width == 1
         masks: list[tf.Tensor | None] = [None] * len(self.network.shape.units)
         if self.masked:
-            # Every lane has the first layer; its input could not pass through, being of another width.
+            # Every lane has the first layer: its input, of another width, could not pass through.
             masks[1:] = [active[:, layer] for layer in range(1, len(masks))]
         if alone:
             state, hyper, masks = tf.nest.map_structure(
