@@ -117,7 +117,7 @@ class CaviarStrategy:
     @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
-        return sum(map(self.expected_lane_epochs, self._history.ledger.signatures))
+        return self._history.ledger.most_lane_epochs(self._wanted, self._history.halving)
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""

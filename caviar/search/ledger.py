@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from caviar.search.successive_halving import SuccessiveHalving
@@ -47,11 +48,6 @@ class Ledger:
         self.courses.append(Course(signature))
         self._drawn[signature] = self._drawn.get(signature, 0) + 1
         self._count(signature, 0, 1)
-
-    @property
-    def signatures(self) -> Collection[Signature]:
-        """Those of the trials drawn so far."""
-        return self._drawn.keys()
 
     def start(self, trial: int, target: int) -> None:
         """A trial runs to `target` epochs."""
@@ -103,7 +99,20 @@ class Ledger:
             halving: the rungs.
         """
         alive = self._alive.get(signature, {})
-        total, candidates, previous = 0, self._undrawn(signature, trials), 0
+        return self._bound(alive, self._undrawn(signature, trials), trials, halving)
+
+    def most_lane_epochs(self, trials: int, halving: SuccessiveHalving) -> int:
+        """The lane-epochs that all trials together could still take; arguments as above."""
+        alive: Counter[int] = Counter()
+        for counts in self._alive.values():
+            alive.update(counts)
+        return self._bound(alive, max(0, trials - len(self.trials)), trials, halving)
+
+    def _bound(
+        self, alive: Mapping[int, int], undrawn: int, trials: int, halving: SuccessiveHalving
+    ) -> int:
+        """Lane-epochs that `alive` (by rungs behind them) and `undrawn` could still take."""
+        total, candidates, previous = 0, undrawn, 0
         most = max(trials, len(self.trials))
         for place, rung in enumerate(halving.rungs):
             candidates += alive.get(place, 0)

@@ -6,6 +6,7 @@ from simulated import decode, maker, measured, rough, signature_of, smooth
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.quasi_random import Sobol
 from caviar.search.simulate import Conditions, Simulation
+from caviar.search.standing import standing_of
 from caviar.study.records import Assignment, Purpose, Signature, TrialState
 
 
@@ -262,6 +263,23 @@ def test_expected_lane_epochs_bounds_what_comes():
             came[signature_of(fresh.strategy.trials[entry.trial].hyperparameters)] += 1
     assert all(0 < came[signature] <= expected[signature] for signature in expected)
     assert all(fresh.strategy.expected_lane_epochs(signature) <= 27 + 9 for signature in expected)
+
+
+def test_most_lane_epochs_is_a_close_bound_at_any_time():
+    whole = Simulation(maker(trials=60), smooth).run().lane_epochs
+    for until_s in (-1.0, 5.0, 50.0, 150.0):
+        simulation = Simulation(maker(trials=60), smooth)
+        behind = simulation.run(until_s).lane_epochs
+        bound = simulation.strategy.most_lane_epochs
+        assert whole - behind <= bound <= 1.6 * (whole - behind) + 27
+
+
+def test_the_best_is_that_of_the_standing():
+    simulation = Simulation(maker(trials=60), rough(1, 20, 0.1))
+    entries = simulation.run(100.0).entries
+    best = standing_of(entries, (1, 3, 9, 27), "dev_accuracy").best
+    assert best is not None
+    assert simulation.strategy.best == best
 
 
 def test_expected_lane_epochs_of_an_unknown_signature():
