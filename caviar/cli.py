@@ -128,9 +128,9 @@ def show(
 
 @app.command()
 def init(
-    file: Annotated[
-        Path, typer.Argument(metavar="[FILE]", help="Where to write it.")
-    ] = Path("study.toml"),
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path(
+        "study.toml"
+    ),
 ) -> None:
     """Write a commented study file to start from."""
     from caviar.study.spec import init_text

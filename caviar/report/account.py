@@ -51,8 +51,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
             for rung in standing.rungs
         ],
         "trials": [
-            _row(summary, state)
-            for summary, state in zip(summaries, standing.states, strict=True)
+            _row(summary, state) for summary, state in zip(summaries, standing.states, strict=True)
         ],
     }
 

@@ -91,9 +91,10 @@ def check_directory(spec: StudySpec, directory: Path) -> None:
             raise StudyError(f"--dir {directory}: is not empty and holds no study")
         return
     with Journal.open(directory) as journal:
-        if journal.fingerprint == spec.fingerprint:
-            return
-        differences = spec.difference(StudySpec.from_json(journal.spec_json))
+        # Not the fingerprint kept then: a newer caviar may know more keys, with their defaults.
+        differences = StudySpec.from_json(journal.spec_json).difference(spec)
+    if not differences:
+        return
     raise StudyError(
         f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); give another --dir"
     )
