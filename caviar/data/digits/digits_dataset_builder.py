@@ -16,7 +16,7 @@ _SIDE = 8
 _CLASSES = 10
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
+class Builder(tfds.core.GeneratorBasedBuilder):
     """Optical Recognition of Handwritten Digits, in the order and scale scikit-learn keeps them."""
 
     # Told outright: TFDS would ask importlib.resources for it, which some editable installs defeat.
