@@ -56,12 +56,11 @@ class LeaseHolder:
         return cls(socket.gethostname(), boot_id(), pid, started or 0.0, os.getpid())
 
     def same_driver(self, other: LeaseHolder) -> bool:
-        """Whether both speak of one driver process; its broker may have been restarted."""
-        return (
-            self._machine() == other._machine()
-            and self.driver_pid == other.driver_pid
-            and abs(self.driver_started_s - other.driver_started_s) < _SAME_START_S
-        )
+        """Whether both speak of one driver process; its broker may have been restarted.
+
+        Of two drivers with one process number the former is dead, and as easily succeeded.
+        """
+        return self._machine() == other._machine() and self.driver_pid == other.driver_pid
 
     def alive(self) -> bool | None:
         """Whether the driver's process runs; None if that cannot be seen from here."""

@@ -63,14 +63,14 @@ def take(
 def keep(
     database: Database, store: CheckpointStore, checkpoints: Mapping[int, tuple[int, bytes]]
 ) -> None:
-    """Writes the checkpoints that the journal does not have, and drops those they supersede."""
+    """Writes the checkpoints that take their trials further, and drops those they supersede."""
     assert database.token is not None
-    missing = [
+    newer = [
         (trial, epoch, data)
         for trial, (epoch, data) in checkpoints.items()
-        if not _has_checkpoint(database, trial, epoch)
+        if _is_newer(database, trial, epoch)
     ]
-    records = store.write(missing, database.token, database.clock())
+    records = store.write(newer, database.token, database.clock())
     database.on_rollback(lambda: store.remove(record.file for record in records))
     for r in records:
         database.execute(
@@ -164,10 +164,10 @@ def _is_redelivered(database: Database, assignment: int, attempt: int, m: Measur
     )
 
 
-def _has_checkpoint(database: Database, trial: int, epoch: int) -> bool:
-    return bool(
-        database.row("SELECT 1 FROM checkpoints WHERE trial = ? AND epoch = ?", (trial, epoch))
-    )
+def _is_newer(database: Database, trial: int, epoch: int) -> bool:
+    """Whether a checkpoint takes its trial further; one that was sent twice does not."""
+    (latest,) = database.row("SELECT max(epoch) FROM checkpoints WHERE trial = ?", (trial,))
+    return latest is None or bool(epoch > latest)
 
 
 def _supersede(database: Database, trial: int, epoch: int) -> list[str]:

@@ -11,6 +11,7 @@ from journal_samples import bytes_of, curve, files, new_study, rung, saved, tria
 
 from caviar.errors import LeaseError, StudyError
 from caviar.study import checkpoints
+from caviar.study.checkpoints import CheckpointStore
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 
@@ -83,6 +84,25 @@ def test_a_retry_keeps_the_checkpoint_it_lacked(journal: Journal) -> None:
     record = journal.latest_checkpoint(0)
     assert record
     assert record.epoch == 2
+
+
+def test_a_report_sent_twice_or_late_brings_no_checkpoint_back(journal: Journal) -> None:
+    journal.add_trials(trials(0))
+    claim = start(journal, 0)
+    early, late = (curve([0], [1]), saved([0], 1)), (curve([0], [2]), saved([0], 2))
+    for report in (early, late, late, early):
+        journal.report(*claim, *report)
+    (record,) = journal.checkpoints()
+    assert record.epoch == 2
+    assert files(journal.directory) == [record.file]
+
+
+def test_drivers_never_share_a_file(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    (old,) = store.write([(0, 3, b"state")], token=1, recorded_at=0.0)
+    (new,) = store.write([(0, 3, b"state")], token=2, recorded_at=0.0)
+    store.remove([old.file])
+    assert store.read(new) == b"state"
 
 
 def test_a_stale_report_writes_no_file(journal: Journal) -> None:

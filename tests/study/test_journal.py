@@ -3,9 +3,10 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journal_samples import SIGNATURE, curve, measured, new_study, rung, saved, trial, trials
@@ -200,6 +201,31 @@ def test_a_transaction_is_one_commit(journal: Journal) -> None:
             assert reader.trials() == reader.events() == ()
             assert len(journal.trials()) == 1
         assert len(reader.trials()) == len(reader.events()) == 1
+
+
+@pytest.mark.parametrize("ask", [Journal.entries, Journal.open_assignments, Journal.summary])
+def test_an_answer_is_of_one_moment(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Journal], Iterable[object]]
+) -> None:
+    journal.issue(rung(0), trials=trials(0))
+    with Journal.open(journal.directory) as reader:
+        before = repr(list(ask(reader)))
+        query = reader._db.rows
+        fresh = count(1)
+
+        def while_the_driver_works(*arguments: Any) -> list[Any]:
+            found = query(*arguments)
+            index = next(fresh)
+            with journal.transaction():
+                number = journal.issue(rung(index, last=1), trials=trials(index))
+                journal.start_attempt(1, "s")
+                claim = number, journal.start_attempt(number, "s")
+                journal.report(*claim, curve([index], [1]), {}, complete=True)
+            return found
+
+        monkeypatch.setattr(reader._db, "rows", while_the_driver_works)
+        assert repr(list(ask(reader))) == before
+        assert next(fresh) > 2
 
 
 def test_an_error_undoes_the_whole_transaction(journal: Journal) -> None:
