@@ -50,9 +50,12 @@ def write(journal: Journal, trials: int, epochs: int, checkpoint: bytes) -> floa
 
 
 def timed(name: str, ask: Callable[[], object]) -> None:
-    start = time.perf_counter()
-    ask()
-    print(f"{name:<22}{1e3 * (time.perf_counter() - start):10.1f} ms")
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ask()
+        seconds.append(time.perf_counter() - start)
+    print(f"{name:<22}{1e3 * min(seconds):10.1f} ms, the best of 3")
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ from caviar.study.filesystem import filesystem_of, is_network, sync_directory
 FILE: Final = "journal.sqlite3"
 """The journal's name in a study directory."""
 
+CACHE_KIB: Final = 16_384
+"""Of pages a connection keeps at most: the whole journal of 20,000 trials, or its hot part."""
+
 
 def create(directory: Path, spec_json: str, fingerprint: str, created_at: float) -> None:
     """Makes `directory` a study's: its journal is there whole, or everything is as it was.
@@ -111,6 +114,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         _check(connection, path)
     except BaseException:
         connection.close()
