@@ -25,6 +25,10 @@ FORMAT = 1
 """Version of the layout; another one is refused."""
 
 
+_BROKEN = (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
+"""What NumPy and zipfile raise on damaged bytes; a flipped bit may claim to be encryption."""
+
+
 class CheckpointError(Exception):
     """The bytes are not a checkpoint of the trial they are taken for."""
 
@@ -84,7 +88,7 @@ def load(data: bytes, shape: Shape, optimizer: Optimizer) -> tuple[State, Header
     """
     arrays = _read(data)
     whose = _header(arrays)
-    state = zero_state(shape, optimizer, arrays["step"].dtype)
+    state = zero_state(shape, optimizer, arrays.get("step", np.float32(0)).dtype)
     places = _named(state)
     if arrays.keys() - {"header"} != places.keys():
         raise CheckpointError(f"trial {whose.trial}: arrays of another network or optimiser")
@@ -101,7 +105,7 @@ def _read(data: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise CheckpointError(f"not a checkpoint: {error}") from error
 
 

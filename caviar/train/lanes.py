@@ -26,6 +26,9 @@ DEFAULTS: Mapping[str, float] = {
     "learning_rate_decay": 0.0,
 }
 
+_LEAST_EPSILON = float(np.finfo(np.float32).tiny)
+"""Below it a float32 counts as 0, and a padded weight's update would be 0 / 0."""
+
 
 def number(hyperparameters: Mapping[str, Value], name: str) -> float:
     """A hyperparameter's value, or its default.
@@ -36,6 +39,8 @@ def number(hyperparameters: Mapping[str, Value], name: str) -> float:
     value = hyperparameters.get(name, DEFAULTS.get(name))
     if value is None:
         raise StudyError(f"training.{name}: is needed to train, got none")
+    if name == "epsilon" and not float(value) >= _LEAST_EPSILON:
+        raise StudyError(f"training.epsilon: must be > 0 in float32, got {value}")
     return float(value)
 
 
@@ -50,11 +55,13 @@ def trial_shape(trial: Trial, whole: Shape) -> Shape:
         StudyError: it does not fit into them, or lacks a layer between two of unequal widths.
     """
     layers, units = (int(number(trial.hyperparameters, name)) for name in ("layers", "units"))
+    if layers == 0 and whole.units:
+        raise StudyError(f"network.layers: the signature has {len(whole.units)}, got none")
     if layers > len(whole.units) or any(units > width for width in whole.units[:layers]):
         raise StudyError(
             f"network: {layers} layers of {units} units must fit into the signature's {whole.units}"
         )
-    if len(set(whole.units[max(layers - 1, 0) :])) > 1:
+    if len(set(whole.units[layers - 1 :])) > 1:
         raise StudyError(
             f"network.layers: a layer that is passed through must be as wide as the one before, "
             f"got {layers} layers in {whole.units}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from caviar.nn.dense import dense
 
@@ -12,11 +13,5 @@ def test_a_stack_equals_its_lanes(shared):
     w = rng.normal(size=(3, 4, 5))
     x = rng.normal(size=(7, 4) if shared else (3, 7, 4))
     lanes = [(x if shared else x[i]) @ w[i] for i in range(3)]
-    np.testing.assert_allclose(dense(x, _tensor(w)), lanes, rtol=1e-12)
-    np.testing.assert_allclose(dense(lanes[0], _tensor(w[0].T)), lanes[0] @ w[0].T, rtol=1e-12)
-
-
-def _tensor(array):
-    import tensorflow as tf
-
-    return tf.constant(array)
+    np.testing.assert_allclose(dense(tf.constant(x), tf.constant(w)), lanes, rtol=1e-12)
+    np.testing.assert_allclose(dense(tf.constant(lanes[0]), tf.constant(w[0].T)), lanes[0] @ w[0].T, rtol=1e-12)

@@ -1,0 +1,124 @@
+"""The trainer: divergence, groups, mistakes, and that it learns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import small_problem as small
+from small_problem import claim, signature, train, trial
+
+from caviar.errors import StudyError
+from caviar.study.records import Claim, Lane
+from caviar.train.checkpoint import CheckpointError
+from caviar.train.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def trainer(parts):
+    return Trainer(*parts, small.CLASSES, seed=7)
+
+
+def test_it_learns(trainer):
+    curves, _ = train(trainer, claim([trial(0, 0.03)], 12, signature()), 1)
+    assert curves[0, 12][1] > 0.85 > curves[0, 1][1]
+    assert curves[0, 12][2] < curves[0, 1][2]
+
+
+def test_dev_scores_equal_a_forward_pass_in_numpy(trainer, parts):
+    from caviar.nn.network import Shape
+    from caviar.train import checkpoint
+    from caviar.train.optimizers import OPTIMIZERS
+
+    curves, kept = train(trainer, claim([trial(0, units=5)], 3, signature()), 1)
+    shape = Shape(small.FEATURES, (5, 5), small.CLASSES)
+    state, header = checkpoint.load(kept[0], shape, OPTIMIZERS["adam"])
+    assert (header.trial, header.epoch, state.step[0]) == (0, 3, 18.0)
+    (x, y), seen = parts[1], 1 - 0.99**18
+    for layer, moments in zip(state.params[:-1], state.averages, strict=True):
+        z = x @ layer["w"][0]
+        unit = (z - moments.mean / seen) / np.sqrt(moments.variance / seen + 1e-3)
+        x = np.maximum(layer["gamma"] * unit + layer["beta"], 0)
+    logits = x @ state.params[-1]["w"][0] + state.params[-1]["b"]
+    log_sum = np.log(np.exp(logits).sum(1))
+    loss = np.mean(log_sum - logits[np.arange(len(y)), y])
+    accuracy = np.mean(logits.argmax(1) == y)
+    np.testing.assert_allclose(curves[0, 3][2:4], (loss, accuracy), rtol=1e-5)
+
+
+def test_a_non_finite_lane_is_reported_as_it_is_and_not_trained_further(trainer):
+    curves, kept = train(trainer, claim([trial(0, 1e30), trial(1)], 4, signature()), 2)
+    assert curves[0, 1][-1]
+    assert not math.isfinite(curves[0, 1][0])
+    assert (0, 2) not in curves
+    assert kept.keys() == {1}
+    assert not curves[1, 4][-1]
+
+
+def test_a_group_whose_lanes_all_diverged_ends(trainer):
+    steps = list(trainer.train(claim([trial(0, 1e30)], 4, signature()), 1))
+    assert [step.done for step in steps] == [True]
+    assert steps[0].checkpoints() == {}
+
+
+def test_an_exploding_loss_is_divergence_from_the_second_epoch_on(parts):
+    touchy = Trainer(*parts, small.CLASSES, seed=7, diverged_above=0.1)
+    curves, kept = train(touchy, claim([trial(0, 1e-5)], 4, signature()), 1)
+    assert curves[0, 1][0] > 0.1 * math.log(3)
+    assert [curves[0, epoch][-1] for epoch in (1, 2)] == [False, True]
+    assert curves.keys() == {(0, 1), (0, 2)}
+    assert kept == {}
+
+
+def test_lanes_at_different_epochs_train_in_groups_of_their_own(trainer):
+    _, kept = train(trainer, claim([trial(0)], 2, signature()), 2)
+    lanes = (Lane(trial(1)), Lane(trial(0), 2, kept[0]), Lane(trial(2)))
+    mixed = Claim(0, 1, lanes, 4, signature(), None, 100)
+    groups = [tuple(m.trial for m in p.measurements) for p in trainer.train(mixed, 2)]
+    assert groups == [(1, 2)] * 4 + [(0,)] * 2
+
+
+def test_elapsed_is_the_lanes_share_of_the_call_without_compiling(trainer):
+    progress = next(trainer.train(claim([trial(0), trial(1)], 1, signature("sgd")), 2))
+    times = [m.elapsed_s for m in progress.measurements]
+    assert times[0] == times[1]
+    assert 0 < times[0] < 0.5
+
+
+def test_the_learning_rate_decays(trainer):
+    """With a decay of 1e9 nothing but the first epoch moves the weights."""
+    from caviar.nn.network import Shape
+    from caviar.train import checkpoint
+    from caviar.train.optimizers import OPTIMIZERS
+
+    shape, found = Shape(small.FEATURES, (8, 8), small.CLASSES), []
+    for epochs in (1, 2):
+        only = trial(0, learning_rate_decay=1e9)
+        _, kept = train(trainer, claim([only], epochs, signature("sgd")), 2)
+        found.append(checkpoint.load(kept[0], shape, OPTIMIZERS["sgd"])[0].params[0]["w"])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-7)
+
+
+def test_a_checkpoint_of_another_trial_or_epoch_is_refused(trainer):
+    _, kept = train(trainer, claim([trial(0)], 1, signature()), 1)
+    for lane in (Lane(trial(1), 1, kept[0]), Lane(trial(0), 2, kept[0])):
+        wrong = Claim(0, 1, (lane,), 3, signature(), None, 100)
+        with pytest.raises(CheckpointError, match="got trial 0 at epoch 1"):
+            list(trainer.train(wrong, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "message"),
+    [
+        ("adam", trial(0, layers=3), "must fit into the signature's"),
+        ("adam", trial(0, units=9), "must fit into the signature's"),
+        ("adam", trial(0, layers=0), "network.layers"),
+        ("adam", trial(0, epsilon=0.0), "training.epsilon: must be > 0"),
+        ("adagrad", trial(0), "training.optimizer: must be one of sgd, .* got 'adagrad'"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_one_line(trainer, kind, one, message):
+    with pytest.raises(StudyError, match=message) as caught:
+        list(trainer.train(claim([one], 1, signature(kind)), 1))
+    assert "\n" not in str(caught.value)
