@@ -18,6 +18,9 @@ from caviar.errors import StudyError
 from caviar.study.facts import CheckpointRecord
 from caviar.study.filesystem import sync_directory, write_durably
 
+DIRECTORY: Final = "checkpoints"
+"""Where the files are, in a study directory."""
+
 _OURS: Final = re.compile(r"trial-\d{6,}-epoch-\d{5,}-lease-\d+\.ckpt(\.tmp)?")
 _TEMPORARY: Final = ".tmp"
 

@@ -15,15 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from caviar.study import lease, opening, reports
-from caviar.study.checkpoints import CheckpointStore
+from caviar.study.checkpoints import DIRECTORY, CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import Outcome, Receipt
 from caviar.study.lease import LeaseHolder
 from caviar.study.reads import Reads
 from caviar.study.records import Assignment, Measurement, Signature, Trial
-
-CHECKPOINTS = "checkpoints"
-"""The directory of checkpoint files, beside the journal."""
 
 
 class Journal(Reads):
@@ -37,7 +34,7 @@ class Journal(Reads):
 
     def __init__(self, database: Database) -> None:
         self.directory = database.path.parent
-        super().__init__(database, CheckpointStore(self.directory / CHECKPOINTS))
+        super().__init__(database, CheckpointStore(self.directory / DIRECTORY))
 
     @classmethod
     def create(
@@ -231,12 +228,7 @@ class Journal(Reads):
         with self._db.transaction():
             self._db.insert("failures", self._db.next_entry(), trial, error, self._db.clock())
             self.record("trial_failed", {"trial": trial, "error": error})
-            having = self._db.rows(
-                "SELECT assignment FROM assignments JOIN lanes USING (assignment)"
-                " WHERE trial = ? AND closed_at IS NULL",
-                (trial,),
-            )
-            reports.close_if_done(self._db, (row[0] for row in having))
+            reports.close_done(self._db, trial)
 
     def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
         """Settles a signature's width for the study's life; returns the one that stands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from caviar.study.checkpoints import CheckpointStore
 from caviar.study.database import Database
@@ -81,9 +81,14 @@ def keep(
     database.on_commit(lambda: store.remove(superseded))
 
 
-def close_if_done(database: Database, assignments: Iterable[int]) -> None:
-    """Closes those that have nothing left to train."""
-    for assignment in assignments:
+def close_done(database: Database, trial: int) -> None:
+    """Closes those assignments of a trial that have nothing left to train."""
+    having = database.rows(
+        "SELECT assignment FROM assignments JOIN lanes USING (assignment)"
+        " WHERE trial = ? AND closed_at IS NULL",
+        (trial,),
+    )
+    for (assignment,) in having:
         if not unfinished(database, assignment):
             close(database, assignment)
 
