@@ -76,7 +76,15 @@ class Trainer:
         Returns:
             The width, and what was measured.
         """
-        return 1, {"rule": "default"}
+        whole = Shape(self.features, signature.widths, self.classes)
+        if self._on_gpu():
+            return width.on_gpu(whole.weights), width.evidence("gpu", expected_lane_epochs)
+        alone, together = self._timing(signature, 1), None
+        if width.worth_measuring(alone, expected_lane_epochs):
+            together = self._timing(signature, width.TOGETHER)
+        found = [alone] if together is None else [alone, together]
+        rule = "too little left to measure" if together is None else "measured"
+        return width.choose(alone, together), width.evidence(rule, expected_lane_epochs, *found)
 
     def train(self, claim: Claim, width: int) -> Iterator[Progress]:
         """Trains a claim's lanes to its last epoch, `width` at a time, yielding every epoch.
@@ -107,6 +115,22 @@ class Trainer:
             Group.dead(epoch).run(self._order(0, signature.batch_size), 0, steps=0)
             self._epochs[key] = epoch
         return self._epochs[key]
+
+    def _on_gpu(self) -> bool:
+        return "GPU" in self._data.train_x.device
+
+    def _timing(self, signature: Signature, lanes: int) -> Timing:
+        """Trains made-up trials of the signature's full size for a few epochs at a width."""
+        with tf.device(self._device):
+            start = time.perf_counter()
+            epoch = self._epoch(signature, lanes)
+            first_call_s = self._first_calls[signature, lanes]
+            values = {"layers": len(signature.widths), "units": max(signature.widths, default=0)}
+            trials = [Trial(i, (), {**values, "learning_rate": 1e-3}) for i in range(lanes)]
+            group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self.seed)
+            order = self._order(0, signature.batch_size)
+            times = [self._timed(group, order) for _ in range(_TIMED_EPOCHS)]
+        return Timing(lanes, first_call_s, min(times) / lanes)
 
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
