@@ -41,6 +41,11 @@ class Shape(NamedTuple):
         sizes = (self.features, *self.units, self.classes)
         return list(pairwise(sizes))
 
+    @property
+    def weights(self) -> int:
+        """How many weights the dense layers hold, biases not counted."""
+        return sum(fan_in * fan_out for fan_in, fan_out in self.fans)
+
     def parameters(self) -> list[dict[str, tuple[int, ...]]]:
         """Shapes of the parameters, without the stack axis."""
         *hidden, last = self.fans

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,15 +13,19 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from caviar.nn.network import Network, Shape
-from caviar.study.records import Claim, Lane, Measurement, Signature
+from caviar.study.records import Claim, Lane, Measurement, Signature, Trial
 from caviar.train.epoch import CompiledEpoch, resident
 from caviar.train.group import Group
 from caviar.train.lanes import optimizer_of
 from caviar.train.order import data_order
 from caviar.train.progress import Progress
+from caviar.train.width import TOGETHER, Timing, choose, evidence, on_gpu, worth_measuring
 
 Part = tuple[NDArray[np.floating], NDArray[np.integer]]
 """Inputs `[n, features]` and class indices `[n]`."""
+
+_TIMED_EPOCHS = 4
+"""Epochs timed at a width; the fastest counts."""
 
 
 class Trainer:
@@ -58,6 +62,7 @@ class Trainer:
         with tf.device(device):
             self._data = resident(train, dev, dtype)
         self._epochs: dict[tuple[Signature, int], CompiledEpoch] = {}
+        self._first_call_s: dict[tuple[Signature, int], float] = {}
 
     @property
     def warm(self) -> frozenset[Signature]:
@@ -78,13 +83,13 @@ class Trainer:
         """
         whole = Shape(self.features, signature.widths, self.classes)
         if self._on_gpu():
-            return width.on_gpu(whole.weights), width.evidence("gpu", expected_lane_epochs)
+            return on_gpu(whole.weights), evidence("gpu", expected_lane_epochs)
         alone, together = self._timing(signature, 1), None
-        if width.worth_measuring(alone, expected_lane_epochs):
-            together = self._timing(signature, width.TOGETHER)
+        if worth_measuring(alone, expected_lane_epochs):
+            together = self._timing(signature, TOGETHER)
         found = [alone] if together is None else [alone, together]
         rule = "too little left to measure" if together is None else "measured"
-        return width.choose(alone, together), width.evidence(rule, expected_lane_epochs, *found)
+        return choose(alone, together), evidence(rule, expected_lane_epochs, *found)
 
     def train(self, claim: Claim, width: int) -> Iterator[Progress]:
         """Trains a claim's lanes to its last epoch, `width` at a time, yielding every epoch.
@@ -112,7 +117,8 @@ class Trainer:
             optimizer = optimizer_of(signature)
             network = Network(Shape(self.features, signature.widths, self.classes))
             epoch = CompiledEpoch(network, optimizer, self._data, signature.batch_size, width)
-            Group.dead(epoch).run(self._order(0, signature.batch_size), 0, steps=0)
+            group, order = Group.dead(epoch), self._order(0, signature.batch_size)
+            self._first_call_s[key] = _seconds(lambda: group.run(order, 0, steps=0))
             self._epochs[key] = epoch
         return self._epochs[key]
 
@@ -122,15 +128,13 @@ class Trainer:
     def _timing(self, signature: Signature, lanes: int) -> Timing:
         """Trains made-up trials of the signature's full size for a few epochs at a width."""
         with tf.device(self._device):
-            start = time.perf_counter()
             epoch = self._epoch(signature, lanes)
-            first_call_s = self._first_calls[signature, lanes]
-            values = {"layers": len(signature.widths), "units": max(signature.widths, default=0)}
+            values = {"layers": len(signature.widths), "units": min(signature.widths, default=0)}
             trials = [Trial(i, (), {**values, "learning_rate": 1e-3}) for i in range(lanes)]
             group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self.seed)
             order = self._order(0, signature.batch_size)
-            times = [self._timed(group, order) for _ in range(_TIMED_EPOCHS)]
-        return Timing(lanes, first_call_s, min(times) / lanes)
+            fastest = min(_seconds(lambda: group.run(order, 0)) for _ in range(_TIMED_EPOCHS))
+        return Timing(lanes, self._first_call_s[signature, lanes], fastest / lanes)
 
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
@@ -166,6 +170,12 @@ class Trainer:
         exploded = epoch > 1 and train_loss > self.diverged_above * math.log(self.classes)
         scores = (train_loss, train_accuracy, dev_loss, dev_accuracy)
         return Measurement(trial, epoch, *scores, elapsed_s, diverged=not sound or exploded)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def _groups(claim: Claim, width: int) -> Iterator[list[Lane]]:
