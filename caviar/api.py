@@ -87,7 +87,7 @@ def load(directory: Path | str) -> Study:
 def run(
     study: StudySpec | Path | str | None = None,
     *,
-    dir: Path | str | None = None,  # noqa: A002 as the command line calls it
+    dir: Path | str | None = None,
     address: str | None = None,
 ) -> Study:
     """Runs a study, or goes on with it; prints a line now and then.
@@ -111,7 +111,7 @@ def run(
     else:
         spec = study if isinstance(study, StudySpec) else StudySpec.load(study)
     directory = Path(dir) if dir is not None else default_directory(spec)
-    run_study(spec, directory, PlainView(print), address=address)  # type: ignore[arg-type]
+    run_study(spec, directory, PlainView(print), address=address)
     return Study(directory)
 
 

@@ -50,7 +50,7 @@ def _root(
 @app.command()
 def run(
     study: StudyFile = None,
-    dir: Annotated[  # noqa: A002 the option's name
+    dir: Annotated[
         Path | None,
         typer.Option("--dir", metavar="DIR", help="The study directory; default: studies/NAME."),
     ] = None,

@@ -37,7 +37,7 @@ stop() {
     if [ -n "$child" ]; then
         # The head and all it started are one process group: nothing else is touched.
         kill -TERM -- "-$child" 2>/dev/null || true
-        for _ in $(seq 50); do
+        for _ in $(seq 100); do
             kill -0 -- "-$child" 2>/dev/null || break
             sleep 0.1
         done

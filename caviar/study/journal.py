@@ -76,6 +76,14 @@ class Journal(Reads):
         """Whether a directory holds a study's journal."""
         return (directory / opening.FILE).is_file()
 
+    def refuse_if_held(self) -> None:
+        """Does nothing if this process may take the lease; needs no writing.
+
+        Raises:
+            LeaseError: a living driver holds the study; the line names it.
+        """
+        lease.refuse_if_held(self._db, LeaseHolder.here())
+
     def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
         """Makes `holder` (by default this process) the study's driver; returns the fencing token.
 

@@ -132,6 +132,19 @@ def read(database: Database) -> Lease | None:
     return None if row is None else Lease(row[0], LeaseHolder(*row[1:6]), *row[6:])
 
 
+def refuse_if_held(database: Database, holder: LeaseHolder) -> Lease | None:
+    """The latest lease, if `holder` may succeed it; writes nothing.
+
+    Raises:
+        LeaseError: another, living driver holds the study.
+    """
+    now = database.clock()
+    lease = read(database)
+    if lease and not lease.holder.same_driver(holder) and lease.held(now):
+        raise LeaseError(_refusal(database, lease, now))
+    return lease
+
+
 def acquire(database: Database, holder: LeaseHolder) -> int:
     """Makes `holder` the study's driver.
 
@@ -142,10 +155,8 @@ def acquire(database: Database, holder: LeaseHolder) -> int:
         LeaseError: a living driver holds the study.
     """
     with database.transaction(fenced=False):
+        lease = refuse_if_held(database, holder)
         now = database.clock()
-        lease = read(database)
-        if lease and not lease.holder.same_driver(holder) and lease.held(now):
-            raise LeaseError(_refusal(database, lease, now))
         token = lease.token + 1 if lease else 1
         database.execute(
             "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",

@@ -12,7 +12,7 @@ Value = float | int | str | bool
 
 
 class TrialState(StrEnum):
-    """Where a trial stands; `RUNNING` and `WAITING` are the only states that leave by themselves."""
+    """Where a trial stands; only `RUNNING` and `WAITING` are left without anyone's doing."""
 
     WAITING = "waiting"
     RUNNING = "running"

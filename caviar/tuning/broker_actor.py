@@ -57,7 +57,13 @@ class BrokerActor:
         self._began = self._renewed = time.monotonic()
 
     def open(
-        self, directory: str, spec_json: str, slices: int, driver: int, data: list[Any]
+        self,
+        directory: str,
+        spec_json: str,
+        slices: int,
+        driver: int,
+        data: list[Any],
+        facts: Mapping[str, Any],
     ) -> None:
         """Takes the study up, making it if it is new.
 
@@ -68,9 +74,10 @@ class BrokerActor:
             driver: the driver's process number, for the lease.
             data: a list of one reference to the `TrainingData` (in a list, so that Ray passes the
                 reference and not the data).
+            facts: what the journal keeps of the data, its `fingerprint` above all.
 
         Raises:
-            StudyError: another driver holds it, or the disk refuses.
+            StudyError: another driver holds it, its data set changed, or the disk refuses.
         """
         self._spec = StudySpec.from_json(spec_json)
         self._data = data[0]
@@ -84,6 +91,7 @@ class BrokerActor:
         _take_lease(self._journal, LeaseHolder.here(driver))
         self._strategy = caviar_strategy(self._spec, slices=slices)
         self._broker = Broker(self._journal, self._strategy)
+        _check_data(self._journal, facts)
         self._journal.record(
             "driver_resumed" if resumed else "driver_started",
             {"pid": driver, "slices": slices, "versions": _versions()},
@@ -218,6 +226,19 @@ def _take_lease(journal: Journal, holder: LeaseHolder) -> None:
             time.sleep(0.5)
         else:
             return
+
+
+def _check_data(journal: Journal, facts: Mapping[str, Any]) -> None:
+    """Writes down what the study trains on, and refuses to go on with anything else."""
+    known = journal.events("data_set_read")
+    if not known:
+        journal.record("data_set_read", facts)
+    elif known[0].detail["fingerprint"] != facts["fingerprint"]:
+        raise StudyError(
+            f"data.name: {facts['name']} is not what the study in {journal.directory} was begun "
+            f"with: version {known[0].detail['version']} then, {facts['version']} now, and other "
+            "examples or another cut"
+        )
 
 
 def _told(work: Any) -> str:

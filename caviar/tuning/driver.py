@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import NAMESPACE, BrokerActor, broker_name
 from caviar.tuning.cluster import connect, here, node_resources
 from caviar.tuning.placement import Plan, plan_slices
+from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
@@ -63,8 +65,12 @@ def run_study(
             not answer or is too small, the data set is unknown.
     """
     check_directory(spec, directory)
-    view.say(f"starting Ray{f' at {address}' if address else ' on this machine'}")
-    url = connect(address)
+    view.say(f"reading data set {spec.data.name}; {_where(address)}")
+    with ThreadPoolExecutor(1, "data") as pool:
+        reading = pool.submit(prepare, spec)
+        url = connect(address)
+        prepared = _or_leave(reading)
+    view.say(prepared.line)
     # Only now: importing it imports ray.tune, which reads the environment that connect has set.
     from caviar.tuning.stopping import Interrupted, Signals, StopSwitch
 
@@ -74,25 +80,37 @@ def run_study(
         with signals, contextlib.suppress(Interrupted):
             if url:
                 view.say(f"dashboard {url}")
-            _Run(spec, directory, view, worker, switch, signals).go()
+            _Run(spec, directory, view, worker, prepared, switch, signals).go()
     finally:
         _shut_down()
     return Outcome(signals.came)
 
 
+def _where(address: str | None) -> str:
+    return f"joining the cluster at {address}" if address else "starting Ray on this machine"
+
+
+def _or_leave(reading: Future[Prepared]) -> Prepared:
+    """What was read; if it cannot be, the cluster is left before the error goes on."""
+    try:
+        return reading.result()
+    except BaseException:
+        _shut_down()
+        raise
+
+
 def check_directory(spec: StudySpec, directory: Path) -> None:
-    """Refuses a directory that holds another study, and makes nothing.
+    """Refuses a directory that holds another study or is being driven, and makes nothing.
 
     Raises:
-        StudyError: naming what differs.
+        StudyError: naming what differs, or who drives it.
     """
     if not Journal.exists(directory):
-        if directory.exists() and any(directory.iterdir()):
-            raise StudyError(f"--dir {directory}: is not empty and holds no study")
         return
     with Journal.open(directory) as journal:
         # Not the fingerprint kept then: a newer caviar may know more keys, with their defaults.
         differences = StudySpec.from_json(journal.spec_json).difference(spec)
+        journal.refuse_if_held()
     if not differences:
         return
     raise StudyError(
@@ -109,6 +127,7 @@ class _Run:
         directory: Path,
         view: View,
         worker: str,
+        prepared: Prepared,
         switch: StopSwitch,
         signals: Signals,
     ) -> None:
@@ -116,6 +135,7 @@ class _Run:
         self._directory = directory.resolve()
         self._view = view
         self._worker = worker
+        self._prepared = prepared
         self._switch = switch
         self._signals = signals
         self._broker: Any = None
@@ -123,10 +143,12 @@ class _Run:
     def go(self) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
         plan = self._plan()
-        self._view.say(f"reading the data set {self._spec.data.name}")
-        data, facts = self._prepare_data()
-        self._view.say(f"{facts}; {plan.count} slices ({plan.why})")
-        with self._brokered(plan, data):
+        self._view.say(
+            f"{plan.count} slices of {plan.cpus:g} CPUs"
+            + (f" and {plan.gpus:g} GPUs" if plan.gpus else "")
+            + f" (as many as {plan.why} allows)"
+        )
+        with self._brokered(plan):
             if not self._call("status").finished:
                 with self._shown():
                     self._tune(plan)
@@ -145,27 +167,18 @@ class _Run:
             self._spec.search.trials,
         )
 
-    def _prepare_data(self) -> tuple[Any, str]:
-        """The data as a reference into the object store, prepared once, on the driver's node."""
-        import ray
-
-        from caviar.tuning.preparation import prepare
-
-        task = ray.remote(num_cpus=0, num_returns=2, max_retries=0)(prepare)
-        reference, facts = task.options(scheduling_strategy=here()).remote(self._spec.to_json())
-        return reference, _get(facts)
-
     @contextlib.contextmanager
-    def _brokered(self, plan: Plan, data: Any) -> Iterator[None]:
+    def _brokered(self, plan: Plan) -> Iterator[None]:
         """The broker as a named actor, with the study open; closed and gone afterwards."""
         import ray
 
         actor = ray.remote(num_cpus=0, max_restarts=0)(BrokerActor)
         self._broker = _create(actor, broker_name(self._spec.name))
         try:
-            self._call(
-                "open", str(self._directory), self._spec.to_json(), plan.count, os.getpid(), [data]
-            )
+            # In a list, so that Ray passes the reference and not the data.
+            data = [ray.put(self._prepared.training)]
+            folder, spec = str(self._directory), self._spec.to_json()
+            self._call("open", folder, spec, plan.count, os.getpid(), data, self._prepared.facts)
             yield
         finally:
             with contextlib.suppress(Exception):

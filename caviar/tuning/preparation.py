@@ -1,31 +1,67 @@
-"""The data set, prepared once: a task on the driver's node, so that its memory is given back."""
+"""The data set, prepared once, by the driver."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caviar.data.dataset import Dataset
 from caviar.data.load import load_dataset
 from caviar.study.spec import StudySpec
 from caviar.tuning.worker import TrainingData
 
 
-def prepare(spec_json: str) -> tuple[TrainingData, str]:
-    """Reads the study's data set and cuts it; the test part stays behind, sealed.
+@dataclass(frozen=True)
+class Prepared:
+    """A data set, cut and ready.
 
-    Args:
-        spec_json: the study, canonical.
+    Attributes:
+        training: what reaches the slices; the test part stays behind, sealed.
+        facts: what the journal keeps of the data, as JSON: `name`, `version`, `fingerprint`,
+            `class_names`, `features` and the sizes of the parts.
+        line: the same for a person.
+    """
 
-    Returns:
-        What the slices train on, and a line that describes it.
+    training: TrainingData
+    facts: Mapping[str, Any]
+    line: str
+
+
+def prepare(spec: StudySpec) -> Prepared:
+    """Reads the study's data set and cuts it.
 
     Raises:
         StudyError: the data set is unknown or unfit.
     """
-    spec = StudySpec.from_json(spec_json)
+    folder = spec.data.data_dir
     data = load_dataset(
-        spec.data.name, spec.seed, data_dir=spec.data.data_dir, fractions=spec.data.fractions
+        spec.data.name,
+        spec.seed,
+        data_dir=Path(folder) if folder else None,
+        fractions=spec.data.fractions,
     )
-    classes = len(data.class_names)
-    parts = [f"{len(data.train.y):,} train", f"{len(data.dev.y):,} dev"]
-    parts.append(f"{len(data.test.y):,} test (sealed)" if data.test else "no test part: dev only")
-    line = f"{data.name}: {', '.join(parts)}; {data.train.x.shape[1]} features, {classes} classes"
     train, dev = (data.train.x, data.train.y), (data.dev.x, data.dev.y)
-    return TrainingData(train, dev, classes), line
+    return Prepared(TrainingData(train, dev, data.classes), _facts(data), _line(data))
+
+
+def _facts(data: Dataset) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "version": data.version,
+        "fingerprint": data.fingerprint,
+        "class_names": list(data.class_names),
+        "features": data.features,
+        "train": len(data.train),
+        "dev": len(data.dev),
+        "test": len(data.test) if data.test else 0,
+    }
+
+
+def _line(data: Dataset) -> str:
+    test = f"{len(data.test):,} test (sealed)" if data.test else "no test part: dev only"
+    return (
+        f"data set {data.name} {data.version}: {len(data.train):,} train, {len(data.dev):,} dev, "
+        f"{test}; {data.features} features, {data.classes} classes"
+    )

@@ -14,4 +14,5 @@ def test_a_stack_equals_its_lanes(shared):
     x = rng.normal(size=(7, 4) if shared else (3, 7, 4))
     lanes = [(x if shared else x[i]) @ w[i] for i in range(3)]
     np.testing.assert_allclose(dense(tf.constant(x), tf.constant(w)), lanes, rtol=1e-12)
-    np.testing.assert_allclose(dense(tf.constant(lanes[0]), tf.constant(w[0].T)), lanes[0] @ w[0].T, rtol=1e-12)
+    back = dense(tf.constant(lanes[0]), tf.constant(w[0].T))
+    np.testing.assert_allclose(back, lanes[0] @ w[0].T, rtol=1e-12)

@@ -12,7 +12,7 @@ from typing import Any
 from caviar.study.records import Claim, Lane, Measurement, Signature
 from caviar.train.progress import Progress
 from caviar.tuning.messages import Welcome
-from caviar.tuning.slice import Cores, Slice
+from caviar.tuning.slice import Cores, Slice, card_memory_mib, memory_limit_mib
 
 POISON = 5
 """The trial that fails at every try in `poisonous` and `deadly`."""
@@ -90,6 +90,10 @@ def slow(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
     return _slice(), StandIn(epoch_s=0.05)
 
 
+def endless(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
+    return _slice(), StandIn(epoch_s=1.0)
+
+
 def poisonous(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
     return _slice(), Poisonous()
 
@@ -100,3 +104,11 @@ def deadly(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
 
 def broken(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
     raise RuntimeError("this slice never starts")
+
+
+def seeing(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
+    """Takes its share of a card as the real worker does, but for TensorFlow."""
+    cards = tuple(os.environ["CUDA_VISIBLE_DEVICES"].split(","))
+    total = card_memory_mib(cards[0])
+    assert total is not None
+    return Slice(Cores(), cards, memory_limit_mib(total, gpus)), StandIn(epoch_s=0.02)

@@ -127,7 +127,7 @@ def test_a_killed_driver_is_succeeded_without_training_anything_twice(tmp_path, 
 
 
 def test_what_was_reported_of_an_unfinished_assignment_is_kept(tmp_path):
-    journal, broker = take_up(tmp_path / "s")
+    _, broker = take_up(tmp_path / "s")
     claim = broker.claim("a", ())
     trial = claim.lanes[0].trial.index
     (progress,) = StandIn()._train(claim.lanes[0], 1)

@@ -1,0 +1,84 @@
+"""A Ray cluster of the tests' own: loopback, free ports, a token, four CPUs, two logical GPUs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMI = """#!/bin/sh
+# What nvidia-smi says of a card of 8000 MiB.
+echo 8000
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    address: str
+    dashboard: str
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def ray_environment(tmp_path_factory) -> dict[str, str]:
+    tools = tmp_path_factory.mktemp("tools")
+    smi = tools / "nvidia-smi"
+    smi.write_text(SMI)
+    smi.chmod(0o755)
+    home = tmp_path_factory.mktemp("home")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CAVIAR_"))}
+    return kept | {
+        "PATH": f"{tools}:{kept['PATH']}",
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+
+
+@pytest.fixture(scope="session")
+def cluster(ray_environment) -> Iterator[Cluster]:
+    port, dashboard = free_port(), free_port()
+    command = [
+        str(ROOT / "cluster" / "local.sh"),
+        *("--gpus", "2", "--cpus", "4"),
+        *("--port", str(port), "--dashboard-port", str(dashboard)),
+    ]
+    import sys
+
+    environment = ray_environment | {
+        "PATH": f"{Path(sys.executable).parent}:{ray_environment['PATH']}"
+    }
+    head = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert head.stdout is not None
+        line = head.stdout.readline()
+        assert line.startswith("Ray is up"), line
+        yield Cluster(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", environment)
+    finally:
+        head.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while head.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if head.poll() is None:
+            os.killpg(head.pid, signal.SIGKILL)
+            head.wait()
