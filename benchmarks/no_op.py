@@ -3,9 +3,9 @@
     python benchmarks/no_op.py [--trials 10000] [--stack 1 auto] [--max-epochs 1 27] [--dir DIR]
 
 Everything but training is the real thing: a local Ray, the driver, the broker with its journal on
-the disk that holds DIR (synchronous, as always), a Tune trial a slice, a checkpoint a trial and rung.
-Each combination of --stack and --max-epochs is a run in a process of its own: with stack 1
-and one epoch, 10,000 trials are 10,000 assignments; with 27 epochs they come to the rungs 1, 3, 9
+the disk that holds DIR (synchronous, as always), a Tune trial a slice, a checkpoint file a trial
+and rung. Each combination of --stack and --max-epochs is a run in a process of its own: with stack
+1 and one epoch, 10,000 trials are 10,000 assignments; with 27 epochs they come to the rungs 1, 3, 9
 and 27. Time is taken from the journal, from the first claim to the last report; the start of Ray
 and the reading of the data set are left out. Memory is the resident set, in MiB.
 
@@ -35,7 +35,9 @@ from caviar.tuning.driver import run_study
 from caviar.tuning.status import Status
 
 WORKER = "no_op_worker:make"
-PROCESSES = ("driver", "broker", "slices")
+SLICE_TITLES = ("ray::SliceTrainable", "ray::digits:slice")
+PROCESSES = ("driver", "broker", "slices", "ray")
+"""The slices are taken together, and so are Ray's own processes."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ class Sample:
 
     Attributes:
         trials: which have at least one epoch behind them.
-        rss: bytes of the driver, the broker and all slices together, in the order of `PROCESSES`.
+        rss: resident bytes, in the order of `PROCESSES`.
+        cpu_s: seconds of processor time so far, in the same order.
     """
 
     trials: int
-    rss: tuple[int, int, int]
+    rss: tuple[float, ...]
+    cpu_s: tuple[float, ...]
 
 
 class Watch:
@@ -68,18 +72,28 @@ class Watch:
         reached = status.rungs[0][1] if status.rungs else 0
         due = (len(self.samples) + (not self.samples)) * self._every
         if reached and (not self.samples or reached >= due or status.finished):
-            self.samples.append(Sample(reached, self._memory()))
+            self.samples.append(self._sample(reached))
 
-    def _memory(self) -> tuple[int, int, int]:
-        driver, broker, slices = self._driver.memory_info().rss, 0, 0
-        for child in self._driver.children(recursive=True):
+    def _sample(self, trials: int) -> Sample:
+        rss, cpu_s = [0.0] * len(PROCESSES), [0.0] * len(PROCESSES)
+        for process in [self._driver, *self._driver.children(recursive=True)]:
             try:
-                name, rss = child.cmdline()[0], child.memory_info().rss
-            except (psutil.Error, IndexError):
+                kind, times = kind_of(process), process.cpu_times()
+                rss[kind] += process.memory_info().rss
+                cpu_s[kind] += times.user + times.system
+            except psutil.Error:  # it ended meanwhile
                 continue
-            broker += rss * name.startswith("ray::BrokerActor")
-            slices += rss * name.startswith(("ray::SliceTrainable", "ray::digits:slice"))
-        return driver, broker, slices
+        return Sample(trials, tuple(rss), tuple(cpu_s))
+
+
+def kind_of(process: psutil.Process) -> int:
+    """Which of `PROCESSES` the driver or one below it is."""
+    title = (process.cmdline() or [""])[0]
+    if process.pid == os.getpid():
+        return 0
+    if title.startswith("ray::BrokerActor"):
+        return 1
+    return 2 if title.startswith(SLICE_TITLES) else 3
 
 
 def study(trials: int, stack: str, max_epochs: int) -> StudySpec:
@@ -112,6 +126,7 @@ def measure(spec: StudySpec, folder: Path) -> None:
     print_costs(attempts, trials, epochs, whole_s)
     print_journal(directory, trials)
     print_memory(watch.samples)
+    print_processor(watch.samples, len(attempts))
 
 
 def print_costs(attempts: tuple[Attempt, ...], trials: int, epochs: int, whole_s: float) -> None:
@@ -151,16 +166,26 @@ def print_journal(directory: Path, trials: int) -> None:
 
 
 def print_memory(samples: list[Sample]) -> None:
-    """The resident sets, and what each grew by between the first sample and the last."""
-    print(f"  {'MiB after trials':<18}" + "".join(f"{name:>10}" for name in PROCESSES))
+    """The resident sets, and what each grew by a trial."""
+    print(f"  {'MiB after trials':<28}" + "".join(f"{name:>10}" for name in PROCESSES))
     for sample in samples:
-        print(f"  {sample.trials:<18,}" + "".join(f"{rss / 2**20:10.1f}" for rss in sample.rss))
+        print(f"  {sample.trials:<28,}" + "".join(f"{rss / 2**20:10.1f}" for rss in sample.rss))
     if len(samples) > 2:
         # The first sample is of processes that are still loading what they need.
         early, late = samples[1], samples[-1]
         grown = [b - a for a, b in zip(early.rss, late.rss, strict=True)]
         between = max(1, late.trials - early.trials)
-        print(f"  {'bytes a trial':<18}" + "".join(f"{rss / between:10.0f}" for rss in grown))
+        print(f"  {'bytes a trial':<28}" + "".join(f"{rss / between:10.0f}" for rss in grown))
+
+
+def print_processor(samples: list[Sample], assignments: int) -> None:
+    """Processor time an assignment; other load on the machine hardly changes it."""
+    if len(samples) < 2:
+        return
+    early, late = samples[0], samples[-1]
+    share = assignments * (late.trials - early.trials) / late.trials
+    spent = [1e3 * (b - a) / share for a, b in zip(early.cpu_s, late.cpu_s, strict=True)]
+    print(f"  {'CPU ms an assignment':<28}" + "".join(f"{ms:10.2f}" for ms in spent))
 
 
 def line(name: str, text: str) -> None:

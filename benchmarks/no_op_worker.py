@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from caviar.study.records import Claim, Measurement, Signature
@@ -41,7 +42,7 @@ class NoOpWorker:
         for epoch in range(claim.lanes[0].epoch + 1, claim.last_epoch + 1):
             measured = tuple(_measure(trial, epoch) for trial in indices)
             files = dict.fromkeys(indices, (epoch, self._checkpoint))
-            yield Progress(measured, lambda files=files: files, epoch == claim.last_epoch)
+            yield Progress(measured, partial(dict, files), epoch == claim.last_epoch)
 
 
 def make(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, NoOpWorker]:
