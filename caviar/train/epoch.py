@@ -97,7 +97,6 @@ class CompiledEpoch:
         data: Resident,
         batch_size: int,
         width: int,
-        masked: bool = True,
     ):
         """Nothing is traced or compiled before the first call.
 
@@ -107,7 +106,6 @@ class CompiledEpoch:
             data: on the device.
             batch_size: examples in a step, shared by all lanes.
             width: lanes in a call, >= 1.
-            masked: whether lanes may have fewer layers than `network`.
 
         Raises:
             StudyError: a batch is larger than the training part.
@@ -117,7 +115,6 @@ class CompiledEpoch:
         self.data = data
         self.batch_size = batch_size
         self.width = width
-        self.masked = masked
         self.steps = steps_per_epoch(data.train_x.shape[0], batch_size)
         self.traces = 0
         self._compiled = tf.function(self._call, jit_compile=True, autograph=False)
@@ -135,7 +132,7 @@ class CompiledEpoch:
         Args:
             state: of `width` lanes.
             hyper: the optimiser's hyperparameters, each `[width]`.
-            active: which hidden layers a lane has, `[width, depth]`; ignored unless `masked`.
+            active: which hidden layers a lane has, `[width, depth]`.
             order: examples of the epoch's minibatches, `[steps * batch_size]`.
             steps: how many of them to take; all by default, 0 to compile and evaluate only.
 
@@ -164,10 +161,7 @@ class CompiledEpoch:
     ) -> tuple[State, EpochScores]:
         self.traces += 1
         alone = self.width == 1
-        masks: list[tf.Tensor | None] = [None] * len(self.network.shape.units)
-        if self.masked:
-            # Every lane has the first layer: its input, of another width, could not pass through.
-            masks[1:] = [active[:, layer] for layer in range(1, len(masks))]
+        masks = self._masks(active)
         if alone:
             state, hyper, masks = tf.nest.map_structure(
                 lambda t: None if t is None else tf.squeeze(t, 0), (state, hyper, masks)
@@ -177,6 +171,14 @@ class CompiledEpoch:
         if alone:
             result = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), result)
         return result
+
+    def _masks(self, active: tf.Tensor) -> list[tf.Tensor | None]:
+        """Which lanes have each layer; None where all must: only an equal width can pass."""
+        units = self.network.shape.units
+        return [
+            active[:, layer] if layer and units[layer - 1] == units[layer] else None
+            for layer in range(len(units))
+        ]
 
     def _train(
         self,
