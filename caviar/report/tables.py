@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from caviar.data.known import known_sizes
 from caviar.study.describe import describe
 from caviar.study.spec import StudySpec
 from caviar.study.wording import configuration, duration, number
@@ -20,7 +21,8 @@ _STATES = ("running", "paused", "waiting", "completed", "stopped", "diverged", "
 
 def print_description(console: Console, spec: StudySpec) -> None:
     """What a study amounts to: the space, the rungs, the cost at most."""
-    told = describe(spec)
+    sizes = known_sizes(spec.data.name)
+    told = describe(spec, *sizes) if sizes else describe(spec)
     _line(console, f"study {spec.name}: {spec.search.trials} trials on {spec.data.name}")
     table = _table("hyperparameter", "scale", "low", "high", "at 0.1, 0.3, 0.5, 0.7, 0.9")
     for row in told.rows:
@@ -33,10 +35,15 @@ def print_description(console: Console, spec: StudySpec) -> None:
     for epochs, trials in zip(told.rungs, told.trials_at_rung, strict=True):
         rungs.add_row(str(epochs), str(trials))
     console.print(rungs)
+    if told.weights:
+        least, most = told.weights
+        _line(console, f"networks of {least:,} to {most:,} weights")
+    else:
+        _line(console, "the networks' sizes depend on the data, which have not been read")
     _line(
         console,
-        f"at most {told.most_trial_epochs} trial-epochs, "
-        f"and {told.most_compiled_steps} compiled steps on each slice",
+        f"{told.trial_epochs} trial-epochs, at most {told.most_trial_epochs} if the best of every "
+        f"rung comes last; up to {told.most_compiled_steps} compiled steps on each slice",
     )
 
 

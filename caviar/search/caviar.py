@@ -111,7 +111,7 @@ class CaviarStrategy:
 
     @property
     def best(self) -> Measurement | None:
-        """The best trial's measurement where it last paused or completed, if there is one."""
+        """The best measurement where a trial paused or completed, if there is one."""
         return best_of(self._history.ledger, self._metric)
 
     @property

@@ -6,9 +6,10 @@ Both the strategy, which decides from it, and the standing, which only shows it,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import Rank, SuccessiveHalving, rank_of
+from caviar.search.successive_halving import Rank, SuccessiveHalving, merit_of, rank_of
 from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
 
 
@@ -81,7 +82,9 @@ class History:
 
     def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
         self.ledger.pause(measurement.trial)
-        self.ledger.courses[measurement.trial].last = measurement
+        course = self.ledger.courses[measurement.trial]
+        known = [course.best] if course.best is not None else []
+        course.best = min([*known, measurement], key=partial(merit_of, metric=self._metric))
         if not at_rung and measurement.epoch < self.halving.top:
             self.interrupted[measurement.trial] = None
 

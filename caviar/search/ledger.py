@@ -21,7 +21,7 @@ class Course:
         target: epochs it is running to, or None.
         rungs: how many rungs it has come to.
         ended: how it ended, diverged or failed; None while it could go on.
-        last: the measurement at the end of its last assignment, where its checkpoint is.
+        best: the best of its measurements at the ends of assignments, where its checkpoints are.
     """
 
     signature: Signature
@@ -29,7 +29,7 @@ class Course:
     target: int | None = None
     rungs: int = 0
     ended: TrialState | None = None
-    last: Measurement | None = None
+    best: Measurement | None = None
 
 
 class Ledger:

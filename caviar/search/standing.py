@@ -6,13 +6,15 @@ shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from caviar.search.history import History
 from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import rank_of
+from caviar.search.successive_halving import merit_of
 from caviar.study.records import (
     Assignment,
     Entry,
@@ -49,7 +51,7 @@ class Standing:
     Attributes:
         states: of each trial, by index.
         rungs: lowest first.
-        best: the best trial's measurement where it last paused or completed, None if there is none.
+        best: the best measurement where a trial paused or completed, None if there is none.
     """
 
     states: tuple[TrialState, ...]
@@ -86,21 +88,16 @@ def standing_of(
 
 
 def best_of(ledger: Ledger, metric: str) -> Measurement | None:
-    """The best trial, by its measurement at the end of its last assignment.
+    """The best measurement at the end of any assignment of any trial (see `merit_of`).
 
-    That is where its checkpoint is: whoever wants the network gets what was measured. A trial may
-    be best at any rung, so that longer training that made another one worse does not hide it; of
-    equals the longer trained wins, then the lower dev loss, then the older. Diverged and failed
-    trials, and metrics that are not finite, are left out.
+    That is where its checkpoint is: whoever wants the network gets what was measured. Longer
+    training that made a trial worse does not hide how good it was at an earlier rung. Diverged and
+    failed trials, and metrics that are not finite, are left out.
     """
-
-    def order(measurement: Measurement) -> tuple[float, int, float, int]:
-        score, dev_loss, trial = rank_of(measurement, metric)
-        return (score, -measurement.epoch, dev_loss, trial)
-
-    ends = [course.last for course in ledger.courses if course.ended is None and course.last]
-    best = min(ends, key=order, default=None)
-    return best if best is not None and order(best)[0] < float("inf") else None
+    order = partial(merit_of, metric=metric)
+    bests = [course.best for course in ledger.courses if course.ended is None and course.best]
+    best = min(bests, key=order, default=None)
+    return best if best is not None and math.isfinite(order(best)[0]) else None
 
 
 def _take(history: History, entry: Entry) -> None:

@@ -26,7 +26,7 @@ class Strategy(Protocol):
 
     @property
     def best(self) -> Measurement | None:
-        """The best trial's measurement where it last paused or completed, if there is one."""
+        """The best measurement where a trial paused or completed, if there is one."""
         ...
 
     @property

@@ -39,6 +39,16 @@ def rank_of(measurement: Measurement, metric: str) -> Rank:
     return (score if usable else math.inf, dev_loss, measurement.trial)
 
 
+def merit_of(measurement: Measurement, metric: str) -> tuple[float, int, float, int]:
+    """What measurements of any epoch are compared by, lower is better.
+
+    The score decides; of equals the longer trained wins, then the lower dev loss, then the older
+    trial.
+    """
+    score, dev_loss, trial = rank_of(measurement, metric)
+    return (score, -measurement.epoch, dev_loss, trial)
+
+
 @dataclass(slots=True)
 class Rung:
     """An epoch count at which trials are compared.

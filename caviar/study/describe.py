@@ -40,7 +40,8 @@ class Description:
         weights: of its smallest and its largest network; None while the data are unknown.
         rungs: epochs at which trials are compared.
         trials_at_rung: the most trials that can train up to each rung.
-        most_trial_epochs: what it can cost, in epochs of one trial.
+        trial_epochs: what it costs, in epochs of one trial, if no trial diverges or comes late.
+        most_trial_epochs: what it can cost when the best of every rung comes after its share.
         most_compiled_steps: how many signatures its trials can have; each costs seconds a slice.
     """
 
@@ -48,6 +49,7 @@ class Description:
     weights: tuple[int, int] | None
     rungs: tuple[int, ...]
     trials_at_rung: tuple[int, ...]
+    trial_epochs: int
     most_trial_epochs: int
     most_compiled_steps: int
 
@@ -66,7 +68,8 @@ def describe(
         weights=_extreme_weights(spec, features or 0, classes or 0) if known else None,
         rungs=spec.rungs(),
         trials_at_rung=trials_at_rung(spec),
-        most_trial_epochs=most_trial_epochs(spec),
+        trial_epochs=trial_epochs(spec),
+        most_trial_epochs=trial_epochs(spec) + late_trial_epochs(spec),
         most_compiled_steps=most_compiled_steps(spec),
     )
 
@@ -88,8 +91,13 @@ def trials_at_rung(spec: StudySpec) -> tuple[int, ...]:
     return (*counts[:-1], max(counts[-1], 1))
 
 
-def most_trial_epochs(spec: StudySpec) -> int:
-    """The most trial-epochs that the study can cost, but for completion runs that diverge.
+def late_trial_epochs(spec: StudySpec) -> int:
+    """What completion runs can add: of each rung one that came best after its share was spent."""
+    return sum(spec.search.max_epochs - epochs for epochs in spec.rungs()[:-1])
+
+
+def trial_epochs(spec: StudySpec) -> int:
+    """The trial-epochs that the rungs' shares cost if nothing diverges.
 
     A completion run goes on from the highest rung that promotions reach.
     """

@@ -54,7 +54,8 @@ class BrokerActor:
         self._starts: Counter[str] = Counter()
         self._arrived: set[str] = set()
         self._trained = 0
-        self._began = self._renewed = time.monotonic()
+        self._claimed = 0.0
+        self._renewed = time.monotonic()
 
     def open(
         self,
@@ -123,6 +124,8 @@ class BrokerActor:
 
     def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
         """See `Broker.claim`."""
+        if not self._claimed:
+            self._claimed = time.monotonic()
         home: Claim | Wait | Finished = Finished("the study cannot go on")
         return self._guarded(home, lambda: self._broker.claim(slice_name, warm))
 
@@ -169,7 +172,7 @@ class BrokerActor:
             rungs=tuple(self._strategy.rung_table()),
             trial_epochs=broker.trial_epochs,
             trained_here=self._trained,
-            elapsed_s=time.monotonic() - self._began,
+            elapsed_s=time.monotonic() - self._claimed if self._claimed else 0.0,
             most_remaining=self._strategy.most_lane_epochs,
             best=best,
             best_hyperparameters=configuration,

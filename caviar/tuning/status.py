@@ -20,7 +20,7 @@ class Status:
         rungs: of each rung its epoch, how many came to it, how many went on.
         trial_epochs: measurements that stand.
         trained_here: lane-epochs trained since this driver started.
-        elapsed_s: seconds since this driver's slices began to work.
+        elapsed_s: seconds since a slice of this driver first asked for work.
         most_remaining: an upper bound of the lane-epochs still to come.
         best: the best trial's measurement so far, or None.
         best_hyperparameters: its configuration.

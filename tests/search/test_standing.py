@@ -68,6 +68,13 @@ def test_the_best_is_measured_where_a_checkpoint_is():
     assert standing_of(on, RUNGS, "dev_accuracy").best == last
 
 
+@pytest.mark.parametrize(("later", "best_epoch"), [(0.6, 3), (0.7, 9), (0.8, 9)])
+def test_longer_training_that_made_it_worse_hides_nothing(later, best_epoch):
+    entries = [*drawn(1), sent([0], 0, 3), measured(0, 3, 0.7), sent([0], 3, 9)]
+    best = standing_of([*entries, measured(0, 9, later)], RUNGS, "dev_accuracy").best
+    assert best.epoch == best_epoch
+
+
 @pytest.mark.parametrize(
     ("metric", "measurements", "best"),
     [
