@@ -23,14 +23,14 @@ from caviar.nn.network import Network, Params
 from caviar.nn.softmax import Scores, scores
 from caviar.train.optimizers import Hyper, Optimizer, Slots
 from caviar.train.order import steps_per_epoch
-from caviar.train.state import State, per_lane
+from caviar.train.state import Layout, State, per_lane, zero_state
 
 _DEV_BATCH = 1024
 """Dev examples evaluated at a time, so that activations stay small."""
 
 
 class EpochScores(NamedTuple):
-    """What an epoch gave, each `[stack]`.
+    """What an epoch gave, each `[stack]`; outside the compiled call, NumPy in float64 or bool.
 
     Attributes:
         train_loss: mean over the epoch's steps.
@@ -40,11 +40,11 @@ class EpochScores(NamedTuple):
         finite: whether every number of the lane's state is finite.
     """
 
-    train_loss: tf.Tensor
-    train_accuracy: tf.Tensor
-    dev_loss: tf.Tensor
-    dev_accuracy: tf.Tensor
-    finite: tf.Tensor
+    train_loss: NDArray[np.float64]
+    train_accuracy: NDArray[np.float64]
+    dev_loss: NDArray[np.float64]
+    dev_accuracy: NDArray[np.float64]
+    finite: NDArray[np.bool_]
 
 
 class Resident(NamedTuple):
@@ -116,61 +116,65 @@ class CompiledEpoch:
         self.batch_size = batch_size
         self.width = width
         self.steps = steps_per_epoch(data.train_x.shape[0], batch_size)
+        self.layout = Layout(zero_state(network.shape, optimizer, self.dtype))
         self.traces = 0
         self._compiled = tf.function(self._call, jit_compile=True, autograph=False)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of all numbers, the data's."""
+        return np.dtype(self.data.train_x.dtype.as_numpy_dtype)
+
     def __call__(
         self,
-        state: State,
+        state: tf.Tensor,
         hyper: Mapping[str, NDArray[np.floating]],
         active: NDArray[np.bool_],
         order: NDArray[np.int32],
         steps: int | None = None,
-    ) -> tuple[State, EpochScores]:
+    ) -> tuple[tf.Tensor, EpochScores]:
         """Trains every lane for an epoch.
 
         Args:
-            state: of `width` lanes.
+            state: of `width` lanes, packed by `layout`.
             hyper: the optimiser's hyperparameters, each `[width]`.
             active: which hidden layers a lane has, `[width, depth]`.
             order: examples of the epoch's minibatches, `[steps * batch_size]`.
             steps: how many of them to take; all by default, 0 to compile and evaluate only.
 
         Returns:
-            The new state, and the epoch's scores.
+            The new state, packed, and the epoch's scores.
         """
-        kind = self.data.train_x.dtype
-        numbers = {
-            name: tf.convert_to_tensor(np.asarray(hyper[name]), kind)
-            for name in self.optimizer.hyperparameters
-        }
-        count = self.steps if steps is None else steps
-        mask = tf.constant(np.asarray(active, bool))
-        arguments = (state, numbers, mask, tf.constant(order), tf.constant(count), self.data)
-        result: tuple[State, EpochScores] = self._compiled(*arguments)
-        return result
+        names = self.optimizer.hyperparameters
+        numbers = np.array([hyper[name] for name in names], self.dtype)
+        count = np.int32(self.steps if steps is None else steps)
+        arguments = [tf.constant(a) for a in (numbers, active, order, count)]
+        state, found = self._compiled(state, *arguments)
+        *scores, finite = found.numpy().astype(np.float64)
+        return state, EpochScores._make([*scores, finite > 0])
 
     def _call(
         self,
-        state: State,
-        hyper: Hyper,
+        packed: tf.Tensor,
+        numbers: tf.Tensor,
         active: tf.Tensor,
         order: tf.Tensor,
         steps: tf.Tensor,
-        data: Resident,
-    ) -> tuple[State, EpochScores]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The traced function: the new state, packed, and the scores `[5, width]`."""
         self.traces += 1
-        alone = self.width == 1
-        masks = self._masks(active)
-        if alone:
+        state, masks = self.layout.unpack(packed), self._masks(active)
+        hyper = dict(zip(self.optimizer.hyperparameters, tf.unstack(numbers), strict=True))
+        if self.width == 1:
             state, hyper, masks = tf.nest.map_structure(
                 lambda t: None if t is None else tf.squeeze(t, 0), (state, hyper, masks)
             )
-        state, train = self._train(state, hyper, masks, order, steps, data)
-        result = (state, EpochScores(*train, *self._evaluate(state, masks, data), _finite(state)))
-        if alone:
-            result = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), result)
-        return result
+        state, train = self._train(state, hyper, masks, order, steps)
+        finite = tf.cast(_finite(state), state.step.dtype)
+        scores = tf.stack([*train, *self._evaluate(state, masks), finite])
+        if self.width == 1:
+            state = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), state)
+        return self.layout.pack(state), tf.reshape(scores, (len(EpochScores._fields), self.width))
 
     def _masks(self, active: tf.Tensor) -> list[tf.Tensor | None]:
         """Which lanes have each layer; None where all must: only an equal width can pass."""
@@ -187,8 +191,8 @@ class CompiledEpoch:
         masks: Sequence[tf.Tensor | None],
         order: tf.Tensor,
         steps: tf.Tensor,
-        data: Resident,
     ) -> tuple[State, Scores]:
+        data = self.data
         batches = tf.reshape(order, (self.steps, self.batch_size))
 
         def body(i: tf.Tensor, state: State, total: Scores) -> tuple[tf.Tensor, State, Scores]:
@@ -241,8 +245,9 @@ class CompiledEpoch:
                 params[layer][name] = w + change
         return params, slots
 
-    def _evaluate(self, state: State, masks: Sequence[tf.Tensor | None], data: Resident) -> Scores:
+    def _evaluate(self, state: State, masks: Sequence[tf.Tensor | None]) -> Scores:
         """Mean dev loss and accuracy per lane, chunk by chunk."""
+        data = self.data
         averages: list[Moments] = [
             debiased(moments, tf.maximum(state.step, 1.0), self.network.momentum)
             for moments in state.averages

@@ -15,7 +15,7 @@ from caviar.train.checkpoint import CheckpointError, Header
 from caviar.train.epoch import CompiledEpoch
 from caviar.train.lanes import NUMBERS, initial_state, number, padded, trial_shape, unpadded
 from caviar.train.schedules import inverse_time
-from caviar.train.state import State, stacked, zero_state
+from caviar.train.state import State
 
 Values = tuple[float, float, float, float, bool]
 """Train loss and accuracy, dev loss and accuracy, whether the state is finite."""
@@ -24,7 +24,9 @@ Values = tuple[float, float, float, float, bool]
 class Group:
     """At most `width` lanes at the same epoch; dead lanes of zeros fill up the call."""
 
-    def __init__(self, epoch: CompiledEpoch, lanes: Sequence[Lane], state: State, signature: str):
+    def __init__(
+        self, epoch: CompiledEpoch, lanes: Sequence[Lane], state: tf.Tensor, signature: str
+    ):
         """Use `begin` or `dead`."""
         self._epoch = epoch
         self._lanes = list(lanes)
@@ -46,17 +48,17 @@ class Group:
         Raises:
             CheckpointError: a checkpoint is not of its trial, or at another epoch than it says.
         """
-        group = cls(epoch, lanes, _dead_lane(epoch), str(signature))
+        group = cls(epoch, lanes, _dead_lanes(epoch, epoch.width), str(signature))
         whole, optimizer = epoch.network.shape, epoch.optimizer
         states = [padded(group._restore(lane, seed), whole, optimizer) for lane in lanes]
-        states += [_dead_lane(epoch)] * (epoch.width - len(lanes))
-        group._state = stacked(states)
+        rows = [epoch.layout.pack(state) for state in states]
+        group._state = tf.concat([*rows, _dead_lanes(epoch, epoch.width - len(lanes))], 0)
         return group
 
     @classmethod
     def dead(cls, epoch: CompiledEpoch) -> Group:
         """Nothing but dead lanes: to compile, or to measure."""
-        return cls(epoch, (), stacked([_dead_lane(epoch)] * epoch.width), "")
+        return cls(epoch, (), _dead_lanes(epoch, epoch.width), "")
 
     def run(
         self, order: NDArray[np.int32], behind: int, steps: int | None = None
@@ -71,7 +73,7 @@ class Group:
         self._state, scores = self._epoch(
             self._state, self._numbers(behind), self._active, order, steps
         )
-        values = zip(*(part.numpy().tolist() for part in scores), strict=True)
+        values = zip(*(part.tolist() for part in scores), strict=True)
         self._behind = behind + 1
         found = zip(self._lanes, values, strict=False)
         return {lane.trial.index: v for lane, v in found if lane.trial.index in self.living}
@@ -83,7 +85,7 @@ class Group:
 
     def checkpoints(self) -> dict[int, tuple[int, bytes]]:
         """Trial -> (epoch, checkpoint) of the living lanes as they are now."""
-        arrays = tf.nest.map_structure(lambda t: t.numpy(), self._state)
+        arrays = tf.nest.map_structure(lambda t: t.numpy(), self._epoch.layout.unpack(self._state))
         return {
             lane.trial.index: (self._behind, self._save(arrays, place, lane))
             for place, lane in enumerate(self._lanes)
@@ -96,8 +98,7 @@ class Group:
     def _restore(self, lane: Lane, seed: int) -> State:
         shape, optimizer = self._shape(lane), self._epoch.optimizer
         if lane.checkpoint is None:
-            kind = self._epoch.data.train_x.dtype.as_numpy_dtype
-            return initial_state(shape, optimizer, seed, lane.trial.index, kind)
+            return initial_state(shape, optimizer, seed, lane.trial.index, self._epoch.dtype)
         state, whose = checkpoint.load(lane.checkpoint, shape, optimizer)
         if (whose.trial, whose.epoch) != (lane.trial.index, lane.epoch):
             raise CheckpointError(
@@ -129,6 +130,5 @@ class Group:
         return vectors
 
 
-def _dead_lane(epoch: CompiledEpoch) -> State:
-    kind = epoch.data.train_x.dtype.as_numpy_dtype
-    return zero_state(epoch.network.shape, epoch.optimizer, kind)
+def _dead_lanes(epoch: CompiledEpoch, count: int) -> tf.Tensor:
+    return tf.zeros((count, epoch.layout.numbers), epoch.dtype)
