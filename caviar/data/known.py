@@ -22,4 +22,4 @@ _SIZES: Final = {
 
 def known_sizes(name: str) -> tuple[int, int] | None:
     """Features and classes of `name[:version]`, or None for one not listed or configured."""
-    return _SIZES.get(name.split(":")[0])
+    return _SIZES.get(name.partition(":")[0])

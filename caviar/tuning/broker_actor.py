@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -52,7 +52,8 @@ class BrokerActor:
         """Nothing yet: `open` may fail, and its error shall reach the driver as it is."""
         self._trouble = ""
         self._starts: Counter[str] = Counter()
-        self._arrived: set[str] = set()
+        self._actors: dict[str, Any] = {}
+        self._closed = False
         self._trained = 0
         self._claimed = 0.0
         self._renewed = time.monotonic()
@@ -108,10 +109,10 @@ class BrokerActor:
             self._spec.resources.checkpoint_s,
         )
 
-    def arrived(self, slice_name: str, facts: Mapping[str, Any]) -> None:
-        """A slice is ready to claim."""
+    def arrived(self, slice_name: str, facts: Mapping[str, Any], actor: list[Any]) -> None:
+        """A slice is ready to claim; `actor` is its handle, in a list."""
+        self._actors[slice_name] = actor[0]
         self._starts[slice_name] = 0
-        self._arrived.add(slice_name)
         detail = {"slice": slice_name, **facts}
         self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
 
@@ -178,7 +179,7 @@ class BrokerActor:
             best_hyperparameters=configuration,
             slices={name: _told(work) for name, work in broker.held.items()},
             planned=self._planned,
-            arrived=len(self._arrived),
+            arrived=len(self._actors),
         )
 
     def trouble(self) -> str:
@@ -186,7 +187,10 @@ class BrokerActor:
         return self._trouble
 
     def close(self) -> None:
-        """Sends slices home, writes down that the driver stops, and lets the study go."""
+        """Writes down that the driver stops, lets the study go and ends the slices; once."""
+        if self._closed:
+            return
+        self._closed = True
         self._broker.stop("the driver stops")
         with contextlib.suppress(StudyError):
             self._journal.end_running_attempts()
@@ -195,6 +199,8 @@ class BrokerActor:
             )
             self._journal.release_lease()
         self._journal.close()
+        self._trouble = self._trouble or "the driver stops"
+        _end(self._actors.values())
 
     def _guarded(self, otherwise: _T, action: Callable[[], _T]) -> _T:
         if self._trouble:
@@ -242,6 +248,15 @@ def _check_data(journal: Journal, facts: Mapping[str, Any]) -> None:
             f"with: version {known[0].detail['version']} then, {facts['version']} now, and other "
             "examples or another cut"
         )
+
+
+def _end(actors: Iterable[Any]) -> None:
+    """Kills slices: they have nothing that is worth a farewell."""
+    import ray
+
+    for actor in actors:
+        with contextlib.suppress(Exception):
+            ray.kill(actor)
 
 
 def _told(work: Any) -> str:

@@ -40,8 +40,6 @@ def connect(address: str | None) -> str:
     for name, value in _TUNE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     address = address or os.environ.get("RAY_ADDRESS") or None
-    if address is not None:
-        _check_answers(address)
     import ray
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -66,8 +64,16 @@ def _local_arguments() -> dict[str, Any]:
     }
 
 
-def _check_answers(address: str) -> None:
-    """Says at once that nobody is there; Ray itself would try for a minute."""
+def check_address(address: str | None) -> None:
+    """Says at once that nobody is there; Ray itself would try for a minute.
+
+    Args:
+        address: as for `connect`.
+
+    Raises:
+        StudyError: the address is not one to attach to, or nothing answers there.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
     if address in {"auto", "local"}:
         return
     if "://" in address:

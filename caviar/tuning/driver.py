@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from caviar.errors import StudyError
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import NAMESPACE, BrokerActor, broker_name
-from caviar.tuning.cluster import connect, here, node_resources
+from caviar.tuning.cluster import check_address, connect, here, node_resources
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
@@ -65,38 +64,29 @@ def run_study(
             not answer or is too small, the data set is unknown.
     """
     check_directory(spec, directory)
-    view.say(f"reading data set {spec.data.name}; {_where(address)}")
-    with ThreadPoolExecutor(1, "data") as pool:
-        reading = pool.submit(prepare, spec)
-        url = connect(address)
-        prepared = _or_leave(reading)
+    check_address(address)
+    view.say(f"reading data set {spec.data.name}")
+    # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.
+    prepared = prepare(spec)
     view.say(prepared.line)
+    view.say(f"joining the cluster at {address}" if address else "starting Ray on this machine")
+    url = connect(address)
     # Only now: importing it imports ray.tune, which reads the environment that connect has set.
-    from caviar.tuning.stopping import Interrupted, Signals, StopSwitch
+    from caviar.tuning.stopping import Signals
 
-    switch = StopSwitch()
-    signals = Signals(switch, view.say)
-    try:
-        with signals, contextlib.suppress(Interrupted):
+    signals = Signals(view.say)
+    with signals:
+        try:
             if url:
                 view.say(f"dashboard {url}")
-            _Run(spec, directory, view, worker, prepared, switch, signals).go()
-    finally:
-        _shut_down()
+            _Run(spec, directory, view, worker, prepared, signals).go()
+        except BaseException:
+            # Ray may have turned what the signal raised into an error of its own.
+            if not signals.came:
+                raise
+        finally:
+            _shut_down()
     return Outcome(signals.came)
-
-
-def _where(address: str | None) -> str:
-    return f"joining the cluster at {address}" if address else "starting Ray on this machine"
-
-
-def _or_leave(reading: Future[Prepared]) -> Prepared:
-    """What was read; if it cannot be, the cluster is left before the error goes on."""
-    try:
-        return reading.result()
-    except BaseException:
-        _shut_down()
-        raise
 
 
 def check_directory(spec: StudySpec, directory: Path) -> None:
@@ -128,7 +118,6 @@ class _Run:
         view: View,
         worker: str,
         prepared: Prepared,
-        switch: StopSwitch,
         signals: Signals,
     ) -> None:
         self._spec = spec
@@ -136,7 +125,6 @@ class _Run:
         self._view = view
         self._worker = worker
         self._prepared = prepared
-        self._switch = switch
         self._signals = signals
         self._broker: Any = None
 
@@ -150,8 +138,7 @@ class _Run:
         )
         with self._brokered(plan):
             if not self._call("status").finished:
-                with self._shown():
-                    self._tune(plan)
+                self._tune(plan)
             trouble = self._call("trouble")
         if trouble:
             raise StudyError(trouble)
@@ -186,32 +173,37 @@ class _Run:
             ray.kill(self._broker)
 
     @contextlib.contextmanager
-    def _shown(self) -> Iterator[None]:
-        """Polls the broker while the slices work, for the view and for trouble."""
+    def _watched(self, switch: StopSwitch) -> Iterator[None]:
+        """Beside Tune's loop: shows how the study stands, and stops it when it must stop."""
         done = threading.Event()
 
-        def poll() -> None:
-            while not done.wait(_POLL_S):
+        def watch() -> None:
+            while not done.is_set():
+                if self._signals.stopping.wait(_POLL_S):
+                    switch.pulled = True
+                    # It ends the slices, or Tune would wait for those in the middle of something.
+                    with contextlib.suppress(Exception):
+                        self._call("close", timeout_s=2.0)
+                    return
                 with contextlib.suppress(Exception):
                     status = self._call("status", timeout_s=10.0)
                     self._view.update(status)
-                    self._switch.pulled |= bool(status.trouble)
+                    switch.pulled |= bool(status.trouble)
 
-        thread = threading.Thread(target=poll, name="progress", daemon=True)
+        thread = threading.Thread(target=watch, name="watch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             done.set()
-            thread.join(timeout=2.0)
-            with contextlib.suppress(Exception):
-                self._view.update(self._call("status", timeout_s=2.0))
+            thread.join(timeout=2 * _POLL_S)
 
     def _tune(self, plan: Plan) -> None:
         """One Tune trial a slice, restarted for ever; Tune's own state is thrown away."""
         from ray import tune
 
         from caviar.tuning.losses import LostSlices
+        from caviar.tuning.stopping import StopSwitch
         from caviar.tuning.trainable import SliceTrainable
 
         storage = tempfile.mkdtemp(prefix="caviar-tune-")
@@ -223,21 +215,25 @@ class _Run:
             "gpus": plan.gpus,
             "worker": self._worker,
         }
+        switch = StopSwitch()
         run = tune.RunConfig(
             name=self._spec.name,
             storage_path=storage,
-            stop=self._switch,
+            stop=switch,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=-1),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             callbacks=[LostSlices(self._broker)],
         )
         try:
-            self._signals.in_tune = True
-            tune.Tuner(SliceTrainable, param_space=config, run_config=run).fit()
+            with self._watched(switch):
+                self._signals.in_tune = True
+                tune.Tuner(SliceTrainable, param_space=config, run_config=run).fit()
         finally:
             self._signals.in_tune = False
             shutil.rmtree(storage, ignore_errors=True)
+        if not self._signals.came:
+            self._view.update(self._call("status"))
 
     def _call(self, method: str, *args: Any, timeout_s: float | None = None) -> Any:
         return _get(getattr(self._broker, method).remote(*args), timeout_s)

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the first stops the study in order, the second at once."""
+"""Ways to stop: Ctrl-C and SIGTERM, and the switch that makes Ray Tune leave its loop."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from ray.tune import Stopper
 
 
 class Interrupted(BaseException):
-    """A signal came where there is nothing to stop in order, or a second one came."""
+    """A signal came while nothing was at work that would have to be stopped in order."""
 
 
 class StopSwitch(Stopper):
-    """What makes Ray Tune leave its loop, within a tenth of a second, from any thread."""
+    """Makes Ray Tune end its run within a tenth of a second; pulled from any thread."""
 
     def __init__(self) -> None:
         self.pulled = False
@@ -32,15 +33,20 @@ class StopSwitch(Stopper):
 class Signals:
     """Handles SIGINT and SIGTERM while it is entered; enter after `ray.init`, which sets its own.
 
+    While Tune's loop runs, the first one is only noted in `stopping`, for those to act on who can
+    (an exception would leave Tune by way of its farewells, which wait for every slice); elsewhere
+    it raises `Interrupted`. The second one ends the process at once.
+
     Attributes:
         came: the first signal's number, or 0.
-        in_tune: whether pulling the switch is enough, since Tune's loop is running.
+        stopping: set when a signal came.
+        in_tune: whether Tune's loop runs.
     """
 
-    def __init__(self, switch: StopSwitch, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         self.came = 0
+        self.stopping = threading.Event()
         self.in_tune = False
-        self._switch = switch
         self._say = say
         self._before: dict[int, Any] = {}
 
@@ -55,9 +61,10 @@ class Signals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: Any) -> None:
-        second = bool(self.came)
-        self.came = self.came or number
-        self._switch.pulled = True
-        if second or not self.in_tune:
-            raise Interrupted
+        if self.came:
+            os._exit(128 + number)
+        self.came = number
+        self.stopping.set()
         self._say("stopping; everything reported is in the journal (once more: at once)")
+        if not self.in_tune:
+            raise Interrupted

@@ -87,7 +87,8 @@ class SliceTrainable(tune.Trainable):
             self._checkpoint_s = welcome.checkpoint_s
             make = load_factory(config["worker"])
             self._held, self._worker = make(welcome, config["cpus"], config["gpus"])
-            self._ask("arrived", self._name, self._describe())
+            handle = ray.get_runtime_context().current_actor
+            self._ask("arrived", self._name, self._describe(), [handle])
         except Exception as error:
             # Tune starts a failed trainable again for ever; the broker counts and gives up.
             self._ask("start_failed", self._name, _one_line(error))

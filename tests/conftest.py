@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SMI = """#!/bin/sh
 # What nvidia-smi says of a card of 8000 MiB.
 echo 8000
@@ -49,7 +50,7 @@ def ray_environment(tmp_path_factory) -> dict[str, str]:
         "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
         "RAY_USAGE_STATS_ENABLED": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONPATH": str(ROOT / "tests" / "tuning"),
     }
 
 
@@ -61,8 +62,6 @@ def cluster(ray_environment) -> Iterator[Cluster]:
         *("--gpus", "2", "--cpus", "4"),
         *("--port", str(port), "--dashboard-port", str(dashboard)),
     ]
-    import sys
-
     environment = ray_environment | {
         "PATH": f"{Path(sys.executable).parent}:{ray_environment['PATH']}"
     }
