@@ -21,10 +21,11 @@ from caviar.tuning.cluster import check_address, connect, here, node_resources
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
+from caviar.tuning.signals import Signals
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
 if TYPE_CHECKING:
-    from caviar.tuning.stopping import Signals, StopSwitch
+    from caviar.tuning.switch import StopSwitch
 
 _POLL_S = 0.5
 _NAME_S = 20.0
@@ -71,9 +72,6 @@ def run_study(
     view.say(prepared.line)
     view.say(f"joining the cluster at {address}" if address else "starting Ray on this machine")
     url = connect(address)
-    # Only now: importing it imports ray.tune, which reads the environment that connect has set.
-    from caviar.tuning.stopping import Signals
-
     signals = Signals(view.say)
     with signals:
         try:
@@ -165,7 +163,13 @@ class _Run:
             # In a list, so that Ray passes the reference and not the data.
             data = [ray.put(self._prepared.training)]
             folder, spec = str(self._directory), self._spec.to_json()
-            self._call("open", folder, spec, plan.count, os.getpid(), data, self._prepared.facts)
+            opened = self._broker.open.remote(
+                folder, spec, plan.count, os.getpid(), data, self._prepared.facts
+            )
+            # It takes seconds to import, and the broker's process takes as long to start.
+            import ray.tune
+
+            _get(opened)
             yield
         finally:
             with contextlib.suppress(Exception):
@@ -203,7 +207,7 @@ class _Run:
         from ray import tune
 
         from caviar.tuning.losses import LostSlices
-        from caviar.tuning.stopping import StopSwitch
+        from caviar.tuning.switch import StopSwitch
         from caviar.tuning.trainable import SliceTrainable
 
         storage = tempfile.mkdtemp(prefix="caviar-tune-")

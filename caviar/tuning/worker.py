@@ -9,6 +9,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
+from caviar.train.xla_cache import use_xla_cache
 from caviar.tuning.messages import Welcome
 from caviar.tuning.slice import Slice, enter
 
@@ -41,6 +42,7 @@ def tensorflow_worker(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice
         cpus: the slice's cores; less than one shares a core and pins nothing.
         gpus: the slice's cards; a fraction shares one.
     """
+    use_xla_cache()
     held = enter(cpus, gpus)
     from caviar.train.trainer import Trainer
 

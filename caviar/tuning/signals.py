@@ -1,4 +1,4 @@
-"""Ways to stop: Ctrl-C and SIGTERM, and the switch that makes Ray Tune leave its loop."""
+"""Ctrl-C and SIGTERM: the first stops the study in order, the second at once."""
 
 from __future__ import annotations
 
@@ -8,26 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ray.tune import Stopper
-
 
 class Interrupted(BaseException):
     """A signal came while nothing was at work that would have to be stopped in order."""
-
-
-class StopSwitch(Stopper):
-    """Makes Ray Tune end its run within a tenth of a second; pulled from any thread."""
-
-    def __init__(self) -> None:
-        self.pulled = False
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never stops a single slice."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Asked by Tune in every turn of its loop."""
-        return self.pulled
 
 
 class Signals:
