@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from caviar.study.journal import Journal
+
 HERE = Path(__file__).resolve().parent
 CAVIAR = (sys.executable, "-c", "from caviar.cli import main; main()")
 WARM = ("TF_XLA_FLAGS", "XLA_FLAGS", "TFDS_DATA_DIR", "KERAS_HOME", "RAY_ADDRESS")
@@ -45,6 +47,7 @@ class Result:
     Attributes:
         name: of the side.
         seconds: of wall-clock time, all in all.
+        start_s: seconds of it until the first trial began.
         trial_epochs: trained.
         accuracy: the best dev accuracy at any epoch it was compared at.
         reached: how many trials came to each rung.
@@ -52,6 +55,7 @@ class Result:
 
     name: str
     seconds: float
+    start_s: float
     trial_epochs: int
     accuracy: float
     reached: str
@@ -92,28 +96,31 @@ def run_caviar(trials: int, seed: int, home: Path) -> Result:
     """The side that is ours."""
     study = home / "study"
     options = ["--trials", trials, "--seed", seed, "--dir", study]
+    began = time.time()
     seconds = run_cold([*CAVIAR, "run", *options], home)
+    with Journal.open(study) as journal:
+        start_s = min(attempt.claimed_at for attempt in journal.attempts()) - began
     shown = subprocess.run(
         [*CAVIAR, "show", str(study), "--json"], capture_output=True, text=True, check=True
     )
     told: dict[str, Any] = json.loads(shown.stdout)
     reached = {rung["epoch"]: rung["reached"] for rung in told["rungs"]}
-    return Result(
-        "caviar", seconds, told["trial_epochs"], told["best"]["dev_accuracy"], rungs(reached)
-    )
+    accuracy = told["best"]["dev_accuracy"]
+    return Result("caviar", seconds, start_s, told["trial_epochs"], accuracy, rungs(reached))
 
 
 def run_ray_tune(trials: int, seed: int, jit: str, home: Path) -> Result:
     """The side of Ray Tune and Keras."""
     out = home / "result.json"
     options = ["--trials", trials, "--seed", seed, "--jit", jit, "--out", out]
+    began = time.time()
     seconds = run_cold([sys.executable, HERE / "ray_tune_keras.py", *options], home)
     told: dict[str, Any] = json.loads(out.read_text())
     if told["failed"]:
         sys.exit(f"{told['failed']} trials failed on Ray Tune's side: {told}")
     name = f"ray-tune, jit {jit}"
-    accuracy = told["best_dev_accuracy"]
-    return Result(name, seconds, told["trial_epochs"], accuracy, rungs(told["reached"]))
+    start_s, epochs = told["began"] - began, told["trial_epochs"]
+    return Result(name, seconds, start_s, epochs, told["best_dev_accuracy"], rungs(told["reached"]))
 
 
 def rungs(reached: dict[Any, int]) -> str:
@@ -123,7 +130,8 @@ def rungs(reached: dict[Any, int]) -> str:
 
 def print_result(result: Result) -> None:
     print(
-        f"{result.name:20}{result.seconds:10.1f} s{result.trial_epochs:8} trial-epochs"
+        f"{result.name:20}{result.seconds:8.1f} s (first trial at {result.start_s:.1f} s)"
+        f"{result.trial_epochs:6} trial-epochs"
         f"{result.pace:8.2f} /s   dev accuracy {result.accuracy:.4f}"
         f"   to the rungs {result.reached}",
         flush=True,

@@ -31,7 +31,6 @@ from no_op_worker import BYTES_VARIABLE
 from caviar.study.facts import Attempt
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
-from caviar.tuning.driver import run_study
 from caviar.tuning.status import Status
 
 WORKER = "no_op_worker:make"
@@ -106,6 +105,8 @@ def study(trials: int, stack: str, max_epochs: int) -> StudySpec:
 
 def measure(spec: StudySpec, folder: Path) -> None:
     """Runs one study and prints its figures."""
+    from caviar.tuning.driver import run_study
+
     directory = folder / "study"
     watch = Watch(max(1, spec.search.trials // 10))
     loads = [os.getloadavg()[0]]
@@ -180,9 +181,9 @@ def print_memory(samples: list[Sample]) -> None:
 
 def print_processor(samples: list[Sample], assignments: int) -> None:
     """Processor time an assignment; other load on the machine hardly changes it."""
-    if len(samples) < 2:
-        return
     early, late = samples[0], samples[-1]
+    if early.trials == late.trials:
+        return
     share = assignments * (late.trials - early.trials) / late.trials
     spent = [1e3 * (b - a) / share for a, b in zip(early.cpu_s, late.cpu_s, strict=True)]
     print(f"  {'CPU ms an assignment':<28}" + "".join(f"{ms:10.2f}" for ms in spent))

@@ -182,13 +182,15 @@ def tuner(spec: StudySpec, jit: str, storage: str) -> tune.Tuner:
 
 
 def told(results: tune.ResultGrid, spec: StudySpec) -> dict[str, Any]:
-    """What it came to, in the keys of `caviar show --json`."""
-    best = results.get_best_result(scope="all")
-    series = best.metrics_dataframe
+    """What it came to; `began` is when the first trial did, in seconds since 1970."""
+    series = results.get_best_result(scope="all").metrics_dataframe
+    frames = [f for f in (result.metrics_dataframe for result in results) if f is not None]
+    began = min(float((f["timestamp"] - f["time_total_s"]).min()) for f in frames if len(f))
     epochs = [(result.metrics or {}).get("training_iteration", 0) for result in results]
     assert series is not None
     return {
         "trials": len(epochs),
+        "began": began,
         "failed": results.num_errors,
         "trial_epochs": int(sum(epochs)),
         "best_dev_accuracy": float(series["dev_accuracy"].max()),
