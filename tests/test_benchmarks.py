@@ -127,7 +127,6 @@ def test_both_sides_do_the_job() -> None:
     assert figure(out, r"takes ([\d.]+) times less") > 0
 
 
-@pytest.mark.ray
 def test_tune_searches_the_same_space() -> None:
     program = """
 import json, ray_tune_keras as side
