@@ -35,9 +35,11 @@ child=""
 stop() {
     trap - INT TERM EXIT
     if [ -n "$child" ]; then
-        # The head and all it started are one process group: nothing else is touched.
+        # The head and all it started are one process group: nothing else is touched. Ray's own
+        # processes often outlive a SIGTERM by a minute; nothing of theirs is worth waiting for.
+        exec 2>/dev/null # bash would report the killed child
         kill -TERM -- "-$child" 2>/dev/null || true
-        for _ in $(seq 100); do
+        for _ in $(seq 30); do
             kill -0 -- "-$child" 2>/dev/null || break
             sleep 0.1
         done
