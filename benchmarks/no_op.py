@@ -71,7 +71,9 @@ class Watch:
         reached = status.rungs[0][1] if status.rungs else 0
         due = (len(self.samples) + (not self.samples)) * self._every
         if reached and (not self.samples or reached >= due or status.finished):
-            self.samples.append(self._sample(reached))
+            sample = self._sample(reached)
+            if sample.rss[PROCESSES.index("slices")] or not self.samples:  # else they are gone
+                self.samples.append(sample)
 
     def _sample(self, trials: int) -> Sample:
         rss, cpu_s = [0.0] * len(PROCESSES), [0.0] * len(PROCESSES)
