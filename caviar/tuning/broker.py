@@ -1,7 +1,7 @@
 """The broker: it owns the study's journal and its strategy, and hands assignments to slices.
 
-Everything that a slice is told, or that the strategy observes, is committed first. The broker is
-plain Python without a clock of its own; `broker_actor.py` puts it on Ray.
+Everything is committed before anyone outside acts on it; a commit that fails ends the study. The
+broker is plain Python without a clock of its own; `broker_actor.py` puts it on Ray.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ class Broker:
         measurements: Sequence[Measurement],
         checkpoints: Mapping[int, tuple[int, bytes]],
         complete: bool,
+        warm: Collection[Signature] | None = None,
     ) -> Answer:
         """Takes a slice's results; they are committed when this returns.
 
@@ -125,15 +126,16 @@ class Broker:
             measurements: since the last report, in training order.
             checkpoints: trial -> (epoch, bytes) at the last epoch reported of each.
             complete: whether this is the assignment's end.
+            warm: as in `claim`; given at the end, the answer holds the slice's next order, and
+                one commit does for both.
         """
-        receipt = self._journal.report(assignment, attempt, measurements, checkpoints, complete)
-        self._strategy.observe(receipt.accepted)
-        self.trial_epochs += len(receipt.accepted)
-        if receipt.stale:
-            return Answer(go_on=False)
-        if complete:
+        with self._journal.transaction():
+            current = self._take(assignment, attempt, measurements, checkpoints, complete)
+            if not (current and complete):
+                return Answer(go_on=current and not self._stopping)
             self._held.pop(slice_name, None)
-        return Answer(go_on=not self._stopping)
+            order = None if warm is None else self.claim(slice_name, warm)
+            return Answer(not self._stopping, order)
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """Takes note that a slice failed at its assignment and lives to claim another."""
@@ -159,6 +161,20 @@ class Broker:
     def stop(self, why: str) -> None:
         """From now on slices are sent home when they ask or report."""
         self._stopping = why
+
+    def _take(
+        self,
+        assignment: int,
+        attempt: int,
+        measurements: Sequence[Measurement],
+        checkpoints: Mapping[int, tuple[int, bytes]],
+        complete: bool,
+    ) -> bool:
+        """Journals a report and lets the strategy observe it; whether the attempt is current."""
+        receipt = self._journal.report(assignment, attempt, measurements, checkpoints, complete)
+        self._strategy.observe(receipt.accepted)
+        self.trial_epochs += len(receipt.accepted)
+        return not receipt.stale
 
     def _next(self, warm: Collection[Signature]) -> _Open | None:
         """What was lost before comes first; else what the strategy decides."""

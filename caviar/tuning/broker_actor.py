@@ -138,13 +138,14 @@ class BrokerActor:
         measurements: Sequence[Measurement],
         checkpoints: Mapping[int, tuple[int, bytes]],
         complete: bool,
+        warm: Collection[Signature] | None = None,
     ) -> Answer:
         """See `Broker.report`."""
         self._trained += len(measurements)
         return self._guarded(
             Answer(go_on=False),
             lambda: self._broker.report(
-                slice_name, assignment, attempt, measurements, checkpoints, complete
+                slice_name, assignment, attempt, measurements, checkpoints, complete, warm
             ),
         )
 

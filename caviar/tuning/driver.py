@@ -27,7 +27,7 @@ from caviar.tuning.worker import TENSORFLOW_WORKER
 if TYPE_CHECKING:
     from caviar.tuning.switch import StopSwitch
 
-_POLL_S = 0.5
+_POLL_S = 1.0
 _NAME_S = 20.0
 """Seconds: how long to wait for a dead driver's broker to leave its name on a shared cluster."""
 
@@ -157,7 +157,8 @@ class _Run:
         """The broker as a named actor, with the study open; closed and gone afterwards."""
         import ray
 
-        actor = ray.remote(num_cpus=0, max_restarts=0)(BrokerActor)
+        # Ray would keep a record of each of its calls, some kilobytes a trial.
+        actor = ray.remote(num_cpus=0, max_restarts=0, enable_task_events=False)(BrokerActor)
         self._broker = _create(actor, broker_name(self._spec.name))
         try:
             # In a list, so that Ray passes the reference and not the data.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from caviar.study.records import Claim
+
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
@@ -51,6 +53,8 @@ class Answer:
 
     Attributes:
         go_on: False when the slice no longer holds the assignment, or the driver stops.
+        order: what to do next, where the report was an assignment's end; committed with it.
     """
 
     go_on: bool
+    order: Claim | Wait | Finished | None = None

@@ -17,7 +17,7 @@ from ray import tune
 
 from caviar.study.records import Claim, Measurement, Signature
 from caviar.tuning.broker_actor import NAMESPACE
-from caviar.tuning.messages import Finished, Wait, Welcome
+from caviar.tuning.messages import Answer, Finished, Wait, Welcome
 
 if TYPE_CHECKING:
     from caviar.train.progress import Progress
@@ -82,6 +82,7 @@ class SliceTrainable(tune.Trainable):
         self._name = slice_name(config["study"], config["slice"])
         self._broker = ray.get_actor(config["broker"], namespace=NAMESPACE)
         self._held: Slice | None = None
+        self._order: Claim | Wait | Finished | None = None
         try:
             welcome: Welcome = self._ask("welcome", self._name)
             self._checkpoint_s = welcome.checkpoint_s
@@ -103,7 +104,8 @@ class SliceTrainable(tune.Trainable):
         began = time.monotonic()
         epochs = 0
         while True:
-            order = self._ask("claim", self._name, tuple(self._worker.warm))
+            order = self._order or self._ask("claim", self._name, tuple(self._worker.warm))
+            self._order = None
             if isinstance(order, Finished):
                 return {"done": True, "lane_epochs": epochs, "why": order.why}
             if isinstance(order, Wait):
@@ -127,7 +129,7 @@ class SliceTrainable(tune.Trainable):
                 if not report.add(progress):
                     break
             else:
-                report.send(complete=True)
+                self._order = report.send(complete=True, warm=tuple(self._worker.warm)).order
         except Exception as error:  # noqa: BLE001 whatever goes wrong in training is a failed try
             self._ask("abandon", self._name, claim.assignment, claim.attempt, _one_line(error))
         return report.epochs
@@ -167,14 +169,14 @@ class _Report:
         late = time.monotonic() > self._due
         if late or progress.done:
             self._checkpoints |= progress.checkpoints()
-        return self.send(complete=False) if late else True
+        return self.send(complete=False).go_on if late else True
 
-    def send(self, *, complete: bool) -> bool:
-        """Reports and says whether to go on."""
+    def send(self, *, complete: bool, warm: tuple[Signature, ...] | None = None) -> Answer:
+        """Reports; at the assignment's end the answer holds what to do next."""
         began = time.monotonic()
-        answer = ray.get(
+        answer: Answer = ray.get(
             self._broker.report.remote(
-                *self._head, tuple(self._measurements), self._checkpoints, complete
+                *self._head, tuple(self._measurements), self._checkpoints, complete, warm
             )
         )
         took = time.monotonic() - began
@@ -182,7 +184,7 @@ class _Report:
         self._due = time.monotonic() + pause
         self._measurements = []
         self._checkpoints = {}
-        return bool(answer.go_on)
+        return answer
 
 
 def _one_line(error: BaseException) -> str:
