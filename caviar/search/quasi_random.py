@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 CHUNK: Final = 256
 """Points made at once. A power of two, since SciPy warns of a first draw of any other size."""
@@ -30,11 +32,7 @@ class Sobol:
         self.dimensions = dimensions
         self._chunk_index = -1
         self._chunk = np.empty((CHUNK, dimensions))
-        self._engine = (
-            qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
-            if dimensions
-            else None
-        )
+        self._engine = _engine(dimensions, seed) if dimensions else None
 
     def suggest(self, index: int) -> NDArray[np.float64]:
         """The point `[d]` in [0, 1) of trial `index` >= 0."""
@@ -58,3 +56,9 @@ class Sobol:
         if ahead:
             self._engine.fast_forward(ahead)
         return np.asarray(self._engine.random(CHUNK), dtype=np.float64)
+
+
+def _engine(dimensions: int, seed: int) -> qmc.Sobol:
+    from scipy.stats import qmc  # over a second to import: not for those who only look
+
+    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))

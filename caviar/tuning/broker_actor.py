@@ -25,8 +25,6 @@ from caviar.tuning.broker import Broker
 from caviar.tuning.messages import Answer, Finished, Wait, Welcome
 from caviar.tuning.status import Status
 
-NAMESPACE: Final = "caviar"
-
 STARTS: Final = 5
 """Starts a slice gets in a row without ever arriving, before the study is given up."""
 
@@ -34,11 +32,6 @@ _TAKEOVER_S: Final = 15.0
 """How long to wait for a driver that is just going."""
 
 _T = TypeVar("_T")
-
-
-def broker_name(study: str) -> str:
-    """The actor's name in the namespace `caviar`."""
-    return f"caviar:{study}"
 
 
 class BrokerActor:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from caviar.errors import StudyError
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
-from caviar.tuning.broker_actor import NAMESPACE, BrokerActor, broker_name
+from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
+from caviar.tuning.messages import NAMESPACE, broker_name
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View

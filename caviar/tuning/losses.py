@@ -6,7 +6,7 @@ from typing import Any
 
 from ray import tune
 
-from caviar.tuning.trainable import slice_name
+from caviar.tuning.messages import slice_name
 
 
 class LostSlices(tune.Callback):

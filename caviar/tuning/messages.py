@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from caviar.study.records import Claim
+
+NAMESPACE: Final = "caviar"
+"""Of Ray, in which every broker is found by its name."""
+
+
+def broker_name(study: str) -> str:
+    """The broker's name in the namespace."""
+    return f"caviar:{study}"
+
+
+def slice_name(study: str, number: int) -> str:
+    """What a slice is called in the dashboard, the journal and the progress."""
+    return f"{study}:slice-{number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ import ray
 from ray import tune
 
 from caviar.study.records import Claim, Measurement, Signature
-from caviar.tuning.broker_actor import NAMESPACE
-from caviar.tuning.messages import Answer, Finished, Wait, Welcome
+from caviar.tuning.messages import NAMESPACE, Answer, Finished, Wait, Welcome, slice_name
 
 if TYPE_CHECKING:
     from caviar.train.progress import Progress
@@ -55,11 +54,6 @@ def load_factory(path: str) -> Any:
     """The function or class that `module:name` stands for."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def slice_name(study: str, number: int) -> str:
-    """What a slice is called in the dashboard, the journal and the progress."""
-    return f"{study}:slice-{number}"
 
 
 class SliceTrainable(tune.Trainable):
