@@ -7,6 +7,7 @@ journal's entries in commit order, so a killed driver that replays them decides 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from caviar.search.affinity import Affinity
 from caviar.search.history import History
 from caviar.search.packing import Pool, packed
 from caviar.search.searcher import Searcher
-from caviar.search.stacking import Pace, StackSize
+from caviar.search.stacking import COMPILE_S, Pace, StackSize
 from caviar.search.standing import best_of
 from caviar.study.records import (
     Assignment,
@@ -48,7 +49,7 @@ class CaviarStrategy:
 
     A free slice gets promotions first (highest rung first), then new trials, but what it has
     compiled before what it has not (`caviar.search.affinity`). It gets nothing only when nothing
-    could start.
+    could start, or what could is done sooner by another slice that has it compiled.
     """
 
     def __init__(
@@ -125,19 +126,24 @@ class CaviarStrategy:
             signature, self._wanted, self._history.halving
         )
 
-    def next_assignment(self, warm: Collection[Signature] = ()) -> Assignment | None:
+    def next_assignment(
+        self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
+    ) -> Assignment | None:
         """What a free slice should do now, or None while it can only wait.
 
         Args:
             warm: signatures whose compiled step the asking slice has ready; preferred.
+            attended: those that other slices have ready; little work of theirs is left to them.
         """
         self._draw()
+        groups = self._left_over(list(self._groups()), frozenset(attended) - frozenset(warm))
         preference = partial(self._affinity.preference, warm=frozenset(warm))
-        group = min(self._groups(), key=preference, default=None)
-        if group is None:
-            assignment = self._closing()
-        else:
+        group = min(groups, key=preference, default=None)
+        assignment = None
+        if group is not None:
             assignment = replace(group, trials=group.trials[: self._lanes(group)])
+        elif not self._startable:
+            assignment = self._owed(warm, attended)
         if assignment is not None:
             self._start(assignment)
         return assignment
@@ -190,6 +196,33 @@ class CaviarStrategy:
         epochs = group.last_epoch - group.first_epoch
         pace = self._pace.seconds(group.signature)
         return self._stack_size.lanes(self._startable, epochs, pace)
+
+    def _left_over(
+        self, groups: Sequence[Assignment], attended: frozenset[Signature]
+    ) -> list[Assignment]:
+        """The groups without those that are too little work to compile them once more."""
+        work: Counter[Signature] = Counter()
+        for group in groups:
+            epochs = group.last_epoch - group.first_epoch
+            work[group.signature] += len(group.trials) * epochs
+        left = {found for found in attended if self._is_little(found, work[found])}
+        return [group for group in groups if group.signature not in left]
+
+    def _is_little(self, signature: Signature, lane_epochs: int) -> bool:
+        """Whether so many lane-epochs take less time than to compile; False while unknown."""
+        pace = self._pace.seconds(signature) or self._pace.slowest
+        return pace is not None and lane_epochs * pace < COMPILE_S
+
+    def _owed(
+        self, warm: Collection[Signature], attended: Collection[Signature]
+    ) -> Assignment | None:
+        """The closing assignment, unless another slice has it ready."""
+        assignment = self._closing()
+        if assignment is None or assignment.signature in warm:
+            return assignment
+        epochs = assignment.last_epoch - assignment.first_epoch
+        elsewhere = assignment.signature in attended
+        return None if elsewhere and self._is_little(assignment.signature, epochs) else assignment
 
     def _closing(self) -> Assignment | None:
         """What is owed when all else is done: the late best of a rung, one trial at the top."""

@@ -19,6 +19,9 @@ LONGEST_S: Final = 10.0
 """Seconds an assignment should take at most: how long a promotion may wait for its slice."""
 WORTH_SHARING_S: Final = 1.0
 """Seconds below which an assignment is not cut smaller to give other slices a part of it."""
+COMPILE_S: Final = 5.0
+"""Seconds that a first call takes on a CPU core (4 to 8 measured): less work than that is better
+left to a slice that has it compiled."""
 REMEMBERED: Final = 32
 """Lane-epochs of which the pace is the median: one slow call or compilation does not sway it."""
 
@@ -33,6 +36,11 @@ class Pace:
         """Takes the seconds that one lane-epoch took."""
         if math.isfinite(elapsed_s) and elapsed_s >= 0:
             self._seen.setdefault(signature, deque(maxlen=REMEMBERED)).append(elapsed_s)
+
+    @property
+    def slowest(self) -> float | None:
+        """Seconds per lane-epoch of the slowest signature, or None while nothing was measured."""
+        return max((statistics.median(seen) for seen in self._seen.values()), default=None)
 
     def seconds(self, signature: Signature) -> float | None:
         """Seconds per lane-epoch, or None while nothing was measured."""

@@ -42,11 +42,15 @@ class Strategy(Protocol):
         """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
         ...
 
-    def next_assignment(self, warm: Collection[Signature] = ()) -> Assignment | None:
+    def next_assignment(
+        self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
+    ) -> Assignment | None:
         """What a free slice should do now, or None while it can only wait.
 
         Args:
             warm: signatures whose compiled step the asking slice has ready; preferred.
+            attended: those that other slices have ready or are about to; little work of theirs
+                may be left to them.
         """
         ...
 

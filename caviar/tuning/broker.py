@@ -1,17 +1,19 @@
 """The broker: it owns the study's journal and its strategy, and hands assignments to slices.
 
 Everything is committed before anyone outside acts on it; a commit that fails ends the study. The
-broker is plain Python without a clock of its own; `broker_actor.py` puts it on Ray.
+broker is plain Python; `broker_actor.py` puts it on Ray.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
 from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
@@ -48,13 +50,19 @@ class Broker:
     `OWN_TRIES` times alone is given up.
     """
 
-    def __init__(self, journal: Journal, strategy: Strategy) -> None:
+    def __init__(
+        self, journal: Journal, strategy: Strategy, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Takes up a study where its journal stands.
 
         Args:
             journal: open for writing, with the lease held.
             strategy: fresh; it is replayed here.
+            clock: seconds; only to bound how long a slice waits for another's compiled step.
         """
+        self._clock = clock
+        self._warm: dict[str, frozenset[Signature]] = {}
+        self._idle_since: dict[str, float] = {}
         self._journal = journal
         self._strategy = strategy
         self._held: dict[str, tuple[_Open, int]] = {}
@@ -97,9 +105,12 @@ class Broker:
             self.lose(slice_name, "its slice came back without it")
             if self._stopping:
                 return Finished(self._stopping)
-            found = self._next(warm)
+            self._warm[slice_name] = frozenset(warm)
+            found = self._next(warm, self._attended(slice_name))
             if found is None:
+                self._idle_since.setdefault(slice_name, self._clock())
                 return Finished("the study is complete") if self.finished else Wait()
+            self._idle_since.pop(slice_name, None)
             lanes = self._lanes(found)
             if not lanes:
                 return Wait(0.0)
@@ -145,6 +156,7 @@ class Broker:
 
     def lose(self, slice_name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:
         """What a slice held is to be tried again: by trials of their own if it had several."""
+        self._warm.pop(slice_name, None)
         if slice_name not in self._held:
             return
         found, attempt = self._held.pop(slice_name)
@@ -176,14 +188,26 @@ class Broker:
         self.trial_epochs += len(receipt.accepted)
         return not receipt.stale
 
-    def _next(self, warm: Collection[Signature]) -> _Open | None:
+    def _attended(self, slice_name: str) -> frozenset[Signature]:
+        """What other slices have compiled or are at; nothing once the slice waited long enough.
+
+        Waiting at most as long as compiling takes costs at most twice what knowing would.
+        """
+        idle_s = self._clock() - self._idle_since.get(slice_name, self._clock())
+        if idle_s > COMPILE_S:
+            return frozenset()
+        others = [known for name, known in self._warm.items() if name != slice_name]
+        at_work = [found.signature for name, found in self.held.items() if name != slice_name]
+        return frozenset().union(*others, at_work)
+
+    def _next(self, warm: Collection[Signature], attended: Collection[Signature]) -> _Open | None:
         """What was lost before comes first; else what the strategy decides."""
         if self._waiting:
             known = [found for found in self._waiting if found.assignment.signature in warm]
             found = known[0] if known else self._waiting[0]
             self._waiting.remove(found)
             return found
-        assignment = self._strategy.next_assignment(warm)
+        assignment = self._strategy.next_assignment(warm, attended)
         new = self._strategy.trials[self._written :]
         if assignment is None:
             self._journal.add_trials(new)

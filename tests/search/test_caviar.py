@@ -311,3 +311,31 @@ def test_each_slice_keeps_its_signatures():
     blind = Simulation(lambda: Blind(**options), smooth, conditions).run()
     assert knowing.compilations < 0.8 * blind.compilations
     assert knowing.elapsed_s < 0.8 * blind.elapsed_s
+
+
+def test_little_work_is_left_to_a_slice_that_has_it_compiled():
+    found = strategy(batches=[0] * 9, stack=3, slices=2)
+    first = found.next_assignment()
+    attended = {first.signature}
+    taken = found.next_assignment(attended=attended)
+    assert taken is not None  # nothing was measured: it might be a lot
+    report(found, first, elapsed_s=0.01)
+    assert found.next_assignment(attended=attended) is None
+    assert found.next_assignment(warm=attended, attended=attended) is not None
+    assert found.next_assignment(attended=()) is not None
+
+
+def test_much_work_is_worth_compiling_again():
+    found = strategy(batches=[0] * 9, stack=3, slices=2)
+    first = found.next_assignment()
+    report(found, first, elapsed_s=10.0)
+    assert found.next_assignment(attended={first.signature}) is not None
+
+
+def test_a_closing_run_is_left_to_a_slice_that_has_it_compiled():
+    found = strategy(batches=[0, 0], trials=2)
+    first = found.next_assignment()
+    report(found, first, elapsed_s=0.01)
+    assert found.next_assignment(attended={first.signature}) is None
+    closing = found.next_assignment(warm={first.signature}, attended={first.signature})
+    assert closing.purpose == Purpose.COMPLETION

@@ -176,6 +176,49 @@ def test_a_slice_waits_while_others_could_still_make_work(tmp_path):
     assert broker.held["a"].trials == (0,)
 
 
+class Ticks:
+    """A clock that stands still until it is moved."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+ONE_BY_ONE = StudySpec.parse(
+    "[training]\nbatch_size = 32\n[search]\ntrials = 3\nmax_epochs = 1\n[resources]\nstack = 1"
+)
+
+
+@pytest.fixture
+def one_at_work(tmp_path):
+    """Of three trials of one signature slice `a` has trained one and is at the second."""
+    journal = Journal.create(tmp_path / "s", ONE_BY_ONE.to_json(), ONE_BY_ONE.fingerprint)
+    journal.acquire_lease()
+    clock = Ticks()
+    broker = Broker(journal, caviar_strategy(ONE_BY_ONE, slices=2), clock)
+    claim = broker.claim("a", ())
+    deliver(broker, "a", claim, StandIn(0.001))
+    broker.claim("a", (claim.signature,))
+    return broker, clock
+
+
+def test_a_slice_leaves_little_work_to_one_that_has_it_compiled(one_at_work):
+    broker, clock = one_at_work
+    assert isinstance(broker.claim("b", ()), Wait)  # milliseconds of work, seconds to compile
+    clock.now += 4.9
+    assert isinstance(broker.claim("b", ()), Wait)
+    clock.now += 0.2
+    taken = broker.claim("b", ())  # the other one is slow to come
+    assert isinstance(taken, Claim)
+
+
+def test_nobody_waits_for_a_dead_slice(one_at_work):
+    broker, _ = one_at_work
+    broker.lose("a", "its slice died")
+    assert isinstance(broker.claim("b", ()), Claim)
+
+
 def test_widths_are_settled_once(tmp_path):
     journal, broker = take_up(tmp_path / "s")
     claim = broker.claim("a", ())
