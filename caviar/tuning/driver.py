@@ -65,7 +65,9 @@ def run_study(
         StudyError: the directory holds another study or another driver runs it, the cluster does
             not answer or is too small, the data set is unknown.
     """
-    check_directory(spec, directory)
+    if check_directory(spec, directory):
+        view.say(f"{directory}: the study is complete")
+        return Outcome()
     check_address(address)
     view.say(f"reading data set {spec.data.name}")
     # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.
@@ -88,20 +90,24 @@ def run_study(
     return Outcome(signals.came)
 
 
-def check_directory(spec: StudySpec, directory: Path) -> None:
+def check_directory(spec: StudySpec, directory: Path) -> bool:
     """Refuses a directory that holds another study or is being driven, and makes nothing.
+
+    Returns:
+        Whether it holds this study, complete.
 
     Raises:
         StudyError: naming what differs, or who drives it.
     """
     if not Journal.exists(directory):
-        return
+        return False
     with Journal.open(directory) as journal:
         # Not the fingerprint kept then: a newer caviar may know more keys, with their defaults.
         differences = StudySpec.from_json(journal.spec_json).difference(spec)
         journal.refuse_if_held()
+        stops = journal.events("driver_stopped")
     if not differences:
-        return
+        return bool(stops) and bool(stops[-1].detail["finished"])
     raise StudyError(
         f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); give another --dir"
     )

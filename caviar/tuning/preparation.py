@@ -9,6 +9,8 @@ from typing import Any
 
 from caviar.data.dataset import Dataset
 from caviar.data.load import load_dataset
+from caviar.errors import StudyError
+from caviar.study.hyperparameter import extremes
 from caviar.study.spec import StudySpec
 from caviar.tuning.worker import TrainingData
 
@@ -33,7 +35,7 @@ def prepare(spec: StudySpec) -> Prepared:
     """Reads the study's data set and cuts it.
 
     Raises:
-        StudyError: the data set is unknown or unfit.
+        StudyError: the data set is unknown or unfit, or smaller than a batch.
     """
     folder = spec.data.data_dir
     data = load_dataset(
@@ -42,8 +44,19 @@ def prepare(spec: StudySpec) -> Prepared:
         data_dir=Path(folder) if folder else None,
         fractions=spec.data.fractions,
     )
+    _check_batches(spec, len(data.train))
     train, dev = (data.train.x, data.train.y), (data.dev.x, data.dev.y)
     return Prepared(TrainingData(train, dev, data.classes), _facts(data), _line(data))
+
+
+def _check_batches(spec: StudySpec, examples: int) -> None:
+    """Refuses a batch that the training part cannot fill once."""
+    largest = int(extremes(spec.training.batch_size)[1])
+    if largest > examples:
+        raise StudyError(
+            f"training.batch_size: must be at most the {examples} examples of the training part, "
+            f"got {largest}"
+        )
 
 
 def _facts(data: Dataset) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def test_a_study_ends(cluster, tmp_path):
     assert "16 of" not in out
     code, out = finish(start(cluster, directory, "quick"))  # once more: there is nothing to do
     assert code == 0, out
+    assert "the study is complete" in out
     assert measured(directory) == told["trial_epochs"]
 
 
