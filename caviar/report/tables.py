@@ -11,12 +11,10 @@ from rich.text import Text
 from caviar.data.known import known_sizes
 from caviar.study.describe import describe
 from caviar.study.spec import StudySpec
-from caviar.study.wording import configuration, duration, number
+from caviar.study.wording import configuration, duration, number, states
 
 LEADERS = 10
 """Trials in the leaderboard."""
-
-_STATES = ("running", "paused", "waiting", "completed", "stopped", "diverged", "failed")
 
 
 def print_description(console: Console, spec: StudySpec) -> None:
@@ -49,8 +47,7 @@ def print_description(console: Console, spec: StudySpec) -> None:
 
 def print_account(console: Console, told: dict[str, Any], trial: int | None) -> None:
     """How a study stands: states, rungs, the leaderboard, and one trial's curve if asked."""
-    counts = ", ".join(f"{told['counts'][s]} {s}" for s in _STATES if told["counts"][s])
-    _line(console, f"study {told['study']}: {told['status']}; {counts}")
+    _line(console, f"study {told['study']}: {told['status']}; {states(told['counts'])}")
     pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
     _line(console, pace)
     rungs = _table("rung (epochs)", "reached", "promoted")

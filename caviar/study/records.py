@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 Value = float | int | str | bool
 """A hyperparameter's value in a person's units."""
@@ -131,10 +130,6 @@ class Failure:
 
 Entry = Trial | Assignment | Measurement | Failure
 """One decision-relevant line of the journal; a strategy is rebuilt from them in commit order."""
-
-FINAL_STATES: Final = frozenset(
-    {TrialState.COMPLETED, TrialState.STOPPED, TrialState.DIVERGED, TrialState.FAILED}
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping
 
 from caviar.study.records import Value
 
+_STATES = ("running", "paused", "waiting", "completed", "stopped", "diverged", "failed")
+"""In the order a person asks for them."""
+
 
 def show(value: object) -> str:
     """A value as it stands in a study file, on one line and not too long."""
@@ -43,6 +46,12 @@ def number(value: Value) -> str:
 def configuration(hyperparameters: Mapping[str, Value]) -> str:
     """Hyperparameters in one line."""
     return " ".join(f"{name}={number(value)}" for name, value in hyperparameters.items())
+
+
+def states(counts: Mapping[str, int]) -> str:
+    """Trials by state in one line, the empty states left out."""
+    found = [(counts.get(name, 0), name) for name in _STATES]
+    return ", ".join(f"{count} {name}" for count, name in found if count)
 
 
 def duration(seconds: float) -> str:

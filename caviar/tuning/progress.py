@@ -13,13 +13,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from caviar.study.wording import configuration, duration
+from caviar.study.wording import configuration, duration, states
 from caviar.tuning.status import Status
 
 LINE_EVERY_S = 5.0
 """Seconds between two plain lines."""
-
-_SHOWN_STATES = ("running", "paused", "waiting", "completed", "stopped", "diverged", "failed")
 
 
 class View(Protocol):
@@ -47,16 +45,10 @@ def remaining(status: Status) -> str:
     return f"at most {duration(status.most_remaining / pace)} left"
 
 
-def states(status: Status) -> str:
-    """Trials by state, the empty states left out."""
-    found = [(status.counts.get(name, 0), name) for name in _SHOWN_STATES]
-    return ", ".join(f"{count} {name}" for count, name in found if count)
-
-
 def summary_line(status: Status) -> str:
     """How the study stands in one line."""
     parts = [
-        states(status) + _strangers(status),
+        states(status.counts) + _strangers(status),
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f}/s",
         remaining(status),
         _best(status),
@@ -139,7 +131,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 
 def picture(status: Status) -> RenderableType:
     """The live table: states, rungs, slices, the best so far."""
-    head = Text(f"{states(status)}{_strangers(status)}")
+    head = Text(f"{states(status.counts)}{_strangers(status)}")
     pace = Text(
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f} a second, "
         f"{duration(status.elapsed_s)} so far{', ' * bool(remaining(status))}{remaining(status)}"
