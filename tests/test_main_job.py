@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from numpy_network import accuracy_and_loss
+from waiting import wait_for
 
 from caviar.data.load import load_dataset
 from caviar.study.facts import Outcome
@@ -48,15 +49,6 @@ def rows(directory):
         return []
     with Journal.open(directory) as journal:
         return journal._db.rows("SELECT * FROM measurements ORDER BY entry")
-
-
-def wait_for(condition, timeout):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_for
 
 from caviar.report.account import account
 from caviar.study.facts import Outcome
@@ -34,15 +35,6 @@ def start(cluster, directory, worker, *options):
 def finish(process, timeout=120):
     out, _ = process.communicate(timeout=timeout)
     return process.returncode, out
-
-
-def wait_for(condition, timeout=60.0):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def measured(directory):
