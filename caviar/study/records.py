@@ -56,24 +56,42 @@ class Signature:
         batch_size: examples in a step.
         optimizer: the optimiser's family.
         precision: of the matrix products.
+        activation: of the hidden layers.
+        batch_norm: whether the hidden layers normalise; without, they have a bias.
+        techniques: hyperparameters that some trial of the study uses and others may hold at the
+            value that changes nothing, as `keep_prob` or `l2`; sorted.
     """
 
     widths: tuple[int, ...]
     batch_size: int
     optimizer: str
     precision: str = "float32"
+    activation: str = "relu"
+    batch_norm: bool = True
+    techniques: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """A short name for logs and the journal, as `112x112-b64-adam-float32`."""
+        """A short name for logs and the journal, as `112x112-b64-adam-float32`.
+
+        What is not usual follows, as `112x112-b64-adam-float32-tanh-plain+keep_prob+l2`; "plain"
+        says that there is no batch norm.
+        """
         widths = "x".join(map(str, self.widths)) or "0"
-        return f"{widths}-b{self.batch_size}-{self.optimizer}-{self.precision}"
+        parts = [widths, f"b{self.batch_size}", self.optimizer, self.precision]
+        parts += [self.activation] if self.activation != "relu" else []
+        parts += [] if self.batch_norm else ["plain"]
+        return "+".join(["-".join(parts), *self.techniques])
 
     @classmethod
     def parse(cls, text: str) -> Signature:
         """The inverse of `str`."""
-        widths, batch, optimizer, precision = text.split("-")
+        named, *techniques = text.split("+")
+        widths, batch, optimizer, precision, *others = named.split("-")
         units = tuple(int(w) for w in widths.split("x")) if widths != "0" else ()
-        return cls(units, int(batch[1:]), optimizer, precision)
+        plain = "plain" in others
+        activation = next((word for word in others if word != "plain"), "relu")
+        kind = (optimizer, precision, activation, not plain)
+        return cls(units, int(batch[1:]), *kind, tuple(techniques))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,23 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What tells vanishing, exploding and idle layers apart; hidden layers first, then the output.
+
+    Attributes:
+        gradient_norm: Euclidean norm of the cost's gradient at each layer's weights, the root of
+            its mean square over some steps of the epoch, the last one among them.
+        weight_norm: Euclidean norm of each layer's weights after the epoch.
+        idle: share of each hidden layer's units that are dead (relu, leaky_relu, gelu: never above
+            zero on the dev part) or saturated (tanh, sigmoid: within 0.01 of an end on all of it).
+    """
+
+    gradient_norm: tuple[float, ...]
+    weight_norm: tuple[float, ...]
+    idle: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """A trial's metrics after an epoch.
 
@@ -108,6 +143,9 @@ class Measurement:
         dev_accuracy: share of the dev part classified rightly, in [0, 1].
         elapsed_s: seconds the epoch took this lane: its share of the compiled call.
         diverged: whether the lane diverged in this epoch; it has no later measurement.
+        stopped: whether early stopping ended the trial here; it has no later measurement either.
+        reason: how it diverged or why it stopped, in words; else empty.
+        watch: what the layers did, where it was watched.
     """
 
     trial: int
@@ -118,6 +156,9 @@ class Measurement:
     dev_accuracy: float
     elapsed_s: float
     diverged: bool = False
+    stopped: bool = False
+    reason: str = ""
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +181,13 @@ class Lane:
         trial: the configuration.
         epoch: epochs it has behind it; the checkpoint's epoch, or 0.
         checkpoint: the bytes of its checkpoint file, or None for a new trial.
+        best: where early stopping is on, the epoch and the value of its best metric so far.
     """
 
     trial: Trial
     epoch: int = 0
     checkpoint: bytes | None = field(default=None, repr=False)
+    best: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
