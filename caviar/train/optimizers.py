@@ -37,6 +37,20 @@ def momentum_update(
     return v, v
 
 
+def nesterov_update(
+    g: tf.Tensor, alpha: tf.Tensor, mu: tf.Tensor, v: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The change of a weight by Nesterov's momentum, and the new velocity.
+
+    v = mu v - alpha g, and the weight changes by mu v - alpha g. Nesterov, "A method of solving a
+    convex programming problem with convergence rate O(1/k^2)" (1983), in the form of Sutskever et
+    al., "On the importance of initialization and momentum in deep learning" (2013), written for the
+    point looked ahead to, so that g is taken at the weight itself: the form of tf.keras.
+    """
+    v = mu * v - alpha * g
+    return mu * v - alpha * g, v
+
+
 def rmsprop_update(
     g: tf.Tensor, alpha: tf.Tensor, beta_2: tf.Tensor, epsilon: tf.Tensor, s: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -83,6 +97,21 @@ def adam_rate(alpha: tf.Tensor, beta_1: tf.Tensor, beta_2: tf.Tensor, t: tf.Tens
     return alpha * tf.sqrt(1.0 - tf.pow(beta_2, t)) / (1.0 - tf.pow(beta_1, t))
 
 
+def decoupled_decay(w: tf.Tensor, alpha: tf.Tensor, lambda_: tf.Tensor) -> tf.Tensor:
+    """The change of a weight by decoupled decay: -alpha lambda w, beside that of any optimiser.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2, with the
+    rate itself, not its ratio to the first one, before lambda: the form of tf.keras. Adam with it
+    is AdamW. It is no part of an optimiser's update: the gradient and the slots never see it.
+
+    Args:
+        w: the weight before the step.
+        alpha: the step's learning rate, without Adam's correction.
+        lambda_: strength of the decay; 0 changes nothing.
+    """
+    return -alpha * lambda_ * w
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """An optimiser's family.
@@ -117,6 +146,11 @@ def _momentum(g: tf.Tensor, slots: Slots, h: Hyper) -> tuple[tf.Tensor, Slots]:
     return change, {"v": v}
 
 
+def _nesterov(g: tf.Tensor, slots: Slots, h: Hyper) -> tuple[tf.Tensor, Slots]:
+    change, v = nesterov_update(g, h["learning_rate"], h["momentum"], slots["v"])
+    return change, {"v": v}
+
+
 def _rmsprop(g: tf.Tensor, slots: Slots, h: Hyper) -> tuple[tf.Tensor, Slots]:
     change, s = rmsprop_update(g, h["learning_rate"], h["beta_2"], h["epsilon"], slots["s"])
     return change, {"s": s}
@@ -133,18 +167,17 @@ def _adam(g: tf.Tensor, slots: Slots, h: Hyper) -> tuple[tf.Tensor, Slots]:
     return change, {"m": m, "v": v}
 
 
+_ADAMS: Final = ("learning_rate", "beta_1", "beta_2", "epsilon")
+
 OPTIMIZERS: Final = {
     optimizer.name: optimizer
     for optimizer in (
         Optimizer("sgd", (), ("learning_rate",), _as_is, _sgd),
         Optimizer("momentum", ("v",), ("learning_rate", "momentum"), _as_is, _momentum),
+        Optimizer("nesterov", ("v",), ("learning_rate", "momentum"), _as_is, _nesterov),
         Optimizer("rmsprop", ("s",), ("learning_rate", "beta_2", "epsilon"), _as_is, _rmsprop),
-        Optimizer(
-            "adam",
-            ("m", "v"),
-            ("learning_rate", "beta_1", "beta_2", "epsilon"),
-            _prepare_adam,
-            _adam,
-        ),
+        Optimizer("adam", ("m", "v"), _ADAMS, _prepare_adam, _adam),
+        # Adam's own update: what makes it AdamW is `decoupled_decay`, which the step applies.
+        Optimizer("adamw", ("m", "v"), _ADAMS, _prepare_adam, _adam),
     )
 }
