@@ -129,17 +129,17 @@ def rates(
     alpha = _number(hyperparameters, "learning_rate", schedule)
     warmup = _number(hyperparameters, "warmup_epochs", schedule)
     own = {name: _number(hyperparameters, name, schedule) for name in schedule.hyperparameters}
-    behind = epoch + np.arange(steps) / steps
-    t = behind - warmup if per == "step" else np.full(steps, float(epoch - math.ceil(warmup)))
-    with np.errstate(over="ignore", under="ignore"):  # the limits are right: a rate of 0
-        rate = schedule(alpha, np.maximum(t, 0.0), **own)
-    return np.asarray(rate * _warm(epoch, steps, warmup), np.float64)
+    t: Time = float(epoch - math.ceil(warmup))
+    if per == "step":
+        t = epoch + np.arange(steps) / steps - warmup
+    with np.errstate(over="ignore", under="ignore"):  # the limits are right: a rate of 0, a whole
+        return schedule(alpha, np.maximum(t, 0.0), **own) * _warm(epoch, steps, warmup)
 
 
-def _warm(epoch: int, steps: int, warmup: float) -> Time:
+def _warm(epoch: int, steps: int, warmup: float) -> NDArray[np.float64]:
     """The share of the rate that each step of an epoch has, in (0, 1]."""
     if epoch >= warmup:
-        return 1.0
+        return np.ones(steps)
     return np.minimum((epoch + np.arange(1, steps + 1) / steps) / warmup, 1.0)
 
 
