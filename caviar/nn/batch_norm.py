@@ -5,7 +5,8 @@ subtracting the mean would cancel it, and beta takes its place. Keras starts its
 (0, 1) and after 100 steps at momentum 0.99 still holds 37 % of that; here they start at zero and
 are divided by the weight they have seen, as Adam does, so that a first rung is judged fairly.
 
-Arguments with a feature axis are `[..., features]`; a leading stack axis is carried along.
+Arguments with a feature axis are `[..., features]`; a leading stack axis is carried along. Momentum
+and epsilon are numbers, or tensors `[]` or `[stack]`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ MOMENTUM = 0.99
 """Weight of the past in the averages of mean and variance; the default of tf.keras."""
 
 
+Number = float | tf.Tensor
+"""A float, or a tensor `[]` or `[stack]`."""
+
+
 class Moments(NamedTuple):
     """A mean and a variance of z, `[features]` or `[stack, features]`."""
 
@@ -29,7 +34,7 @@ class Moments(NamedTuple):
 
 
 def normalise_batch(
-    z: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float = EPSILON
+    z: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: Number = EPSILON
 ) -> tuple[tf.Tensor, Moments]:
     """Normalises by the minibatch's own mean and (biased) variance.
 
@@ -64,10 +69,10 @@ def normalise_batch(
 
 
 def _normalise_batch_gradient(
-    dy: tf.Tensor, z: tf.Tensor, of: Moments, gamma: tf.Tensor, epsilon: float
+    dy: tf.Tensor, z: tf.Tensor, of: Moments, gamma: tf.Tensor, epsilon: Number
 ) -> tuple[tf.Tensor, ...]:
     """The gradients at z, gamma and beta; the paper's section 3, with its three sums merged."""
-    inverse = tf.math.rsqrt(of.variance + epsilon)
+    inverse = tf.math.rsqrt(of.variance + _features(epsilon))
     unit = (z - _rows(of.mean)) * _rows(inverse)
     d_beta = tf.reduce_sum(dy, axis=-2)
     d_gamma = tf.reduce_sum(dy * unit, axis=-2)
@@ -81,8 +86,15 @@ def _rows(vector: tf.Tensor) -> tf.Tensor:
     return tf.expand_dims(vector, -2)
 
 
+def _features(number: Number) -> Number:
+    """A number of every lane, `[stack, 1]`, to meet that lane's features."""
+    if isinstance(number, float | int) or number.shape.rank == 0:
+        return number
+    return tf.expand_dims(number, -1)
+
+
 def normalise(
-    z: tf.Tensor, of: Moments, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float = EPSILON
+    z: tf.Tensor, of: Moments, gamma: tf.Tensor, beta: tf.Tensor, epsilon: Number = EPSILON
 ) -> tf.Tensor:
     """Normalises: gamma (z - mean) / sqrt(variance + epsilon) + beta.
 
@@ -96,22 +108,27 @@ def normalise(
     Returns:
         Values of `z`'s shape.
     """
-    scale = gamma * tf.math.rsqrt(of.variance + epsilon)
+    scale = gamma * tf.math.rsqrt(of.variance + _features(epsilon))
     return (z - _rows(of.mean)) * _rows(scale) + _rows(beta)
 
 
-def average(past: Moments, new: Moments, momentum: float = MOMENTUM) -> Moments:
+def average(past: Moments, new: Moments, momentum: Number = MOMENTUM) -> Moments:
     """The exponentially weighted averages, `momentum past + (1 - momentum) new`; first past: 0."""
-    return Moments(*(momentum * p + (1.0 - momentum) * n for p, n in zip(past, new, strict=True)))
+    m = _features(momentum)
+    return Moments(*(m * p + (1.0 - m) * n for p, n in zip(past, new, strict=True)))
 
 
-def debiased(averages: Moments, step: tf.Tensor, momentum: float = MOMENTUM) -> Moments:
+def debiased(averages: Moments, step: tf.Tensor, momentum: Number = MOMENTUM) -> Moments:
     """The averages divided by the weight they have seen, `1 - momentum ** step`.
+
+    That weight is computed without the difference, of which a momentum near 1 would leave few
+    digits in float32.
 
     Args:
         averages: as `average` made them, `[..., features]`.
         step: how many times, >= 1, `[...]`, in the averages' dtype.
         momentum: the one they were made with.
     """
-    seen = tf.expand_dims(1.0 - tf.pow(tf.cast(momentum, step.dtype), step), -1)
+    past = step * tf.math.log1p(tf.cast(momentum, step.dtype) - 1.0)
+    seen = tf.expand_dims(-tf.math.expm1(past), -1)
     return Moments(averages.mean / seen, averages.variance / seen)

@@ -1,4 +1,7 @@
-"""The softmax head: cross-entropy and accuracy from logits, lane by lane."""
+"""The softmax head: probabilities, cross-entropy and accuracy from logits, lane by lane.
+
+For C classes; with C = 2 it is logistic regression on the difference of the two logits.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,66 @@ def scores(logits: tf.Tensor, labels: tf.Tensor) -> Scores:
         logits: `[batch, classes]` or `[stack, batch, classes]`.
         labels: class indices `[batch]`, shared by all lanes.
     """
-    shifted = logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
-    truth = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    label_logit = tf.reduce_sum(shifted * truth, axis=-1)
-    loss = tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1)) - label_logit
+    shifted = _shifted(logits)
+    label_logit = _label_logit(shifted, labels)
+    loss = _log_sum_exp(shifted) - label_logit
     return Scores(loss, tf.stop_gradient(tf.cast(tf.equal(label_logit, 0.0), logits.dtype)))
+
+
+def cost(
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    smoothing: tf.Tensor | float | None = None,
+    class_weights: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """What training makes small: the cross-entropy of each example, smoothed and weighted.
+
+    With label smoothing e the truth y becomes (1 - e) y + e / C (Szegedy et al., "Rethinking the
+    Inception Architecture", 2016, section 7), and the gradient at the logits y_hat less that. At
+    e = 0 it is exactly `scores`'s loss. A class's weight multiplies loss and gradient; the mean
+    over a batch is not divided by the batch's weights, whose mean is 1 over the training part.
+
+    Args:
+        logits: `[batch, classes]` or `[stack, batch, classes]`.
+        labels: class indices `[batch]`, shared by all lanes.
+        smoothing: e in [0, 1), `[]` or `[stack]`; None leaves it out.
+        class_weights: `[classes]`; None leaves them out.
+
+    Returns:
+        `[batch]` or `[stack, batch]`, in nats.
+    """
+    shifted = _shifted(logits)
+    expected = _label_logit(shifted, labels)
+    if smoothing is not None:
+        e = tf.convert_to_tensor(smoothing, logits.dtype)[..., tf.newaxis]
+        expected = (1.0 - e) * expected + e * tf.reduce_mean(shifted, axis=-1)
+    loss = _log_sum_exp(shifted) - expected
+    if class_weights is not None:
+        loss *= tf.gather(tf.cast(class_weights, logits.dtype), labels)
+    return loss
+
+
+def probabilities(logits: tf.Tensor) -> tf.Tensor:
+    """y_hat: `exp z_k / sum exp z` of every class, in [0, 1] with sum 1; of `logits`'s shape."""
+    exponentials = tf.exp(_shifted(logits))
+    return exponentials / tf.reduce_sum(exponentials, axis=-1, keepdims=True)
+
+
+def hard_max(logits: tf.Tensor) -> tf.Tensor:
+    """1 for the class of the largest logit (the first, of equal ones), else 0; one-hot."""
+    best = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.one_hot(best, logits.shape[-1], dtype=logits.dtype)
+
+
+def _shifted(logits: tf.Tensor) -> tf.Tensor:
+    """The logits less their largest, which changes no probability."""
+    return logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
+
+
+def _label_logit(shifted: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    truth = tf.one_hot(labels, shifted.shape[-1], dtype=shifted.dtype)
+    return tf.reduce_sum(shifted * truth, axis=-1)
+
+
+def _log_sum_exp(shifted: tf.Tensor) -> tf.Tensor:
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1))
