@@ -72,6 +72,8 @@ class Database:
 
     Attributes:
         path: the file.
+        version: of its tables; an older one is read as it is, and brought up to date by whoever
+            takes the lease.
         token: the lease's token that this process holds, or None; every write checks it.
         clock: seconds since 1970.
     """
@@ -80,6 +82,7 @@ class Database:
         self, connection: sqlite3.Connection, path: Path, clock: Callable[[], float] = time.time
     ) -> None:
         self.path = path
+        self.version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         self.token: int | None = None
         self.clock = clock
         self._connection = connection

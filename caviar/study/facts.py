@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from caviar.study.records import Assignment, Measurement, TrialState, Value
+from caviar.study.records import Assignment, Measurement, Value
 
 
 class Outcome(StrEnum):
@@ -71,7 +71,7 @@ class OpenAssignment:
         assignment: what was asked.
         parent: the assignment it was split from, or None.
         attempts: its tries so far, in order.
-        unfinished: its trials that are short of `last_epoch`, not diverged and not failed.
+        unfinished: its trials that are short of `last_epoch` and came to no other end.
     """
 
     id: int
@@ -130,44 +130,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class RungCount:
-    """How far trials were asked to go: a row of the rung table.
-
-    Attributes:
-        epoch: the rung.
-        issued: trials that were ever sent to it.
-        reached: trials measured there.
-    """
-
-    epoch: int
-    issued: int
-    reached: int
-
-
-@dataclass(frozen=True, slots=True)
 class TrialSummary:
     """A trial at a glance.
 
     Attributes:
         trial: the trial's index.
         hyperparameters: in a person's units.
-        last: its latest measurement, or None.
-        best_accuracy: its measurement of highest dev accuracy, the earliest of equals, or None.
-        best_loss: its measurement of lowest dev loss, the earliest of equals, or None.
-        diverged: whether it diverged, at `last.epoch`.
+        last: its latest measurement, without what was watched, or None.
         error: why it is given up, or None.
-        assigned: whether an open assignment still has it to train.
-        running: whether a slice is at work on that.
+        running: whether a slice is at work on it.
     """
 
     trial: int
     hyperparameters: Mapping[str, Value]
     last: Measurement | None
-    best_accuracy: Measurement | None
-    best_loss: Measurement | None
-    diverged: bool
     error: str | None
-    assigned: bool
     running: bool
 
     @property
@@ -175,14 +152,9 @@ class TrialSummary:
         """Epochs committed."""
         return self.last.epoch if self.last else 0
 
-    def state(self, max_epochs: int) -> TrialState:
-        """Where the trial stands in a study whose last rung is `max_epochs`."""
+    @property
+    def why(self) -> str:
+        """How it came to its end, if it was not the last rung: in words, else empty."""
         if self.error is not None:
-            return TrialState.FAILED
-        if self.diverged:
-            return TrialState.DIVERGED
-        if self.running:
-            return TrialState.RUNNING
-        if self.epochs >= max_epochs:
-            return TrialState.COMPLETED
-        return TrialState.WAITING if self.assigned or not self.epochs else TrialState.PAUSED
+            return self.error
+        return self.last.reason if self.last else ""

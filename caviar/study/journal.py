@@ -87,10 +87,13 @@ class Journal(Reads):
     def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
         """Makes `holder` (by default this process) the study's driver; returns the fencing token.
 
+        A journal that an older caviar wrote is brought up to date by it.
+
         Raises:
             LeaseError: a living driver holds the study; the line names it.
         """
         token = lease.acquire(self._db, holder or LeaseHolder.here())
+        opening.migrate(self._db)
         self._store.sweep(record.file for record in self.checkpoints())
         return token
 
@@ -216,7 +219,8 @@ class Journal(Reads):
             attempt: as the claim said; an older one's results are counted but not taken.
             measurements: since the last report, in training order.
             checkpoints: trial -> (epoch, bytes): each trial's state at its last epoch reported.
-            complete: whether every lane is at its last epoch, diverged or failed; ends the attempt.
+            complete: whether every lane is at its last epoch, diverged, stopped or failed; ends
+                the attempt.
         """
         with self._db.transaction():
             receipt = reports.take(self._db, assignment, attempt, measurements)

@@ -85,6 +85,21 @@ def open_reader(directory: Path, clock: Callable[[], float]) -> Database:
             ) from error
 
 
+def migrate(database: Database) -> None:
+    """Brings an older journal's tables up to date, all or nothing.
+
+    Under the lease: no driver of an older caviar is at work on them then.
+    """
+    if database.version == schema.VERSION:
+        return
+    with database.transaction():
+        for version in range(database.version, schema.VERSION):
+            for statement in schema.STEPS[version]:
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {schema.VERSION}")
+    database.version = schema.VERSION
+
+
 def _existing(directory: Path) -> Path:
     path = directory / FILE
     if not path.is_file():
@@ -125,7 +140,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != schema.APPLICATION:
+    if application != schema.APPLICATION or version < 1:
         raise StudyError(f"{path}: it is not a journal of caviar's")
     if version > schema.VERSION:
         raise StudyError(

@@ -6,24 +6,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from caviar.study import rows
 from caviar.study.database import Database
-from caviar.study.facts import RungCount, TrialSummary
+from caviar.study.facts import TrialSummary
 from caviar.study.records import Measurement
-
-
-def rungs(database: Database) -> tuple[RungCount, ...]:
-    """How many trials were sent to each last epoch, and got there; splits counted once."""
-    found = database.rows(
-        "SELECT last_epoch, count(*), count(epoch) FROM assignments a"
-        " JOIN lanes l USING (assignment)"
-        " LEFT JOIN measurements m ON m.trial = l.trial AND m.epoch = a.last_epoch"
-        " WHERE parent IS NULL GROUP BY last_epoch ORDER BY last_epoch"
-    )
-    return tuple(RungCount(*row) for row in found)
 
 
 def summary(database: Database) -> tuple[TrialSummary, ...]:
@@ -32,27 +20,12 @@ def summary(database: Database) -> tuple[TrialSummary, ...]:
         "SELECT trial, error FROM trials LEFT JOIN failures USING (trial) ORDER BY trial"
     )
     values = _hyperparameters(database)
-    last = _extremes(database, "max(epoch)", {})
-    accurate = _extremes(database, "max(dev_accuracy)", last)
-    low = _extremes(database, "min(dev_loss)", last)
-    running = dict(
-        database.rows(
-            "SELECT trial, max(attempt IS NOT NULL) FROM unfinished u LEFT JOIN attempts t"
-            " ON t.assignment = u.assignment AND ended_at IS NULL GROUP BY trial"
-        )
-    )
+    last = _last(database)
+    running = {trial for (trial,) in database.rows(
+        "SELECT trial FROM unfinished JOIN attempts USING (assignment) WHERE ended_at IS NULL"
+    )}  # fmt: skip
     return tuple(
-        TrialSummary(
-            trial=trial,
-            hyperparameters=values[place],
-            last=last.get(trial),
-            best_accuracy=accurate.get(trial),
-            best_loss=low.get(trial),
-            diverged=trial in last and last[trial].diverged,
-            error=error,
-            assigned=trial in running,
-            running=bool(running.get(trial)),
-        )
+        TrialSummary(trial, values[place], last.get(trial), error, trial in running)
         for place, (trial, error) in enumerate(found)
     )
 
@@ -63,22 +36,13 @@ def _hyperparameters(database: Database) -> list[Any]:
     return list(json.loads(f"[{','.join(text for (text,) in found)}]"))
 
 
-def _extremes(
-    database: Database, extreme: str, known: Mapping[int, Measurement]
-) -> dict[int, Measurement]:
-    """The measurement of each trial where `extreme` is attained; the earliest of equals.
-
-    Those that are among `known` are shared with it.
-    """
-    # SQLite takes the other columns from the row of the lone max() or min(), the first of equals
-    # as rows come in the index's order (https://sqlite.org/lang_select.html#bareagg).
+def _last(database: Database) -> dict[int, Measurement]:
+    """The latest measurement of each trial."""
+    # SQLite takes the other columns from the row of the lone max()
+    # (https://sqlite.org/lang_select.html#bareagg).
+    columns = rows.columns(rows.MEASUREMENT, database.version)
     found = database.rows(
-        f"SELECT {rows.MEASUREMENT}, {extreme} AS extreme FROM measurements"
-        " INDEXED BY measurements_by_trial GROUP BY trial HAVING extreme IS NOT NULL"
+        f"SELECT {columns}, max(epoch) FROM measurements"
+        " INDEXED BY measurements_by_trial GROUP BY trial"
     )
-    return {
-        row[0]: known[row[0]]
-        if row[0] in known and known[row[0]].epoch == row[1]
-        else rows.measurement(row[:-1])
-        for row in found
-    }
+    return {row[0]: rows.measurement(row[:-1]) for row in found}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,7 +22,6 @@ from caviar.study.facts import (
     CheckpointRecord,
     Event,
     OpenAssignment,
-    RungCount,
     TrialSummary,
 )
 from caviar.study.records import Entry, Measurement, Signature, Trial
@@ -62,12 +62,15 @@ class Reads:
         self.close()
 
     def entries(self) -> Iterator[Entry]:
-        """What a strategy is rebuilt from, in commit order; without what splits made."""
+        """What a strategy is rebuilt from, in commit order; without what splits made.
+
+        Measurements come without what was watched, which no decision asks for.
+        """
         with self._db.snapshot():
             tables = (
                 self._ordered(rows.trial, rows.TRIAL, "trials"),
                 self._ordered_assignments(),
-                self._ordered(rows.measurement, rows.MEASUREMENT, "measurements"),
+                self._ordered(rows.measurement, self._columns(rows.MEASUREMENT), "measurements"),
                 self._ordered(rows.failure, rows.FAILURE, "failures"),
             )
         return (make() for _, make in heapq.merge(*tables, key=itemgetter(0)))
@@ -81,10 +84,31 @@ class Reads:
         where, values = _of_trial(trial)
         return self._all(
             rows.measurement,
-            rows.MEASUREMENT,
+            self._columns(rows.WATCHED),
             f"measurements {where} ORDER BY trial, epoch",
             values,
         )
+
+    def best(self, trial: int, metric: str) -> tuple[int, float] | None:
+        """The epoch and the value of a trial's best metric so far, the earliest of equals.
+
+        Args:
+            trial: its index.
+            metric: a column of numbers, as "dev_loss"; losses are better lower, others higher.
+
+        Returns:
+            None if it was never measured, or never as more than NaN or the worst of infinities.
+        """
+        lower = metric.endswith("_loss")
+        extreme, worst = ("min", math.inf) if lower else ("max", -math.inf)
+        # SQLite takes the epoch from the row where the lone min() or max() is attained, and the
+        # index hands rows over by epoch (https://sqlite.org/lang_select.html#bareagg).
+        epoch, value = self._db.row(
+            f"SELECT epoch, {extreme}({metric}) FROM measurements INDEXED BY measurements_by_trial"
+            f" WHERE trial = ? AND {metric} != ?",
+            (trial, worst),
+        )
+        return None if value is None else (epoch, value)
 
     def open_assignments(self) -> tuple[OpenAssignment, ...]:
         """Assignments that still have trials to train, by number."""
@@ -166,15 +190,13 @@ class Reads:
         """Measurements that stand: one a trial and epoch."""
         return int(self._db.row("SELECT count(*) FROM measurements")[0])
 
-    def rungs(self) -> tuple[RungCount, ...]:
-        """How many trials were sent to each last epoch, and got there; splits counted once."""
-        with self._db.snapshot():
-            return overview.rungs(self._db)
-
     def summary(self) -> tuple[TrialSummary, ...]:
         """Every trial at a glance, by index."""
         with self._db.snapshot():
             return overview.summary(self._db)
+
+    def _columns(self, wanted: str) -> str:
+        return rows.columns(wanted, self._db.version)
 
     def _all(
         self, make: Callable[[rows.Row], Any], columns: str, rest: str, values: rows.Row = ()

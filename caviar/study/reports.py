@@ -8,6 +8,7 @@ from caviar.study.checkpoints import CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import Outcome, Receipt
 from caviar.study.records import Measurement
+from caviar.study.rows import watch_text
 
 
 def is_current(database: Database, assignment: int, attempt: int) -> bool:
@@ -26,7 +27,7 @@ def is_current(database: Database, assignment: int, attempt: int) -> bool:
 
 
 def unfinished(database: Database, assignment: int) -> list[int]:
-    """The assignment's trials that are short of its last epoch, not diverged and not failed."""
+    """The assignment's trials that are short of its last epoch and came to no other end."""
     rows = database.rows(
         "SELECT trial FROM unfinished WHERE assignment = ? ORDER BY lane", (assignment,)
     )
@@ -134,10 +135,10 @@ def _check(database: Database, assignment: int, measurements: Sequence[Measureme
 
 
 def _insert(database: Database, assignment: int, attempt: int, m: Measurement) -> bool:
-    """Whether it is the first of its trial and epoch, and its trial had not diverged before."""
+    """Whether it is the first of its trial and epoch, and its trial had not ended before."""
     cursor = database.execute(
-        "INSERT INTO measurements SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
-        " (SELECT 1 FROM measurements WHERE trial = ? AND (epoch = ? OR diverged))",
+        f"INSERT INTO measurements SELECT {', '.join('?' * 15)} WHERE NOT EXISTS"  # noqa: S608
+        " (SELECT 1 FROM measurements WHERE trial = ? AND (epoch = ? OR diverged OR stopped))",
         (
             database.next_entry(),
             m.trial,
@@ -151,6 +152,9 @@ def _insert(database: Database, assignment: int, attempt: int, m: Measurement) -
             assignment,
             attempt,
             database.clock(),
+            m.stopped,
+            m.reason,
+            watch_text(m.watch),
             m.trial,
             m.epoch,
         ),

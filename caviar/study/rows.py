@@ -8,18 +8,31 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome
-from caviar.study.records import Assignment, Failure, Measurement, Purpose, Signature, Trial
+from caviar.study.records import (
+    Assignment,
+    Failure,
+    Measurement,
+    Purpose,
+    Signature,
+    Trial,
+    Watch,
+)
 
 TRIAL: Final = "trial, point, hyperparameters"
 ASSIGNMENT: Final = "purpose, first_epoch, last_epoch, signature"
 MEASUREMENT: Final = (
     "trial, epoch, train_loss, train_accuracy, dev_loss, dev_accuracy, elapsed_s, diverged"
+    ", stopped, reason"
 )
+WATCHED: Final = f"{MEASUREMENT}, watch"
 FAILURE: Final = "trial, error"
 ATTEMPT: Final = "assignment, attempt, slice, claimed_at, ended_at, outcome, error, trained_epochs"
 CHECKPOINT: Final = "trial, epoch, file, sha256, bytes, recorded_at"
 EVENT: Final = "entry, recorded_at, kind, detail"
 """Columns in the order of the records' fields."""
+
+_NUMBERS: Final = slice(2, 7)
+"""Where `MEASUREMENT` has numbers that may be NaN."""
 
 Row = Sequence[Any]
 
@@ -35,13 +48,53 @@ def assignment(row: Row, trials: tuple[int, ...]) -> Assignment:
     return Assignment(trials, first, last, Signature.parse(signature), Purpose(purpose))
 
 
+def columns(wanted: str, version: int) -> str:
+    """`MEASUREMENT` or `WATCHED` as a journal of an older version has them."""
+    if version >= 2:
+        return wanted
+    return wanted.replace("stopped", "0").replace("reason", "''").replace("watch", "NULL")
+
+
 def measurement(row: Row) -> Measurement:
-    """From the columns `MEASUREMENT`; NULL is how SQLite keeps NaN."""
-    values = list(row)
-    if None in values:
-        values = [math.nan if value is None else value for value in values]
-    values[-1] = bool(values[-1])
-    return Measurement(*values)
+    """From the columns `MEASUREMENT` or `WATCHED`; NULL is how SQLite keeps NaN."""
+    numbers = row[_NUMBERS]
+    if None in numbers:
+        numbers = [math.nan if value is None else value for value in numbers]
+    seen = watch(row[10]) if len(row) > 10 else None
+    return Measurement(row[0], row[1], *numbers, bool(row[7]), bool(row[8]), row[9], seen)
+
+
+def watch(text: str | None) -> Watch | None:
+    """The inverse of `watch_text`."""
+    if text is None:
+        return None
+    return Watch(*(tuple(map(_number, numbers)) for numbers in json.loads(text)))
+
+
+def watch_text(watch: Watch | None) -> str | None:
+    """What was watched, in few bytes: `[gradient norms, weight norms, idle shares]` as JSON.
+
+    Numbers are kept to 4 significant digits, which is more than the eye needs; NaN is null, and an
+    infinity a string, since JSON has neither.
+    """
+    if watch is None:
+        return None
+    parts = (watch.gradient_norm, watch.weight_norm, watch.idle)
+    return f"[{','.join(map(_list, parts))}]"
+
+
+def _list(numbers: Sequence[float]) -> str:
+    return f"[{','.join(map(_text, numbers))}]"
+
+
+def _text(number: float) -> str:
+    if math.isfinite(number):
+        return f"{number:.4g}"
+    return "null" if math.isnan(number) else f'"{number}"'
+
+
+def _number(kept: float | str | None) -> float:
+    return math.nan if kept is None else float(kept)
 
 
 def failure(row: Row) -> Failure:

@@ -2,7 +2,8 @@
 
 Everything that is a decision or a result carries an `entry`, one rising sequence over all tables:
 ordering by it is the order in which things were committed. Losses that are not finite are stored
-as NULL (NaN) or as infinity; whoever reads turns NULL back into NaN.
+as NULL (NaN) or as infinity; whoever reads turns NULL back into NaN. What was watched is JSON
+(`caviar.study.rows`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,19 @@ from caviar.study.filesystem import sync_directory
 APPLICATION: Final = 0x43415649
 """SQLite's application id of a journal: "CAVI"."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below; kept as SQLite's user version. A newer one is refused, never guessed at."""
 
-TABLES: Final = """
+UNFINISHED: Final = """
+CREATE VIEW unfinished AS
+    SELECT assignment, lane, trial FROM assignments a JOIN lanes l USING (assignment)
+    WHERE closed_at IS NULL AND trial NOT IN (SELECT trial FROM failures)
+        AND NOT EXISTS (
+            SELECT 1 FROM measurements m
+            WHERE m.trial = l.trial AND (m.epoch >= a.last_epoch OR m.diverged OR m.stopped));
+"""
+
+TABLES: Final = f"""
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     spec TEXT NOT NULL,
@@ -84,6 +94,9 @@ CREATE TABLE measurements (
     assignment INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     recorded_at REAL NOT NULL,
+    stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1)),
+    reason TEXT NOT NULL DEFAULT '',
+    watch TEXT,
     FOREIGN KEY (assignment, attempt) REFERENCES attempts
 );
 CREATE UNIQUE INDEX measurements_by_trial ON measurements (trial, epoch);
@@ -115,13 +128,7 @@ CREATE TABLE events (
     kind TEXT NOT NULL,
     detail TEXT NOT NULL
 );
-CREATE VIEW unfinished AS
-    SELECT assignment, lane, trial FROM assignments a JOIN lanes l USING (assignment)
-    WHERE closed_at IS NULL AND trial NOT IN (SELECT trial FROM failures)
-        AND NOT EXISTS (
-            SELECT 1 FROM measurements m
-            WHERE m.trial = l.trial AND (m.epoch >= a.last_epoch OR m.diverged));
-CREATE TABLE lease (
+{UNFINISHED}CREATE TABLE lease (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     token INTEGER NOT NULL,
     host TEXT NOT NULL,
@@ -134,6 +141,18 @@ CREATE TABLE lease (
     released_at REAL
 );
 """
+
+STEPS: Final = {
+    1: (
+        "ALTER TABLE measurements ADD COLUMN"
+        " stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1))",
+        "ALTER TABLE measurements ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE measurements ADD COLUMN watch TEXT",
+        "DROP VIEW unfinished",
+        UNFINISHED,
+    )
+}
+"""What takes a journal of each older version to the next one."""
 
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 """What filesystems answer that know no links, such as exFAT."""

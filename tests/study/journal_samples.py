@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Measurement, Signature, Trial
@@ -23,7 +24,7 @@ def rung(*lanes: int, first: int = 0, last: int = 3) -> Assignment:
     return Assignment(lanes, first, last, SIGNATURE)
 
 
-def measured(index: int, epoch: int, dev_accuracy: float = 0.5, **more: float) -> Measurement:
+def measured(index: int, epoch: int, dev_accuracy: float = 0.5, **more: Any) -> Measurement:
     return Measurement(index, epoch, 1 / epoch, 0.5, 2 / epoch, dev_accuracy, 0.01, **more)
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ import pytest
 from journal_samples import SIGNATURE, curve, measured, new_study, rung, saved, trial, trials
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study.facts import Outcome, RungCount
+from caviar.study import rows
+from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
-from caviar.study.records import Assignment, Failure, Measurement, Purpose, Trial, TrialState
+from caviar.study.records import Assignment, Failure, Measurement, Purpose, Trial, Watch
 
 
 @pytest.fixture
@@ -157,7 +160,6 @@ def test_a_failed_assignment_is_split(journal: Journal) -> None:
     assert (left.parent, left.assignment, left.faults) == (number, rung(0, last=2), 0)
     assert right.unfinished == (1,)
     assert [e for e in journal.entries() if isinstance(e, Assignment)] == [whole]
-    assert journal.rungs() == (RungCount(epoch=2, issued=3, reached=1),)
     with pytest.raises(ValueError, match="not open"):
         journal.start_attempt(number, "s")
 
@@ -268,40 +270,90 @@ def test_threads_take_turns(journal: Journal) -> None:
     assert sorted(a.slice_name for a in journal.attempts()).count("slice-3") == 10
 
 
-def test_summary_tells_every_state(journal: Journal) -> None:
+def test_summary_tells_trials_at_a_glance(journal: Journal) -> None:
     journal.add_trials(trials(*range(7)))
     numbers = {t: journal.issue(rung(t, last=9 if t == 3 else 2)) for t in range(6)}
     attempts = {t: journal.start_attempt(numbers[t], "s") for t in range(1, 6)}
     journal.report(numbers[2], attempts[2], curve([2], [1, 2]), {}, complete=True)
     journal.report(numbers[3], attempts[3], curve([3], range(1, 10)), {}, complete=True)
-    gone = measured(4, 1, diverged=True)
+    gone = measured(4, 1, diverged=True, reason="the loss is not finite")
     journal.report(numbers[4], attempts[4], [gone], {}, complete=True)
     journal.fail_trial(5, "poison")
     summary = journal.summary()
-    assert [s.state(max_epochs=9) for s in summary] == [
-        TrialState.WAITING, TrialState.RUNNING, TrialState.PAUSED, TrialState.COMPLETED,
-        TrialState.DIVERGED, TrialState.FAILED, TrialState.WAITING,
-    ]  # fmt: skip
+    assert [s.trial for s in summary if s.running] == [1]
+    assert [s.why for s in summary] == ["", "", "", "", "the loss is not finite", "poison", ""]
     assert [s.epochs for s in summary] == [0, 0, 2, 9, 1, 0, 0]
     assert summary[4].last == gone
     assert summary[5].error == "poison"
     assert summary[6].hyperparameters == trial(6).hyperparameters
 
 
-def test_summary_finds_the_best_epoch(journal: Journal) -> None:
-    number = journal.issue(rung(0, last=5), trials=trials(0))
-    losses = [0.9, math.nan, 0.2, 0.4, 0.2]
-    accuracies = [0.5, 0.8, 0.7, 0.8, 0.6]
-    given = [
-        Measurement(0, epoch, 1.0, 0.5, loss, accuracy, 0.1)
-        for epoch, loss, accuracy in zip(count(1), losses, accuracies, strict=False)
-    ]
-    journal.report(number, journal.start_attempt(number, "s"), given, {}, complete=True)
-    (found,) = journal.summary()
-    assert found.last == given[4]
-    assert found.best_accuracy
-    assert found.best_loss == given[2]
-    assert (found.best_accuracy.epoch, found.best_accuracy.dev_accuracy) == (2, 0.8)
+LOSSES = [0.9, math.nan, 0.2, 0.4, 0.2, math.inf]
+ACCURACIES = [0.5, 0.8, math.nan, 0.8, 0.6, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "epochs", "best"),
+    [
+        ("dev_loss", 6, (3, 0.2)),  # the earliest of equals
+        ("dev_accuracy", 6, (2, 0.8)),
+        ("train_loss", 6, (1, 0.0)),
+        ("dev_loss", 0, None),
+        ("dev_accuracy", 1, (1, 0.5)),
+    ],
+)
+def test_the_best_so_far(
+    journal: Journal, metric: str, epochs: int, best: tuple[int, float] | None
+) -> None:
+    number = journal.issue(rung(0, 1, last=6), trials=trials(0, 1))
+    both = zip(count(1), LOSSES, ACCURACIES, strict=False)
+    given = [Measurement(0, epoch, 0.0, 0.5, loss, accuracy, 0.1) for epoch, loss, accuracy in both]
+    better = [Measurement(1, 1, -1.0, 0.5, 0.0, 1.0, 0.1)]
+    journal.report(number, journal.start_attempt(number, "s"), given[:epochs] + better, {})
+    assert journal.best(0, metric) == best
+
+
+@pytest.mark.parametrize("worst", [math.nan, math.inf])
+def test_what_was_never_a_number_is_no_best(journal: Journal, worst: float) -> None:
+    number = journal.issue(rung(0), trials=trials(0))
+    given = [Measurement(0, epoch, 0.0, 0.5, worst, -worst, 0.1) for epoch in (1, 2)]
+    journal.report(number, journal.start_attempt(number, "s"), given, {})
+    assert journal.best(0, "dev_loss") is None
+    assert journal.best(0, "dev_accuracy") is None
+
+
+def test_nothing_is_measured_after_an_early_stop(journal: Journal) -> None:
+    number = journal.issue(rung(0, 1), trials=trials(0, 1))
+    attempt = journal.start_attempt(number, "s")
+    end = measured(0, 2, stopped=True, reason="no better dev_accuracy")
+    journal.report(number, attempt, [measured(0, 1), end, measured(0, 3)], saved([0], 2))
+    assert journal.measurements(0) == (measured(0, 1), end)
+    assert journal.open_assignments()[0].unfinished == (1,)
+    journal.report(number, attempt, curve([1], [1, 2, 3]), saved([1], 3), complete=True)
+    assert journal.open_assignments() == ()
+    assert [record.epoch for record in journal.checkpoints(0)] == [2]
+    assert [s.why for s in journal.summary()] == ["no better dev_accuracy", ""]
+
+
+def test_what_was_watched_is_kept_to_four_digits(journal: Journal) -> None:
+    seen = Watch((1.23456e-7, 0.5), (12345.678, 3.0), (0.33333,))
+    number = journal.issue(rung(0), trials=trials(0))
+    report = [replace(measured(0, 1), watch=seen), measured(0, 2)]
+    journal.report(number, journal.start_attempt(number, "s"), report, {})
+    first, second = journal.measurements(0)
+    assert first.watch == Watch((1.235e-07, 0.5), (12350.0, 3.0), (0.3333,))
+    assert second == report[1]
+    assert [m for m in journal.entries() if isinstance(m, Measurement)] == [
+        measured(0, 1), measured(0, 2),
+    ]  # fmt: skip
+
+
+def test_what_was_watched_need_not_be_finite() -> None:
+    seen = Watch((math.inf, math.nan), (-math.inf, 0.0), ())
+    back = rows.watch(rows.watch_text(seen))
+    assert repr(back) == repr(seen)
+    assert json.loads(rows.watch_text(seen) or "") == [["inf", None], ["-inf", 0], []]
+    assert rows.watch(rows.watch_text(None)) is None
 
 
 def test_a_reader_cannot_write(journal: Journal) -> None:

@@ -28,7 +28,7 @@ class Broker(RuleBasedStateMachine):
         self.entries: list[Entry] = []
         self.measured: dict[tuple[int, int], tuple[int, int]] = {}
         self.failed: set[int] = set()
-        self.diverged: set[int] = set()
+        self.ended: set[int] = set()
         self.trained = 0
         self.claims: list[tuple[int, int, tuple[int, ...]]] = []
 
@@ -40,7 +40,7 @@ class Broker(RuleBasedStateMachine):
         return max((epoch for index, epoch in self.measured if index == trial), default=0)
 
     def is_unfinished(self, trial: int) -> bool:
-        return self.stands_at(trial) < LAST and trial not in self.failed | self.diverged
+        return self.stands_at(trial) < LAST and trial not in self.failed | self.ended
 
     @rule()
     def issue(self) -> None:
@@ -59,13 +59,17 @@ class Broker(RuleBasedStateMachine):
         self.claims.append((work.id, attempt, work.unfinished))
 
     @precondition(lambda self: self.claims)
-    @rule(choice=st.integers(0), epoch=st.integers(1, LAST), diverging=st.booleans())
-    def report(self, choice: int, epoch: int, diverging: bool) -> None:
+    @rule(
+        choice=st.integers(0),
+        epoch=st.integers(1, LAST),
+        end=st.sampled_from(["", "diverged", "stopped"]),
+    )
+    def report(self, choice: int, epoch: int, end: str) -> None:
         """A slice reports all its lanes up to `epoch`, whatever others did meanwhile."""
         number, attempt, lanes = self.claims[choice % len(self.claims)]
         given = curve(lanes, range(1, epoch + 1))
-        if diverging:
-            given[-1] = measured(lanes[-1], epoch, diverged=True)
+        if end:
+            given[-1] = measured(lanes[-1], epoch, **{end: True}, reason=end)
         current = (number, attempt) in self.running()
         repeated = sum(self.measured.get((m.trial, m.epoch)) == (number, attempt) for m in given)
         self.trained += len(given) - repeated
@@ -80,17 +84,17 @@ class Broker(RuleBasedStateMachine):
     def state_of(
         self, lanes: tuple[int, ...], epoch: int, given: list[Measurement]
     ) -> dict[int, tuple[int, bytes]]:
-        sound = [t for t in lanes if t not in self.diverged and not given[-1].diverged]
+        sound = [t for t in lanes if t not in self.ended and not given[-1].diverged]
         return saved(sound, epoch)
 
     def running(self) -> set[tuple[int, int]]:
         return {(a.assignment, a.attempt) for a in self.journal.attempts() if a.ended_at is None}
 
     def take(self, m: Measurement) -> bool:
-        if (m.trial, m.epoch) in self.measured or m.trial in self.diverged:
+        if (m.trial, m.epoch) in self.measured or m.trial in self.ended:
             return False
-        if m.diverged:
-            self.diverged.add(m.trial)
+        if m.diverged or m.stopped:
+            self.ended.add(m.trial)
         return True
 
     @precondition(lambda self: self.claims)
