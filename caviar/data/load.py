@@ -1,87 +1,100 @@
-"""The one front door: a data set by name, cut and standardised."""
+"""The one front door: a data set by name or path, checked, cut and ready to be standardised."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.data import split, tfds_source
-from caviar.data.checks import check_source
+from caviar.data import missing, split, tfds_source
+from caviar.data.checks import check_cut, check_source
 from caviar.data.child import read_in_child
+from caviar.data.class_weights import class_weights
 from caviar.data.dataset import Dataset, Examples, Part, Source, fingerprint
-from caviar.data.normalise import moments, standardise
+from caviar.data.normalise import moments
+from caviar.data.request import Request
 
 Rows = NDArray[np.int64]
 Cut = dict[str, tuple[str, Rows]]
 """Part's name -> the split it comes from and its rows there."""
 
 
-def load_dataset(
-    name: str,
-    seed: int,
-    data_dir: str | Path | None = None,
-    fractions: Sequence[float] | None = None,
-    *,
-    quiet: bool = True,
-) -> Dataset:
+def load_dataset(data: Request | str, seed: int, *, quiet: bool = True) -> Dataset:
     """Loads a data set; downloads and prepares it first if need be. Call it in the driver only.
 
     Args:
-        name: `digits`, or any TFDS classification set as `name[/config][:version]`.
+        data: what is asked; a bare string is the name of a data set.
         seed: the study's; the cut is a function of it alone.
-        data_dir: where TFDS keeps its files; by default its own place, and the user's cache
-            directory for `digits`.
-        fractions: shares of train, dev and test; by default 60/20/20, or 98/1/1 from 100,000
-            examples on. A split of the data set's own (test, validation) stands for its part.
         quiet: no progress bars while preparing.
 
     Raises:
         StudyError: an unknown data set, or one that cannot be prepared, cut or classified.
     """
-    directory = None if data_dir is None else Path(data_dir).expanduser()
+    request = Request(name=data) if isinstance(data, str) else data
     rng = split.generator(seed)
-    shares = None if fractions is None else split.check_fractions(fractions)
-    own = tfds_source.base_name(name) in tfds_source.OWN
-    read = tfds_source.read if own else read_in_child
-    return cut_source(read(name, directory, quiet=quiet), rng, shares)
+    if request.fractions is not None:
+        split.check_fractions(request.fractions)
+    return cut_source(read_source(request, quiet=quiet), rng, request)
 
 
-def cut_source(
-    source: Source, rng: np.random.Generator, fractions: split.Fractions | None = None
-) -> Dataset:
-    """Checks, cuts and standardises a data set as it lies on disk.
+def read_source(request: Request, *, quiet: bool = True) -> Source:
+    """The data as they lie on disk, by whichever reader knows them.
 
     Raises:
-        StudyError: see `checks.check_source` and `split.stratified_split`.
+        StudyError: they are unknown or unreadable.
     """
-    check_source(source)
-    cut = _cut(source, rng, fractions)
-    mean, std = moments(source.splits["train"].x, cut["train"][1])
+    folder = None if request.data_dir is None else Path(request.data_dir).expanduser()
+    own = tfds_source.base_name(request.name) in tfds_source.OWN
+    read = tfds_source.read if own else read_in_child
+    return read(request.name, folder, quiet=quiet)
 
-    def part(name: str) -> Part | None:
-        if name not in cut:
-            return None
-        examples, rows = source.splits[cut[name][0]], cut[name][1]
-        return Part(standardise(examples.x, rows, mean, std), examples.y[rows])
 
-    train, dev = part("train"), part("dev")
-    assert train is not None
-    assert dev is not None
+def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Dataset:
+    """Checks and cuts a data set as it lies on disk.
+
+    Raises:
+        StudyError: see `checks` and `split.stratified_split`.
+    """
+    check_source(source, missing=request.missing != "refuse")
+    shares = None if request.fractions is None else split.check_fractions(request.fractions)
+    cut = _cut(source, rng, shares)
+    labels = {name: source.splits[origin].y[rows] for name, (origin, rows) in cut.items()}
+    check_cut(source, labels)
+    fills = None
+    if request.missing != "refuse":
+        fills = missing.fill_values(source, cut["train"][1], request.missing)
+    parts = {
+        name: Part(missing.fill(_rows(source.splits[origin].x, rows), fills), labels[name])
+        for name, (origin, rows) in cut.items()
+    }
+    mean, std = _moments(parts["train"], request.normalise)
     return Dataset(
         name=source.name,
         version=source.version,
         class_names=source.class_names,
         feature_shape=source.feature_shape,
-        train=train,
-        dev=dev,
-        test=part("test"),
+        train=parts["train"],
+        dev=parts["dev"],
+        test=parts.get("test"),
         mean=mean,
         std=std,
         fingerprint=fingerprint(source, ((name, *cut[name]) for name in cut)),
+        class_weights=class_weights(request.class_weights, labels["train"], source.class_names),
     )
+
+
+def _rows(x: NDArray[np.generic], rows: Rows) -> NDArray[np.generic]:
+    """Some rows of `x`; all of them without a copy."""
+    return np.asarray(x) if len(rows) == len(x) else x[rows]
+
+
+def _moments(train: Part, normalise: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    if normalise:
+        return moments(train.x)
+    features = train.x.shape[1]
+    return np.zeros(features, np.float32), np.ones(features, np.float32)
 
 
 def _cut(source: Source, rng: np.random.Generator, fractions: split.Fractions | None) -> Cut:

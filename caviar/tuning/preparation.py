@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any
 
 from caviar.data.dataset import Dataset
 from caviar.data.load import load_dataset
+from caviar.data.request import Request
 from caviar.errors import StudyError
 from caviar.study.hyperparameter import extremes
 from caviar.study.spec import StudySpec
-from caviar.tuning.worker import TrainingData
+
+IMAGE_ONLY = ("shift", "flip", "rotation", "zoom")
+"""Augmentations that need height and width."""
 
 
 @dataclass(frozen=True)
@@ -24,29 +26,32 @@ class Prepared:
         facts: what the journal keeps of the data, as JSON: `name`, `version`, `fingerprint`,
             `class_names`, `features` and the sizes of the parts.
         line: the same for a person.
+        warnings: what a person should know of the data, one line each.
     """
 
-    training: TrainingData
+    training: Dataset
     facts: Mapping[str, Any]
     line: str
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(spec: StudySpec) -> Prepared:
     """Reads the study's data set and cuts it.
 
     Raises:
-        StudyError: the data set is unknown or unfit, or smaller than a batch.
+        StudyError: the data set is unknown or unfit, smaller than a batch, or not what the study's
+            augmentation is for.
     """
-    folder = spec.data.data_dir
-    data = load_dataset(
-        spec.data.name,
-        spec.seed,
-        data_dir=Path(folder) if folder else None,
-        fractions=spec.data.fractions,
-    )
+    data = load_dataset(request_of(spec), spec.seed)
     _check_batches(spec, len(data.train))
-    train, dev = (data.train.x, data.train.y), (data.dev.x, data.dev.y)
-    return Prepared(TrainingData(train, dev, data.classes), _facts(data), _line(data))
+    _check_augmentation(spec, data)
+    return Prepared(data.without_test(), _facts(data), _line(data), data.warnings)
+
+
+def request_of(spec: StudySpec) -> Request:
+    """The study file's table `[data]` in the words of the room that reads data."""
+    named = {field.name for field in fields(Request)}
+    return Request(**{key: value for key, value in spec.data if key in named})
 
 
 def _check_batches(spec: StudySpec, examples: int) -> None:
@@ -57,6 +62,19 @@ def _check_batches(spec: StudySpec, examples: int) -> None:
             f"training.batch_size: must be at most the {examples} examples of the training part, "
             f"got {largest}"
         )
+
+
+def _check_augmentation(spec: StudySpec, data: Dataset) -> None:
+    """Refuses to shift, flip, rotate or zoom what is no image; noise can be added to anything."""
+    if data.image_shape is not None:
+        return
+    asked = getattr(spec, "augmentation", None)
+    for key in IMAGE_ONLY if asked else ():
+        if extremes(getattr(asked, key))[1] > 0:
+            raise StudyError(
+                f"augmentation.{key}: must be 0 on data that are no images [height, width] or "
+                f"[height, width, channels], got examples of shape {list(data.feature_shape)}"
+            )
 
 
 def _facts(data: Dataset) -> dict[str, Any]:

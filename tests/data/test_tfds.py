@@ -14,7 +14,7 @@ from etils import epath
 from sklearn.datasets import load_digits
 from tensorflow_datasets import features as kinds
 
-from caviar.data import load_dataset, tfds_source
+from caviar.data import Request, load_dataset, tfds_source
 from caviar.data.child import read_in_child
 from caviar.data.tfds_features import choose_columns
 from caviar.errors import StudyError
@@ -51,7 +51,7 @@ class CaviarTestTabular(tfds.core.GeneratorBasedBuilder):
 @pytest.fixture(scope="module")
 def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tfds")
-    load_dataset("digits", 0, data_dir=directory)
+    load_dataset(Request("digits", data_dir=directory), 0)
     return directory
 
 
@@ -67,11 +67,11 @@ def test_digits_are_scikit_learns(digits_dir: Path) -> None:
 
 
 def test_digits_are_cut_60_20_20_and_the_same_every_time(digits_dir: Path) -> None:
-    data = load_dataset("digits", 3, data_dir=digits_dir)
+    data = load_dataset(Request("digits", data_dir=digits_dir), 3)
     assert data.test is not None
     assert (len(data.train), len(data.dev), len(data.test)) == (1079, 359, 359)
-    assert load_dataset("digits", 3, data_dir=digits_dir).fingerprint == data.fingerprint
-    assert load_dataset("digits", 4, data_dir=digits_dir).fingerprint != data.fingerprint
+    assert load_dataset(Request("digits", data_dir=digits_dir), 3).fingerprint == data.fingerprint
+    assert load_dataset(Request("digits", data_dir=digits_dir), 4).fingerprint != data.fingerprint
 
 
 def test_digits_go_to_the_users_cache_by_default(
@@ -84,8 +84,8 @@ def test_digits_go_to_the_users_cache_by_default(
 
 def test_two_drivers_prepare_at_once_and_neither_loads_tensorflow(tmp_path: Path) -> None:
     code = (
-        "import sys; from caviar.data import load_dataset;"
-        f"print(load_dataset('digits', 0, {str(tmp_path)!r}).fingerprint);"
+        "import sys; from caviar.data import Request, load_dataset;"
+        f"print(load_dataset(Request('digits', data_dir={str(tmp_path)!r}), 0).fingerprint);"
         "assert 'tensorflow' not in sys.modules"
     )
     drivers = [
@@ -176,9 +176,10 @@ def test_what_cannot_be_classified_is_refused_before_any_download(
 @pytest.mark.slow
 @pytest.mark.skipif("CAVIAR_TEST_DATA" not in os.environ, reason="CAVIAR_TEST_DATA is not set")
 def test_fashion_mnist_is_read_in_a_child_and_brings_its_own_test_part() -> None:
-    data = load_dataset("fashion_mnist", 0, data_dir=os.environ["CAVIAR_TEST_DATA"])
+    data = load_dataset(Request("fashion_mnist", data_dir=os.environ["CAVIAR_TEST_DATA"]), 0)
     assert data.test is not None
     assert (len(data.train), len(data.dev), len(data.test)) == (48_000, 12_000, 10_000)
     assert data.feature_shape == (28, 28, 1)
     assert np.bincount(data.test.y).tolist() == [1_000] * 10
-    np.testing.assert_allclose(data.train.x.mean(axis=0), 0.0, atol=1e-4)
+    assert data.train.x.dtype == np.uint8
+    np.testing.assert_allclose(data.standardised(data.train).mean(axis=0), 0.0, atol=1e-4)
