@@ -75,7 +75,7 @@ class CaviarStrategy:
             trials: how many to draw.
             rungs: epochs at which trials are compared, ascending, ending with `max_epochs`.
             reduction_factor: eta; one in so many goes on from a rung.
-            metric: "dev_accuracy" or "dev_loss".
+            metric: "dev_accuracy", "dev_loss" or "train_loss".
             stack: most lanes of an assignment.
             slices: how many slices share the work.
             look_ahead: most trials drawn before they can start.
@@ -112,7 +112,7 @@ class CaviarStrategy:
 
     @property
     def best(self) -> Measurement | None:
-        """The best measurement where a trial paused or completed, if there is one."""
+        """The best measurement where a trial paused, completed or stopped, if there is one."""
         return best_of(self._history.ledger, self._metric)
 
     @property

@@ -65,6 +65,9 @@ class History:
             self._end(measurement.trial, measurement.epoch - 1, TrialState.DIVERGED)
             return rank
         course.epoch = measurement.epoch
+        if measurement.stopped:
+            self._stop(measurement, rank)
+            return rank
         at_rung = self.halving.is_rung(measurement.epoch)
         if at_rung:
             passing = measurement.epoch != course.target
@@ -82,11 +85,23 @@ class History:
 
     def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
         self.ledger.pause(measurement.trial)
+        self._keep_best(measurement)
+        if not at_rung and measurement.epoch < self.halving.top:
+            self.interrupted[measurement.trial] = None
+
+    def _stop(self, measurement: Measurement, rank: Rank) -> None:
+        """Early stopping ended a trial, and its checkpoint is of its last epoch."""
+        target = self.ledger.courses[measurement.trial].target
+        final = target is not None and target >= self.halving.top
+        self.halving.stop(measurement.epoch, rank, final=final)
+        self._keep_best(measurement)
+        self.ledger.end(measurement.trial, TrialState.STOPPED)
+
+    def _keep_best(self, measurement: Measurement) -> None:
+        """Takes a measurement with a checkpoint for the trial's best, if it is."""
         course = self.ledger.courses[measurement.trial]
         known = [course.best] if course.best is not None else []
         course.best = min([*known, measurement], key=partial(merit_of, metric=self._metric))
-        if not at_rung and measurement.epoch < self.halving.top:
-            self.interrupted[measurement.trial] = None
 
     def _end(self, trial: int, epoch: int, state: TrialState) -> None:
         """A trial with `epoch` good epochs behind it is over."""

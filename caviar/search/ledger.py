@@ -20,7 +20,7 @@ class Course:
         epoch: epochs measured, from 0.
         target: epochs it is running to, or None.
         rungs: how many rungs it has come to.
-        ended: how it ended, diverged or failed; None while it could go on.
+        ended: how it ended, diverged, stopped or failed; None while it could go on.
         best: the best of its measurements at the ends of assignments, where its checkpoints are.
     """
 
@@ -67,7 +67,7 @@ class Ledger:
         self._count(course.signature, course.rungs, 1)
 
     def end(self, trial: int, state: TrialState) -> None:
-        """A trial diverged or failed."""
+        """A trial diverged, was stopped or failed."""
         course = self.courses[trial]
         course.ended = state
         self._count(course.signature, course.rungs, -1)

@@ -39,6 +39,7 @@ class Conditions:
         lane_epoch_s: simulated seconds of one lane-epoch.
         overhead_s: simulated seconds an assignment costs beside its epochs.
         compile_s: simulated seconds a signature costs a slice when it first meets it.
+        patience: epochs without a better dev accuracy after which a lane stops; 0: none does.
         failure_rate: chance that a lane fails for good.
         kill_rate: chance, after each event, that the driver is killed and replays its journal.
         seed: of the mishaps.
@@ -48,6 +49,7 @@ class Conditions:
     lane_epoch_s: float = 1.0
     overhead_s: float = 0.01
     compile_s: float = 0.0
+    patience: int = 0
     failure_rate: float = 0.0
     kill_rate: float = 0.0
     seed: int = 0
@@ -188,20 +190,33 @@ class Simulation:
 
     def _train(self, trial: Trial, assignment: Assignment) -> None:
         for epoch in range(assignment.first_epoch + 1, assignment.last_epoch + 1):
-            accuracy = self._curve(trial.hyperparameters, epoch)
-            measurement = self._measurement(trial.index, epoch, accuracy)
+            measurement = self._measurement(trial, epoch)
             self.outcome.entries.append(measurement)
             self.outcome.lane_epochs += 1
             self.strategy.observe([measurement])
-            if measurement.diverged:
+            if measurement.diverged or measurement.stopped:
                 return
 
-    def _measurement(self, trial: int, epoch: int, accuracy: float) -> Measurement:
+    def _measurement(self, trial: Trial, epoch: int) -> Measurement:
+        accuracy = self._curve(trial.hyperparameters, epoch)
         loss = 1.0 - accuracy
-        seconds = self._conditions.lane_epoch_s
+        diverged = math.isnan(accuracy)
         return Measurement(
-            trial, epoch, loss, accuracy, loss, accuracy, seconds, diverged=math.isnan(accuracy)
+            trial.index,
+            epoch,
+            *(loss, accuracy, loss, accuracy),
+            self._conditions.lane_epoch_s,
+            diverged=diverged,
+            stopped=not diverged and self._is_stopped(trial, epoch),
         )
+
+    def _is_stopped(self, trial: Trial, epoch: int) -> bool:
+        """Whether the last `patience` epochs were no better than some epoch before them."""
+        began = epoch - self._conditions.patience
+        if not self._conditions.patience or began < 1:
+            return False
+        curve = [self._curve(trial.hyperparameters, past) for past in range(1, epoch + 1)]
+        return max(curve[:began]) >= max(curve[began:])
 
     def _kill(self) -> None:
         """The driver dies; a new one replays the journal, its slices go on with what they had."""
@@ -219,8 +234,13 @@ def unfinished(entries: Iterable[Entry]) -> list[Assignment]:
         match entry:
             case Assignment():
                 lanes |= dict.fromkeys(entry.trials, entry)
-            case Measurement() if entry.diverged or entry.epoch == lanes[entry.trial].last_epoch:
+            case Measurement() if _is_last(entry, lanes[entry.trial]):
                 del lanes[entry.trial]
             case Failure():
                 lanes.pop(entry.trial, None)
     return [replace(lanes[trial], trials=(trial,)) for trial in reversed(lanes)]
+
+
+def _is_last(measurement: Measurement, assignment: Assignment) -> bool:
+    ended = measurement.diverged or measurement.stopped
+    return ended or measurement.epoch == assignment.last_epoch

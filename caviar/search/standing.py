@@ -28,6 +28,9 @@ from caviar.study.records import (
 _ANY: Final = Signature((), 1, "any")
 """Nothing shown here depends on a signature."""
 
+_USABLE: Final = (None, TrialState.STOPPED)
+"""How a trial may have ended whose network can be used."""
+
 
 @dataclass(frozen=True, slots=True)
 class RungStanding:
@@ -35,7 +38,7 @@ class RungStanding:
 
     Attributes:
         epoch: epochs a trial has behind it here.
-        reached: trials that tried to reach it, those that diverged or failed on the way included.
+        reached: trials that tried to reach it, those that came to their end on the way included.
         promoted: trials that went on from it, completion runs included.
     """
 
@@ -51,7 +54,8 @@ class Standing:
     Attributes:
         states: of each trial, by index.
         rungs: lowest first.
-        best: the best measurement where a trial paused or completed, None if there is none.
+        best: the best measurement where a trial paused, completed or stopped, None if there is
+            none.
     """
 
     states: tuple[TrialState, ...]
@@ -70,7 +74,7 @@ def standing_of(
     Args:
         entries: in commit order.
         rungs: epochs at which trials are compared, ascending.
-        metric: "dev_accuracy" or "dev_loss".
+        metric: "dev_accuracy", "dev_loss" or "train_loss".
         running: trials some slice is at work on. Of others that were started and came to no end
             the entries cannot tell: they are shown as paused, or waiting if they never trained.
             None takes all of them for running.
@@ -92,10 +96,10 @@ def best_of(ledger: Ledger, metric: str) -> Measurement | None:
 
     That is where its checkpoint is: whoever wants the network gets what was measured. Longer
     training that made a trial worse does not hide how good it was at an earlier rung. Diverged and
-    failed trials, and metrics that are not finite, are left out.
+    failed trials, and metrics that are not finite, are left out; stopped ones are not.
     """
     order = partial(merit_of, metric=metric)
-    bests = [course.best for course in ledger.courses if course.ended is None and course.best]
+    bests = [course.best for course in ledger.courses if course.ended in _USABLE and course.best]
     best = min(bests, key=order, default=None)
     return best if best is not None and math.isfinite(order(best)[0]) else None
 

@@ -4,14 +4,16 @@ A trial pauses at each rung. Of the n trials that tried to reach a rung, at most
 on to the next, the best paused one first, as soon as the count allows it and never waiting for the
 rung to fill (the promoting form of Li et al., "A System for Massively Parallel Hyperparameter
 Tuning", 2020). Unlike theirs the share is a bound on all promotions ever made from a rung, so an
-early mistake is paid for with a later place and never with more epochs. Whoever comes best of a
-rung after its share was spent is named by `owed` at the study's end.
+early mistake is paid for with a later place and never with more epochs. A trial that early stopping
+ended keeps its place among its rung's best and never goes on, so that nobody goes on who was worse
+than the best 1/eta. Whoever comes best of a rung after its share was spent is named by `owed` at
+the study's end.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,7 +24,7 @@ from caviar.study.records import Measurement
 Rank = tuple[float, float, int]
 """What trials are compared by, lower is better: score, dev loss in nats, trial index."""
 
-DIRECTION: Final = {"dev_accuracy": -1.0, "dev_loss": 1.0}
+DIRECTION: Final = {"dev_accuracy": -1.0, "dev_loss": 1.0, "train_loss": 1.0}
 """What a metric is multiplied by so that lower is better."""
 
 
@@ -55,9 +57,10 @@ class Rung:
 
     Attributes:
         epoch: epochs a trial has behind it here.
-        reached: trials that tried to reach it, those that diverged or failed on the way included.
+        reached: trials that tried to reach it, those that came to their end on the way included.
         promoted: trials that went on from it, by their rank or in a completion run.
         paused: ranks of those waiting here with a finite score, best first.
+        stopped: ranks of those that early stopping ended here or on the way here, best first.
         best_promoted: the best rank of those that went on.
     """
 
@@ -65,12 +68,18 @@ class Rung:
     reached: int = 0
     promoted: int = 0
     paused: list[Rank] = field(default_factory=list)
+    stopped: list[Rank] = field(default_factory=list)
     best_promoted: Rank | None = None
 
     def share(self, reduction_factor: float) -> int:
-        """How many may still be promoted: of floor(reached / eta), those not yet used."""
+        """How many may still be promoted: of floor(reached / eta) places, those not yet taken."""
         free = int(self.reached // reduction_factor) - self.promoted
-        return max(0, min(free, len(self.paused)))
+        candidates = range(max(0, min(free, len(self.paused))))
+        return bisect_right(candidates, free, key=self._place) if self.stopped else len(candidates)
+
+    def _place(self, candidate: int) -> int:
+        """The place, from 1, of a paused trial among all that are paused or stopped here."""
+        return candidate + 1 + bisect_left(self.stopped, self.paused[candidate])
 
     @property
     def overlooks_best(self) -> bool:
@@ -126,6 +135,20 @@ class SuccessiveHalving:
         elif math.isfinite(rank[0]):
             insort(rung.paused, rank)
             self._paused[rank[2]] = (rung, rank)
+
+    def stop(self, epoch: int, rank: Rank, *, final: bool) -> None:
+        """Early stopping ended a trial at `epoch`: it ranks in the rung it was running for.
+
+        Args:
+            epoch: epochs it was trained.
+            rank: by its last measurement.
+            final: whether it was on its way to the last rung; nobody else need be sent there then.
+        """
+        self.finishers += final
+        rung = self.next_rung(epoch - 1)
+        if rung is not None:
+            rung.reached += 1
+            insort(rung.stopped, rank)
 
     def drop_out(self, epoch: int) -> None:
         """A trial with `epoch` epochs behind it never came to its next rung: it counts there."""

@@ -57,11 +57,13 @@ def columns(wanted: str, version: int) -> str:
 
 def measurement(row: Row) -> Measurement:
     """From the columns `MEASUREMENT` or `WATCHED`; NULL is how SQLite keeps NaN."""
-    numbers = row[_NUMBERS]
-    if None in numbers:
-        numbers = [math.nan if value is None else value for value in numbers]
-    seen = watch(row[10]) if len(row) > 10 else None
-    return Measurement(row[0], row[1], *numbers, bool(row[7]), bool(row[8]), row[9], seen)
+    values = list(row)
+    if None in values[_NUMBERS]:
+        values[_NUMBERS] = [math.nan if value is None else value for value in values[_NUMBERS]]
+    values[7], values[8] = bool(values[7]), bool(values[8])
+    if len(values) > 10:
+        values[10] = watch(values[10])
+    return Measurement(*values)
 
 
 def watch(text: str | None) -> Watch | None:

@@ -24,6 +24,8 @@ class Account:
     promoted: dict[int, set[int]] = field(default_factory=dict)
     running: dict[int, int] = field(default_factory=dict)
     epochs: Counter = field(default_factory=Counter)
+    stopped: set[int] = field(default_factory=set)
+    finishers: int = 0
     waiting: set[int] = field(default_factory=set)
     drawn: int = 0
 
@@ -54,12 +56,21 @@ class Account:
         trial, epoch = entry.trial, entry.epoch
         assert epoch == self.epochs[trial] + 1, "an epoch was trained twice, or left out"
         self.epochs[trial] = epoch
+        if entry.stopped:
+            self.stop(entry)
+            return
         if epoch in self.ranks:
             self.ranks[epoch][trial] = rank_of(entry, "dev_accuracy")
             if epoch < self.running[trial]:
                 self.promoted[epoch].add(trial)
         if epoch == self.running[trial]:
             del self.running[trial]
+
+    def stop(self, entry):
+        rung = min(rung for rung in self.rungs if rung >= entry.epoch)
+        self.ranks[rung][entry.trial] = rank_of(entry, "dev_accuracy")
+        self.stopped.add(entry.trial)
+        self.finishers += self.running.pop(entry.trial) == self.rungs[-1]
 
     def drop(self, trial, epoch):
         rung = min(rung for rung in self.rungs if rung >= epoch)
@@ -76,15 +87,19 @@ class Account:
         return [
             trial
             for trial, rank in sorted(ranks, key=lambda item: item[1])
-            if trial not in out and rank[0] < INF
+            if trial not in out | self.stopped and rank[0] < INF
         ]
 
     def promotable(self):
-        return [
-            (epoch, trial)
-            for epoch in self.rungs[:-1]
-            for trial in self.paused(epoch)[: max(0, self.share(epoch) - len(self.promoted[epoch]))]
-        ]
+        """Who paused among the best that did not go on: the stopped keep their places."""
+        found = []
+        for epoch in self.rungs[:-1]:
+            out = self.promoted[epoch]
+            others = [rank for trial, rank in self.ranks[epoch].items() if trial not in out]
+            places = sorted(others)[: max(0, self.share(epoch) - len(out))]
+            paused = set(self.paused(epoch))
+            found += [(epoch, rank[2]) for rank in places if rank[2] in paused]
+        return found
 
     def check(self, assignment):
         """An assignment is within the rules."""
@@ -108,6 +123,7 @@ class Account:
         best = sorted(self.ranks[first].values())[: self.share(first)]
         assert {self.ranks[first][trial] for trial in trials} <= set(best)
         assert len(self.promoted[first] | set(trials)) <= self.share(first)
+        assert not set(trials) & self.stopped
         assert last == min(rung for rung in self.rungs if rung > first)
 
 
@@ -155,6 +171,7 @@ studies = st.fixed_dictionaries(
         "seed": st.integers(0, 1000),
         "levels": st.sampled_from([1, 3, 1000]),
         "diverging": st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+        "patience": st.sampled_from([0, 0, 1, 3]),
         "failure_rate": st.sampled_from([0.0, 0.05, 0.5]),
         "kill_rate": st.sampled_from([0.0, 0.1]),
         "lane_epoch_s": st.sampled_from([0.0, 0.01, 1.0, 30.0]),
@@ -177,6 +194,7 @@ def test_every_study_keeps_the_rules_and_finishes(study):
     conditions = Conditions(
         slices=study["slices"],
         lane_epoch_s=study["lane_epoch_s"],
+        patience=study["patience"],
         failure_rate=study["failure_rate"],
         kill_rate=study["kill_rate"],
         seed=study["seed"],
@@ -197,10 +215,13 @@ def check_the_end(strategy, account, entries, trials):
     ]
     states = Counter(strategy.state(trial) for trial in range(trials))
     assert states.keys() <= {
-        TrialState.PAUSED, TrialState.COMPLETED, TrialState.DIVERGED, TrialState.FAILED
+        TrialState.PAUSED, TrialState.COMPLETED, TrialState.STOPPED, TrialState.DIVERGED,
+        TrialState.FAILED,
     }  # fmt: skip
-    # Somebody came to the top, or nobody is left who could.
-    assert states[TrialState.COMPLETED] or not states[TrialState.PAUSED]
+    assert states[TrialState.STOPPED] == len(account.stopped)
+    # Somebody came to the top, or was stopped on the way, or nobody is left who could.
+    finishers = states[TrialState.COMPLETED] + account.finishers
+    assert finishers or not states[TrialState.PAUSED]
     by_completion = Counter(
         entry.first_epoch
         for entry in entries

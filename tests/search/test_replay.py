@@ -53,17 +53,19 @@ class Twins:
     look_ahead=st.sampled_from([1, 5, 64]),
     seed=st.integers(0, 1000),
     levels=st.sampled_from([2, 1000]),
+    patience=st.sampled_from([0, 2]),
     failure_rate=st.sampled_from([0.0, 0.1]),
     lane_epoch_s=st.sampled_from([0.0, 0.3, 5.0]),
 )
 def test_kills_at_random_change_no_decision(
-    trials, slices, top, look_ahead, seed, levels, failure_rate, lane_epoch_s
+    trials, slices, top, look_ahead, seed, levels, patience, failure_rate, lane_epoch_s
 ):
     make = maker(trials=trials, slices=slices, rungs=rungs_of(1, 3, top), look_ahead=look_ahead)
     survivor = make()
     conditions = Conditions(
         slices=slices,
         lane_epoch_s=lane_epoch_s,
+        patience=patience,
         failure_rate=failure_rate,
         kill_rate=0.3,
         seed=seed,

@@ -20,9 +20,12 @@ def sent(trials, first, last, purpose=Purpose.RUNG):
 
 
 @pytest.mark.parametrize("until_s", [3.0, 30.0, 100.0, math.inf])
-def test_it_tells_what_the_strategy_tells(until_s):
+@pytest.mark.parametrize("patience", [0, 2])
+def test_it_tells_what_the_strategy_tells(until_s, patience):
     simulation = Simulation(
-        maker(trials=40, slices=3), rough(3, 50, 0.05), Conditions(slices=3, failure_rate=0.05)
+        maker(trials=40, slices=3),
+        rough(3, 50, 0.05),
+        Conditions(slices=3, failure_rate=0.05, patience=patience),
     )
     entries = simulation.run(until_s).entries
     standing = standing_of(entries, (1, 3, 9, 27), "dev_accuracy")
@@ -30,6 +33,7 @@ def test_it_tells_what_the_strategy_tells(until_s):
     count = len(strategy.trials)
     assert list(standing.states) == [strategy.state(trial) for trial in range(count)]
     assert standing.rungs == tuple(RungStanding(*row) for row in strategy.rung_table())
+    assert standing.best == strategy.best
 
 
 def test_nothing_yet():
@@ -86,6 +90,10 @@ def test_longer_training_that_made_it_worse_hides_nothing(later, best_epoch):
         ("dev_accuracy", [measured(0, 1, math.nan), measured(1, 1, 0.1)], 1),
         ("dev_accuracy", [measured(0, 1, 1.0, diverged=True), measured(1, 1, 0.1)], 1),
         ("dev_accuracy", [measured(0, 1, math.nan)], None),
+        ("dev_accuracy", [measured(0, 1, 0.7, stopped=True), measured(1, 1, 0.1)], 0),
+        ("dev_accuracy", [measured(0, 1, math.nan, stopped=True), measured(1, 1, 0.1)], 1),
+        ("train_loss", [measured(0, 1, train_loss=2.0), measured(1, 1, train_loss=1.0)], 1),
+        ("train_loss", [measured(0, 1, train_loss=math.nan), measured(1, 1)], 1),
     ],
 )
 def test_best(metric, measurements, best):
@@ -109,6 +117,20 @@ def test_the_failed_and_the_diverged_are_not_best():
     assert standing.best == measured(2, 1, 0.7)
     assert list(standing.states) == [TrialState.DIVERGED, TrialState.FAILED, TrialState.PAUSED]
     assert standing.rungs[:2] == (RungStanding(1, 3, 2), RungStanding(3, 2, 0))
+
+
+def test_a_stopped_trial_is_judged_by_its_last_epoch():
+    entries = [
+        *drawn(2),
+        sent([0, 1], 0, 9),
+        *[measured(0, epoch, 0.9 - epoch / 10) for epoch in (1, 2, 3)],
+        measured(0, 4, 0.5, stopped=True),
+        *[measured(1, epoch, 0.4) for epoch in range(1, 10)],
+    ]
+    standing = standing_of(entries, RUNGS, "dev_accuracy")
+    assert list(standing.states) == [TrialState.STOPPED, TrialState.COMPLETED]
+    assert standing.best == measured(0, 4, 0.5, stopped=True)
+    assert standing.rungs == (RungStanding(1, 2, 2), RungStanding(3, 2, 2), RungStanding(9, 2, 0))
 
 
 def test_signatures_do_not_matter():
