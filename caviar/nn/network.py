@@ -1,25 +1,31 @@
-"""The network: hidden layers of dense, batch norm and ReLU, then a softmax head's logits.
+"""The network: hidden layers of dense, batch norm and an activation, then a softmax head's logits.
 
 Lanes of fewer layers or units than the stack's run padded. A padded unit has zero weights, gamma
-and beta, so it outputs exactly zero and receives a zero gradient; every optimiser leaves it there.
-A padded layer passes its input through.
+and beta, so it outputs exactly zero (where the activation of zero is not zero it is masked) and
+receives a zero gradient; every optimiser leaves it there. A padded layer passes its input through.
+Without batch norm a hidden layer has a bias `b` in place of gamma and beta.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from caviar.nn import batch_norm
+from caviar.nn.activations import ACTIVATIONS, Activation
 from caviar.nn.batch_norm import Moments, normalise, normalise_batch
 from caviar.nn.dense import dense
+from caviar.nn.dropout import dropout
 
 Params = list[dict[str, tf.Tensor]]
-"""Hidden layers' `w`, `gamma` and `beta`, then the output layer's `w` and `b`."""
+"""Hidden layers' `w`, `gamma` and `beta` (or `w` and `b`), then the output layer's `w` and `b`."""
+Hyper = Mapping[str, tf.Tensor]
+"""Numbers by hyperparameter name, each `[]` or `[stack]`."""
+Draws = Callable[[int, tf.Tensor], tf.Tensor]
+"""From a hidden layer's place and its activations to dropout's uniform draws `[batch, units]`."""
 
 
 class Shape(NamedTuple):
@@ -29,11 +35,13 @@ class Shape(NamedTuple):
         features: inputs.
         units: of each hidden layer.
         classes: logits.
+        batch_norm: whether the hidden layers normalise.
     """
 
     features: int
     units: tuple[int, ...]
     classes: int
+    batch_norm: bool = True
 
     @property
     def fans(self) -> list[tuple[int, int]]:
@@ -49,10 +57,35 @@ class Shape(NamedTuple):
     def parameters(self) -> list[dict[str, tuple[int, ...]]]:
         """Shapes of the parameters, without the stack axis."""
         *hidden, last = self.fans
+        shifts = ("gamma", "beta") if self.batch_norm else ("b",)
         layers: list[dict[str, tuple[int, ...]]] = [
-            {"w": fans, "gamma": fans[1:], "beta": fans[1:]} for fans in hidden
+            {"w": fans} | dict.fromkeys(shifts, fans[1:]) for fans in hidden
         ]
         return [*layers, {"w": last, "b": last[1:]}]
+
+
+class Live(NamedTuple):
+    """What of a hidden layer is true and what is padding.
+
+    Attributes:
+        layer: whether a lane has the layer, `[]` or `[stack]` booleans; None where all must.
+        units: which units a lane has, `[units]` or `[stack, units]` booleans.
+    """
+
+    layer: tf.Tensor | None
+    units: tf.Tensor
+
+
+class Inferred(NamedTuple):
+    """What inference gives.
+
+    Attributes:
+        logits: `[..., batch, classes]`.
+        activations: of each hidden layer, `[..., batch, units]`.
+    """
+
+    logits: tf.Tensor
+    activations: list[tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -61,34 +94,65 @@ class Network:
 
     Attributes:
         shape: the padded sizes.
-        momentum: of batch norm's averages.
-        epsilon: of batch norm.
+        activation: of the hidden layers, a key of `ACTIVATIONS`.
+        precision: of the matrix products, "float32" or "bfloat16".
     """
 
     shape: Shape
-    momentum: float = batch_norm.MOMENTUM
-    epsilon: float = batch_norm.EPSILON
+    activation: str = "relu"
+    precision: str = "float32"
+
+    @property
+    def kind(self) -> Activation:
+        """The activation itself."""
+        return ACTIVATIONS[self.activation]
+
+    def live(self, units: tf.Tensor) -> list[Live]:
+        """What lanes have of each hidden layer, given how many units: `[depth]`, `[stack, depth]`.
+
+        Only a layer as wide as the one before it can be passed through.
+        """
+        widths = self.shape.units
+        found = []
+        for place, width in enumerate(widths):
+            count = units[..., place]
+            layer = count > 0 if place and widths[place - 1] == width else None
+            found.append(Live(layer, tf.range(width) < count[..., tf.newaxis]))
+        return found
 
     def train(
-        self, params: Params, x: tf.Tensor, active: Sequence[tf.Tensor | None]
+        self,
+        params: Params,
+        x: tf.Tensor,
+        live: Sequence[Live],
+        hyper: Hyper,
+        draws: Draws | None = None,
     ) -> tuple[tf.Tensor, list[Moments]]:
         """Logits and the minibatch's moments at each hidden layer.
 
         Args:
             params: tensors with or without the stack axis.
-            x: the minibatch `[batch, features]`.
-            active: for every hidden layer, whether a lane has it, `[]` or `[stack]` booleans; None
-                where all lanes have it.
+            x: the minibatch `[batch, features]`, or `[stack, batch, features]`.
+            live: of every hidden layer.
+            hyper: `batch_norm_epsilon` with batch norm, `keep_prob_1` and so on with `draws`.
+            draws: dropout's; None without dropout.
 
         Returns:
-            Logits `[..., batch, classes]`, and moments `[..., units]`.
+            Logits `[..., batch, classes]`, and moments `[..., units]` (none without batch norm).
         """
         found = []
-        for layer, mask in zip(params[:-1], active, strict=True):
-            z = dense(x, layer["w"])
-            y, moments = normalise_batch(z, layer["gamma"], layer["beta"], self.epsilon)
-            found.append(moments)
-            x = _pass(x, tf.nn.relu(y), mask)
+        for place, (layer, lanes) in enumerate(zip(params[:-1], live, strict=True)):
+            z = dense(x, layer["w"], self.precision)
+            if self.shape.batch_norm:
+                scale, shift = layer["gamma"], layer["beta"]
+                z, moments = normalise_batch(z, scale, shift, hyper["batch_norm_epsilon"])
+                found.append(moments)
+            else:
+                z += layer["b"][..., tf.newaxis, :]
+            a = self._activate(z, lanes)
+            if draws is not None:
+                a = dropout(a, draws(place, a), hyper[f"keep_prob_{place + 1}"])
+            x = _pass(x, a, lanes)
         return self._logits(params, x), found
 
     def infer(
@@ -96,19 +160,42 @@ class Network:
         params: Params,
         averages: Sequence[Moments],
         x: tf.Tensor,
-        active: Sequence[tf.Tensor | None],
-    ) -> tf.Tensor:
-        """Logits `[..., batch, classes]`, normalised by the (debiased) `averages`."""
-        for layer, moments, mask in zip(params[:-1], averages, active, strict=True):
-            z = dense(x, layer["w"])
-            y = normalise(z, moments, layer["gamma"], layer["beta"], self.epsilon)
-            x = _pass(x, tf.nn.relu(y), mask)
-        return self._logits(params, x)
+        live: Sequence[Live],
+        hyper: Hyper,
+    ) -> Inferred:
+        """Logits normalised by the (debiased) `averages`, so that one example can be predicted.
+
+        Args:
+            params: as for `train`.
+            averages: of each hidden layer; none without batch norm.
+            x: `[batch, features]`.
+            live: of every hidden layer.
+            hyper: `batch_norm_epsilon` with batch norm.
+        """
+        activations = []
+        for place, (layer, lanes) in enumerate(zip(params[:-1], live, strict=True)):
+            z = dense(x, layer["w"], self.precision)
+            if self.shape.batch_norm:
+                scale, shift = layer["gamma"], layer["beta"]
+                z = normalise(z, averages[place], scale, shift, hyper["batch_norm_epsilon"])
+            else:
+                z += layer["b"][..., tf.newaxis, :]
+            activations.append(self._activate(z, lanes))
+            x = _pass(x, activations[-1], lanes)
+        return Inferred(self._logits(params, x), activations)
+
+    def _activate(self, z: tf.Tensor, lanes: Live) -> tf.Tensor:
+        a = self.kind.function(z)
+        if self.kind.zero_at_zero:
+            return a
+        return tf.where(lanes.units[..., tf.newaxis, :], a, tf.zeros((), a.dtype))
 
     def _logits(self, params: Params, x: tf.Tensor) -> tf.Tensor:
-        return dense(x, params[-1]["w"]) + tf.expand_dims(params[-1]["b"], -2)
+        return dense(x, params[-1]["w"], self.precision) + tf.expand_dims(params[-1]["b"], -2)
 
 
-def _pass(x: tf.Tensor, out: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+def _pass(x: tf.Tensor, out: tf.Tensor, lanes: Live) -> tf.Tensor:
     """A layer's output for lanes that have it, its input for those that do not."""
-    return out if mask is None else tf.where(mask[..., tf.newaxis, tf.newaxis], out, x)
+    return (
+        out if lanes.layer is None else tf.where(lanes.layer[..., tf.newaxis, tf.newaxis], out, x)
+    )

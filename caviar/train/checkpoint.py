@@ -1,8 +1,9 @@
 """A trial's checkpoint: all of its state as `.npz` bytes, without pickle.
 
 Arrays stand at the trial's true sizes with a leading stack axis of 1, named by their place, as
-`params.0.w [1, fan_in, units]`, `slots.0.w.m`, `averages.0.mean`, `step`. A small JSON header says
-whose they are. Nothing depends on the width or the padding that a trial was trained at.
+`params.0.w [1, fan_in, units]`, `slots.0.w.m`, `averages.0.mean`, `step`. `input.mean` and
+`input.std` `[features]` say how an example as it lies on disk becomes an input. A small JSON header
+says whose they are. Nothing depends on the width or the padding that a trial was trained at.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,7 +26,8 @@ from caviar.train.state import State, zero_state
 FORMAT = 1
 """Version of the layout; another one is refused."""
 
-
+_INPUT = "input."
+"""What the arrays of the inputs' normalisation begin with; the state has none of them."""
 _BROKEN = (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 """What NumPy and zipfile raise on damaged bytes; a flipped bit may claim to be encryption."""
 
@@ -52,16 +55,20 @@ class Header:
     format: int = FORMAT
 
 
-def save(state: State, header: Header) -> bytes:
+def save(
+    state: State, header: Header, normalisation: Mapping[str, NDArray[np.float32]] | None = None
+) -> bytes:
     """The bytes of a checkpoint; the same state gives the same bytes.
 
     Args:
         state: NumPy arrays `[1, ...]` at the trial's true sizes.
         header: whose it is.
+        normalisation: `mean` and `std` of the inputs, `[features]`.
     """
     text = json.dumps(asdict(header), sort_keys=True).encode()
     buffer = io.BytesIO()
-    arrays = {"header": np.frombuffer(text, np.uint8), **_named(state)}
+    inputs = {f"{_INPUT}{name}": array for name, array in (normalisation or {}).items()}
+    arrays = {"header": np.frombuffer(text, np.uint8), **inputs, **_named(state)}
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
@@ -90,7 +97,7 @@ def load(data: bytes, shape: Shape, optimizer: Optimizer) -> tuple[State, Header
     whose = _header(arrays)
     state = zero_state(shape, optimizer, arrays.get("step", np.float32(0)).dtype)
     places = _named(state)
-    if arrays.keys() - {"header"} != places.keys():
+    if {name for name in arrays if not name.startswith(("header", _INPUT))} != places.keys():
         raise CheckpointError(f"trial {whose.trial}: arrays of another network or optimiser")
     for name, place in places.items():
         if arrays[name].shape != place.shape:

@@ -1,43 +1,51 @@
 """The compiled epoch: one call trains every lane for an epoch and evaluates it on the dev part.
 
 The steps are a raw `tf.while_loop` inside one XLA program. Everything that changes between calls
-is an argument: the state, the hyperparameters, the order of the examples and the number of steps.
-So there is one trace and one compilation, whatever their values; `traces` counts the first, the
-tests count the second from what XLA dumps. (A loop over `tf.range`, `x[i]` or a `TensorArray` would
-compile again for every new length, with a single trace.) With zero steps the call only evaluates.
+is an argument: the state, the hyperparameters, the rate of every step, the order of the examples
+and the number of steps. So there is one trace and one compilation, whatever their values; `traces`
+counts the first, the tests count the second from what XLA dumps. (A loop over `tf.range`, `x[i]`
+or a `TensorArray` would compile again for every new length, with a single trace.) With zero steps
+the call only evaluates. Streamed examples take the same step in a program of their own, chunk by
+chunk, and the dev part in another.
 
 A stack of one lane drops its stack axis inside, since plain matrix products are faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from caviar.nn.batch_norm import Moments, average, debiased
-from caviar.nn.network import Network, Params
-from caviar.nn.softmax import Scores, scores
-from caviar.train.optimizers import Hyper, Optimizer, Slots
+from caviar.nn.network import Live
+from caviar.nn.softmax import Scores
+from caviar.train.evaluation import Evaluation, Tally
+from caviar.train.feed import DevChunks, Examples, Resident, Stream
 from caviar.train.order import steps_per_epoch
-from caviar.train.state import Layout, State, per_lane, zero_state
+from caviar.train.recipe import Recipe
+from caviar.train.state import Layout, State, zero_state
+from caviar.train.step import Batch, Step
+from caviar.train.watching import WATCH_EVERY, every_watched, square_norms
 
-_DEV_BATCH = 1024
-"""Dev examples evaluated at a time, so that activations stay small."""
+_KEYS = 4
+"""Integers in an epoch's random key."""
 
 
 class EpochScores(NamedTuple):
-    """What an epoch gave, each `[stack]`; outside the compiled call, NumPy in float64 or bool.
+    """What an epoch gave, in NumPy; each `[stack]` unless it says otherwise.
 
     Attributes:
-        train_loss: mean over the epoch's steps.
+        train_loss: mean cross-entropy over the epoch's steps.
         train_accuracy: likewise.
         dev_loss: mean over the dev part after the epoch, by the averages of batch norm.
         dev_accuracy: likewise.
         finite: whether every number of the lane's state is finite.
+        gradient_norm: `[layers, stack]`, the output layer last; see `records.Watch`.
+        weight_norm: `[layers, stack]`, likewise.
+        idle: `[hidden layers, stack]`, likewise.
     """
 
     train_loss: NDArray[np.float64]
@@ -45,46 +53,43 @@ class EpochScores(NamedTuple):
     dev_loss: NDArray[np.float64]
     dev_accuracy: NDArray[np.float64]
     finite: NDArray[np.bool_]
+    gradient_norm: NDArray[np.float64]
+    weight_norm: NDArray[np.float64]
+    idle: NDArray[np.float64]
 
 
-class Resident(NamedTuple):
-    """Data on the device.
+class EpochNumbers(NamedTuple):
+    """What an epoch is to be trained with, in NumPy.
 
     Attributes:
-        train_x: `[examples, features]`.
-        train_y: `[examples]` class indices.
-        dev_x: `[chunks, chunk, features]`, the last chunk filled up with zeros.
-        dev_y: `[chunks, chunk]`.
-        dev_weight: `[chunks, chunk]`, 1 for an example and 0 for filling.
+        hyper: `recipe.numbers` by name, each `[width]`.
+        rates: learning rates of every step, `[steps, width]`.
+        units: true units of each lane's hidden layers, 0 for a layer it lacks, `[width, depth]`.
+        key: the epoch's random key, `[4]`.
     """
 
-    train_x: tf.Tensor
-    train_y: tf.Tensor
-    dev_x: tf.Tensor
-    dev_y: tf.Tensor
-    dev_weight: tf.Tensor
+    hyper: Mapping[str, NDArray[np.floating]]
+    rates: NDArray[np.floating]
+    units: NDArray[np.integer]
+    key: NDArray[np.integer]
 
 
-def resident(
-    train: tuple[NDArray[np.floating], NDArray[np.integer]],
-    dev: tuple[NDArray[np.floating], NDArray[np.integer]],
-    dtype: tf.DType = tf.float32,
-) -> Resident:
-    """Puts `(x [n, features], y [n])` of the training and the dev part on the current device."""
-    kind = dtype.as_numpy_dtype
-    train_x, train_y = train[0].astype(kind), train[1].astype(np.int32)
-    dev_x, dev_y = dev[0].astype(kind), dev[1].astype(np.int32)
-    weight = np.ones(len(dev_y), kind)
-    chunk = min(_DEV_BATCH, len(dev_y))
-    arrays = [train_x, train_y, *(_chunked(a, chunk) for a in (dev_x, dev_y, weight))]
-    return Resident(*(tf.constant(array) for array in arrays))
+class _Trained(NamedTuple):
+    """Sums over the steps of an epoch: `[]` or `[stack]`, the squares `[..., layers]`."""
+
+    loss: tf.Tensor
+    correct: tf.Tensor
+    squares: tf.Tensor
 
 
-def _chunked(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """`[n, ...]` as `[chunks, size, ...]`, the last chunk filled up with zeros."""
-    fill = -len(array) % size
-    padded = np.pad(array, [(0, fill)] + [(0, 0)] * (array.ndim - 1))
-    return padded.reshape(-1, size, *array.shape[1:])
+class _Lanes(NamedTuple):
+    """What a traced call unpacks: without the stack axis where the width is 1."""
+
+    state: State
+    hyper: dict[str, tf.Tensor]
+    rates: tf.Tensor
+    live: list[Live]
+    key: tf.Tensor
 
 
 class CompiledEpoch:
@@ -92,44 +97,40 @@ class CompiledEpoch:
 
     def __init__(
         self,
-        network: Network,
-        optimizer: Optimizer,
-        data: Resident,
-        batch_size: int,
+        recipe: Recipe,
+        feed: Resident | Stream,
         width: int,
+        dtype: tf.DType = tf.float32,
     ):
         """Nothing is traced or compiled before the first call.
 
         Args:
-            network: the forward pass, at its padded sizes.
-            optimizer: the family; its hyperparameters are arguments of every call.
-            data: on the device.
-            batch_size: examples in a step, shared by all lanes.
+            recipe: what a step computes.
+            feed: the examples.
             width: lanes in a call, >= 1.
+            dtype: of all numbers.
 
         Raises:
             StudyError: a batch is larger than the training part.
         """
-        self.network = network
-        self.optimizer = optimizer
-        self.data = data
-        self.batch_size = batch_size
+        self.recipe = recipe
+        self.feed = feed
         self.width = width
-        self.steps = steps_per_epoch(data.train_x.shape[0], batch_size)
-        self.layout = Layout(zero_state(network.shape, optimizer, self.dtype))
+        self.dtype = np.dtype(dtype.as_numpy_dtype)
+        self.steps = steps_per_epoch(feed.examples, recipe.batch_size)
+        self.layout = Layout(zero_state(recipe.network.shape, recipe.optimizer, self.dtype))
         self.traces = 0
-        self._compiled = tf.function(self._call, jit_compile=True, autograph=False)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of all numbers, the data's."""
-        return np.dtype(self.data.train_x.dtype.as_numpy_dtype)
+        self._step = Step(recipe, feed.inputs)
+        self._evaluation = Evaluation(recipe, feed.inputs)
+        self._whole, self._chunk, self._dev, self._close = (
+            tf.function(call, jit_compile=True, autograph=False)
+            for call in (self._call, self._call_chunk, self._call_dev, self._call_close)
+        )
 
     def __call__(
         self,
         state: tf.Tensor,
-        hyper: Mapping[str, NDArray[np.floating]],
-        active: NDArray[np.bool_],
+        numbers: EpochNumbers,
         order: NDArray[np.int32],
         steps: int | None = None,
     ) -> tuple[tf.Tensor, EpochScores]:
@@ -137,142 +138,187 @@ class CompiledEpoch:
 
         Args:
             state: of `width` lanes, packed by `layout`.
-            hyper: the optimiser's hyperparameters, each `[width]`.
-            active: which hidden layers a lane has, `[width, depth]`.
+            numbers: what to train with.
             order: examples of the epoch's minibatches, `[steps * batch_size]`.
             steps: how many of them to take; all by default, 0 to compile and evaluate only.
 
         Returns:
             The new state, packed, and the epoch's scores.
         """
-        names = self.optimizer.hyperparameters
-        numbers = np.array([hyper[name] for name in names], self.dtype)
-        count = np.int32(self.steps if steps is None else steps)
-        arguments = [tf.constant(a) for a in (numbers, active, order, count)]
-        state, found = self._compiled(state, *arguments)
-        *scores, finite = found.numpy().astype(np.float64)
-        return state, EpochScores._make([*scores, finite > 0])
+        count = self.steps if steps is None else steps
+        rows = [numbers.hyper[name] for name in self.recipe.numbers]
+        floats = tf.constant(np.vstack([*rows, numbers.rates]).astype(self.dtype))
+        wholes = [np.array([count]), numbers.key, numbers.units.ravel()]
+        if isinstance(self.feed, Resident):
+            ints = tf.constant(np.concatenate([*wholes, order]).astype(np.int32))
+            train, dev = self.feed.train, self.feed.dev
+            state, found = self._whole(state, floats, ints, train, dev)
+        else:
+            ints = tf.constant(np.concatenate(wholes).astype(np.int32))
+            state, found = self._streamed(state, floats, ints, order, count)
+        return state, self._scores(found.numpy().astype(np.float64))
+
+    def _streamed(
+        self,
+        state: tf.Tensor,
+        floats: tf.Tensor,
+        ints: tf.Tensor,
+        order: NDArray[np.int32],
+        count: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        feed = self.feed
+        assert isinstance(feed, Stream)
+        # Zeros rather than nothing, so that the first chunk is traced like the others.
+        lone = () if self.width == 1 else (self.width,)
+        trained = self._nothing(lone)
+        tally = self._evaluation.start(tf.zeros(lone, self.dtype))
+        chunks = feed.chunks(order, self.recipe.batch_size, max(count, 1))
+        for first, steps, examples in chunks:
+            place = tf.constant([first, min(steps, count)], tf.int32)
+            state, trained = self._chunk(state, floats, ints, examples, place, trained)
+        for dev in feed.dev_chunks():
+            tally = self._dev(state, floats, ints, dev, tally)
+        return state, self._close(state, floats, ints, trained, tally)
+
+    # What is traced
 
     def _call(
         self,
         packed: tf.Tensor,
-        numbers: tf.Tensor,
-        active: tf.Tensor,
-        order: tf.Tensor,
-        steps: tf.Tensor,
+        floats: tf.Tensor,
+        ints: tf.Tensor,
+        train: Examples,
+        dev: DevChunks,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The traced function: the new state, packed, and the scores `[5, width]`."""
+        """The whole epoch: the new state, packed, and the scores `[rows, width]`."""
         self.traces += 1
-        state, masks = self.layout.unpack(packed), self._masks(active)
-        hyper = dict(zip(self.optimizer.hyperparameters, tf.unstack(numbers), strict=True))
-        if self.width == 1:
-            state, hyper, masks = tf.nest.map_structure(
-                lambda t: None if t is None else tf.squeeze(t, 0), (state, hyper, masks)
-            )
-        state, train = self._train(state, hyper, masks, order, steps)
-        finite = tf.cast(_finite(state), state.step.dtype)
-        scores = tf.stack([*train, *self._evaluate(state, masks), finite])
-        if self.width == 1:
-            state = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), state)
-        return self.layout.pack(state), tf.reshape(scores, (len(EpochScores._fields), self.width))
+        lanes = self._unpack(packed, floats, ints)
+        batch_size = self.recipe.batch_size
+        order = ints[1 + _KEYS + self.width * self.recipe.depth :]
+        batches = tf.reshape(order, (self.steps, batch_size))
 
-    def _masks(self, active: tf.Tensor) -> list[tf.Tensor | None]:
-        """Which lanes have each layer; None where all must: only an equal width can pass."""
-        units = self.network.shape.units
-        return [
-            active[:, layer] if layer and units[layer - 1] == units[layer] else None
-            for layer in range(len(units))
-        ]
+        def batch_at(i: tf.Tensor) -> Examples:
+            chosen = tf.gather(batches, i)
+            return Examples(tf.gather(train.x, chosen), tf.gather(train.y, chosen))
+
+        start = self._nothing(lanes.state.step.shape)
+        state, trained = self._train(lanes, batch_at, tf.constant(0), ints[0], ints[0], start)
+        lanes = lanes._replace(state=state)
+        first = self._evaluation.start(state.step)
+        tally = self._evaluation.add(first, state, lanes.live, lanes.hyper, dev)
+        return self._packed(state), self._found(lanes, trained, tally, ints[0])
+
+    def _call_chunk(
+        self,
+        packed: tf.Tensor,
+        floats: tf.Tensor,
+        ints: tf.Tensor,
+        examples: Examples,
+        place: tf.Tensor,
+        trained: _Trained,
+    ) -> tuple[tf.Tensor, _Trained]:
+        """The steps of a streamed chunk; `place` is its first step and how many it has."""
+        self.traces += 1
+        lanes = self._unpack(packed, floats, ints)
+        shaped = [tf.reshape(a, (-1, self.recipe.batch_size, *a.shape[1:])) for a in examples]
+        first, count = place[0], place[1]
+
+        def batch_at(i: tf.Tensor) -> Examples:
+            return Examples(*(tf.gather(a, i - first) for a in shaped))
+
+        state, trained = self._train(lanes, batch_at, first, first + count, ints[0], trained)
+        return self._packed(state), trained
+
+    def _call_dev(
+        self,
+        packed: tf.Tensor,
+        floats: tf.Tensor,
+        ints: tf.Tensor,
+        dev: DevChunks,
+        tally: Tally,
+    ) -> Tally:
+        """The tally with a streamed piece of the dev part added."""
+        self.traces += 1
+        lanes = self._unpack(packed, floats, ints)
+        return self._evaluation.add(tally, lanes.state, lanes.live, lanes.hyper, dev)
+
+    def _call_close(
+        self,
+        packed: tf.Tensor,
+        floats: tf.Tensor,
+        ints: tf.Tensor,
+        trained: _Trained,
+        tally: Tally,
+    ) -> tf.Tensor:
+        """The scores of a streamed epoch."""
+        self.traces += 1
+        return self._found(self._unpack(packed, floats, ints), trained, tally, ints[0])
 
     def _train(
         self,
-        state: State,
-        hyper: Hyper,
-        masks: Sequence[tf.Tensor | None],
-        order: tf.Tensor,
+        lanes: _Lanes,
+        batch_at: Callable[[tf.Tensor], Examples],
+        first: tf.Tensor,
+        last: tf.Tensor,
         steps: tf.Tensor,
-    ) -> tuple[State, Scores]:
-        data = self.data
-        batches = tf.reshape(order, (self.steps, self.batch_size))
+        start: _Trained,
+    ) -> tuple[State, _Trained]:
+        """Takes the steps from `first` to before `last` of an epoch of `steps`."""
 
-        def body(i: tf.Tensor, state: State, total: Scores) -> tuple[tf.Tensor, State, Scores]:
-            chosen = tf.gather(batches, i)
-            x, y = tf.gather(data.train_x, chosen), tf.gather(data.train_y, chosen)
-            state, new = self._step(state, hyper, masks, x, y)
-            return i + 1, state, _add(total, new)
+        def body(i: tf.Tensor, state: State, sums: _Trained) -> tuple[tf.Tensor, State, _Trained]:
+            hyper = {**lanes.hyper, "learning_rate": tf.gather(lanes.rates, i)}
+            new = self._step(state, lanes.live, hyper, Batch(*batch_at(i), lanes.key, i))
+            watched = tf.equal((steps - 1 - i) % WATCH_EVERY, 0)
+            squares = square_norms(new.gradients, watched, sums.squares)
+            loss, correct = sums.loss + new.scores.loss, sums.correct + new.scores.correct
+            return i + 1, new.state, _Trained(loss, correct, squares)
 
-        loop = (tf.constant(0), state, _nothing(state.step))
-        _, state, total = tf.while_loop(lambda i, *_: i < steps, body, loop)
-        taken = tf.cast(tf.maximum(steps, 1), total.loss.dtype)
-        return state, Scores(total.loss / taken, total.correct / taken)
+        loop = (first, lanes.state, start)
+        return tf.while_loop(lambda i, *_: i < last, body, loop)[1:]
 
-    def _step(
-        self,
-        state: State,
-        hyper: Hyper,
-        masks: Sequence[tf.Tensor | None],
-        x: tf.Tensor,
-        y: tf.Tensor,
-    ) -> tuple[State, Scores]:
-        """One minibatch: forward, backward, update; its mean loss and accuracy per lane."""
-        with tf.GradientTape() as tape:
-            tape.watch(state.params)
-            logits, moments = self.network.train(state.params, x, masks)
-            each = scores(logits, y)
-            mean = Scores(tf.reduce_mean(each.loss, -1), tf.reduce_mean(each.correct, -1))
-            # Lanes share nothing but the minibatch: the gradient of the sum is that of each.
-            cost = tf.reduce_sum(mean.loss)
-        gradients = tape.gradient(cost, state.params)
-        step = state.step + 1.0
-        params, slots = self._update(state, gradients, self.optimizer.prepare(hyper, step))
-        averages = [
-            average(past, new, self.network.momentum)
-            for past, new in zip(state.averages, moments, strict=True)
+    def _found(self, lanes: _Lanes, trained: _Trained, tally: Tally, steps: tf.Tensor) -> tf.Tensor:
+        """All scores as `[rows, width]`."""
+        kind = trained.loss.dtype
+        taken = tf.cast(tf.maximum(steps, 1), kind)
+        watched = tf.cast(every_watched(steps), kind)
+        weights = square_norms(lanes.state.params, None, None)
+        rows = [
+            *(Scores(trained.loss / taken, trained.correct / taken)),
+            *(Scores(tally.loss / tally.examples, tally.correct / tally.examples)),
+            tf.cast(_finite(lanes.state), kind),
+            *tf.unstack(tf.sqrt(trained.squares / watched), axis=-1),
+            *tf.unstack(tf.sqrt(weights), axis=-1),
+            *self._evaluation.idle_shares(tally, lanes.live),
         ]
-        return State(params, slots, averages, step), mean
+        return tf.reshape(tf.stack(rows), (len(rows), self.width))
 
-    def _update(
-        self, state: State, gradients: Params, hyper: Hyper
-    ) -> tuple[Params, list[dict[str, Slots]]]:
-        params: Params = [{} for _ in state.params]
-        slots: list[dict[str, Slots]] = [{} for _ in state.params]
-        for layer, weights in enumerate(state.params):
-            for name, w in weights.items():
-                numbers = {key: per_lane(number, w) for key, number in hyper.items()}
-                change, slots[layer][name] = self.optimizer.update(
-                    gradients[layer][name], state.slots[layer][name], numbers
-                )
-                params[layer][name] = w + change
-        return params, slots
+    def _scores(self, found: NDArray[np.float64]) -> EpochScores:
+        layers = self.recipe.depth + 1
+        single, gradients, weights, idle = np.split(found, [5, 5 + layers, 5 + 2 * layers])
+        *scores, finite = single
+        return EpochScores(*scores, finite > 0, gradients, weights, idle)
 
-    def _evaluate(self, state: State, masks: Sequence[tf.Tensor | None]) -> Scores:
-        """Mean dev loss and accuracy per lane, chunk by chunk."""
-        data = self.data
-        averages: list[Moments] = [
-            debiased(moments, tf.maximum(state.step, 1.0), self.network.momentum)
-            for moments in state.averages
-        ]
+    # Between packed and unpacked
 
-        def body(i: tf.Tensor, total: Scores) -> tuple[tf.Tensor, Scores]:
-            x, y, weight = (tf.gather(a, i) for a in (data.dev_x, data.dev_y, data.dev_weight))
-            each = scores(self.network.infer(state.params, averages, x, masks), y)
-            # A filled row is left out rather than multiplied by 0: its loss may be infinite.
-            kept = (tf.where(weight > 0, part, 0.0) for part in each)
-            return i + 1, _add(total, Scores(*(tf.reduce_sum(part, -1) for part in kept)))
+    def _unpack(self, packed: tf.Tensor, floats: tf.Tensor, ints: tf.Tensor) -> _Lanes:
+        names, depth = self.recipe.numbers, self.recipe.depth
+        state, key = self.layout.unpack(packed), ints[1 : 1 + _KEYS]
+        units = tf.reshape(ints[1 + _KEYS : 1 + _KEYS + self.width * depth], (self.width, depth))
+        if self.width == 1:
+            state, units = tf.nest.map_structure(lambda t: tf.squeeze(t, 0), (state, units))
+            floats = tf.squeeze(floats, 1)
+        hyper = {name: floats[place] for place, name in enumerate(names)}
+        live = self.recipe.network.live(units)
+        return _Lanes(state, hyper, floats[len(names) :], live, key)
 
-        chunks = data.dev_x.shape[0]
-        loop = (tf.constant(0), _nothing(state.step))
-        _, total = tf.while_loop(lambda i, *_: i < chunks, body, loop)
-        examples = tf.reduce_sum(data.dev_weight)
-        return Scores(total.loss / examples, total.correct / examples)
+    def _packed(self, state: State) -> tf.Tensor:
+        if self.width == 1:
+            state = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), state)
+        return self.layout.pack(state)
 
-
-def _nothing(like: tf.Tensor) -> Scores:
-    return Scores(tf.zeros_like(like), tf.zeros_like(like))
-
-
-def _add(total: Scores, new: Scores) -> Scores:
-    return Scores(total.loss + new.loss, total.correct + new.correct)
+    def _nothing(self, shape: tuple[int, ...]) -> _Trained:
+        zero = tf.zeros(shape, self.dtype)
+        return _Trained(zero, zero, tf.zeros((*shape, self.recipe.depth + 1), self.dtype))
 
 
 def _finite(state: State) -> tf.Tensor:

@@ -2,63 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from caviar.nn.network import Shape
-from caviar.study.records import Lane, Signature
+from caviar.study.records import Lane, Signature, Watch
 from caviar.train import checkpoint
 from caviar.train.checkpoint import CheckpointError, Header
-from caviar.train.epoch import CompiledEpoch
-from caviar.train.lanes import NUMBERS, initial_state, number, padded, trial_shape, unpadded
-from caviar.train.schedules import inverse_time
+from caviar.train.epoch import CompiledEpoch, EpochNumbers, EpochScores
+from caviar.train.lanes import initial_state, number, padded, trial_shape, unpadded
+from caviar.train.order import random_key
+from caviar.train.schedules import rates
 from caviar.train.state import State
+from caviar.train.watching import watch_of
 
-Values = tuple[float, float, float, float, bool]
-"""Train loss and accuracy, dev loss and accuracy, whether the state is finite."""
+
+class Values(NamedTuple):
+    """What an epoch gave a lane.
+
+    Attributes:
+        train_loss: mean over the epoch's steps.
+        train_accuracy: likewise.
+        dev_loss: mean over the dev part after the epoch.
+        dev_accuracy: likewise.
+        finite: whether the lane's state is finite.
+        watch: what its layers did.
+    """
+
+    train_loss: float
+    train_accuracy: float
+    dev_loss: float
+    dev_accuracy: float
+    finite: bool
+    watch: Watch
+
+
+class Course(NamedTuple):
+    """What all groups of a study have in common.
+
+    Attributes:
+        seed: the study's; weights and all randomness in training follow from it.
+        normalisation: the mean and standard deviation that inputs are standardised by.
+        schedule_per: whether learning rates change with the epoch or with every step.
+    """
+
+    seed: int
+    normalisation: Mapping[str, NDArray[np.float32]]
+    schedule_per: Literal["epoch", "step"] = "epoch"
 
 
 class Group:
     """At most `width` lanes at the same epoch; dead lanes of zeros fill up the call."""
 
-    def __init__(
-        self, epoch: CompiledEpoch, lanes: Sequence[Lane], state: tf.Tensor, signature: str
-    ):
+    def __init__(self, epoch: CompiledEpoch, lanes: Sequence[Lane], signature: str, course: Course):
         """Use `begin` or `dead`."""
         self._epoch = epoch
         self._lanes = list(lanes)
-        self._state = state
+        self._state = _dead_lanes(epoch, epoch.width)
         self._signature = signature
+        self._course = course
         self._behind = lanes[0].epoch if lanes else 0
         self.living = [lane.trial.index for lane in lanes]
-        """Trials that have not diverged, lane by lane."""
-        self._active = np.zeros((epoch.width, len(epoch.network.shape.units)), bool)
-        for place, lane in enumerate(lanes):
-            self._active[place, : len(self._shape(lane).units)] = True
+        """Trials that neither diverged nor stopped, lane by lane."""
+        self._shapes = [trial_shape(lane.trial, epoch.recipe.network.shape) for lane in lanes]
 
     @classmethod
     def begin(
-        cls, epoch: CompiledEpoch, lanes: Sequence[Lane], signature: Signature, seed: int
+        cls, epoch: CompiledEpoch, lanes: Sequence[Lane], signature: Signature, course: Course
     ) -> Group:
         """New trials from their seed, others from their checkpoint.
 
         Raises:
             CheckpointError: a checkpoint is not of its trial, or at another epoch than it says.
         """
-        group = cls(epoch, lanes, _dead_lanes(epoch, epoch.width), str(signature))
-        whole, optimizer = epoch.network.shape, epoch.optimizer
-        states = [padded(group._restore(lane, seed), whole, optimizer) for lane in lanes]
+        group = cls(epoch, lanes, str(signature), course)
+        whole, optimizer = epoch.recipe.network.shape, epoch.recipe.optimizer
+        states = [padded(group._restore(place), whole, optimizer) for place in range(len(lanes))]
         rows = [epoch.layout.pack(state) for state in states]
         group._state = tf.concat([*rows, _dead_lanes(epoch, epoch.width - len(lanes))], 0)
         return group
 
     @classmethod
-    def dead(cls, epoch: CompiledEpoch) -> Group:
+    def dead(cls, epoch: CompiledEpoch, course: Course) -> Group:
         """Nothing but dead lanes: to compile, or to measure."""
-        return cls(epoch, (), _dead_lanes(epoch, epoch.width), "")
+        return cls(epoch, (), "", course)
 
     def run(
         self, order: NDArray[np.int32], behind: int, steps: int | None = None
@@ -70,13 +100,13 @@ class Group:
             behind: epochs the lanes have behind them.
             steps: as for `CompiledEpoch`.
         """
-        self._state, scores = self._epoch(
-            self._state, self._numbers(behind), self._active, order, steps
-        )
-        values = zip(*(part.tolist() for part in scores), strict=True)
+        self._state, scores = self._epoch(self._state, self._numbers(behind), order, steps)
         self._behind = behind + 1
-        found = zip(self._lanes, values, strict=False)
-        return {lane.trial.index: v for lane, v in found if lane.trial.index in self.living}
+        return {
+            lane.trial.index: self._values(scores, place)
+            for place, lane in enumerate(self._lanes)
+            if lane.trial.index in self.living
+        }
 
     def freeze(self, trials: Iterable[int]) -> None:
         """Takes trials out: no more values and no checkpoint of theirs."""
@@ -87,18 +117,25 @@ class Group:
         """Trial -> (epoch, checkpoint) of the living lanes as they are now."""
         arrays = tf.nest.map_structure(lambda t: t.numpy(), self._epoch.layout.unpack(self._state))
         return {
-            lane.trial.index: (self._behind, self._save(arrays, place, lane))
+            lane.trial.index: (self._behind, self._save(arrays, place))
             for place, lane in enumerate(self._lanes)
             if lane.trial.index in self.living
         }
 
-    def _shape(self, lane: Lane) -> Shape:
-        return trial_shape(lane.trial, self._epoch.network.shape)
+    def _values(self, scores: EpochScores, place: int) -> Values:
+        *single, finite = (float(part[place]) for part in scores[:5])
+        layers = [part[:, place] for part in scores[5:]]
+        watch = watch_of(*layers, layers=len(self._shapes[place].units))
+        return Values(*single, finite > 0, watch)
 
-    def _restore(self, lane: Lane, seed: int) -> State:
-        shape, optimizer = self._shape(lane), self._epoch.optimizer
+    def _restore(self, place: int) -> State:
+        lane, shape, optimizer = (
+            self._lanes[place],
+            self._shapes[place],
+            self._epoch.recipe.optimizer,
+        )
         if lane.checkpoint is None:
-            return initial_state(shape, optimizer, seed, lane.trial.index, self._epoch.dtype)
+            return initial_state(shape, optimizer, self._course.seed, lane.trial, self._epoch.dtype)
         state, whose = checkpoint.load(lane.checkpoint, shape, optimizer)
         if (whose.trial, whose.epoch) != (lane.trial.index, lane.epoch):
             raise CheckpointError(
@@ -107,27 +144,30 @@ class Group:
             )
         return state
 
-    def _save(self, arrays: State, place: int, lane: Lane) -> bytes:
+    def _save(self, arrays: State, place: int) -> bytes:
+        lane = self._lanes[place]
         mine = tf.nest.map_structure(lambda a: a[place : place + 1], arrays)
-        state = unpadded(mine, self._shape(lane), self._epoch.optimizer)
+        state = unpadded(mine, self._shapes[place], self._epoch.recipe.optimizer)
         values = dict(lane.trial.hyperparameters)
-        return checkpoint.save(
-            state, Header(lane.trial.index, self._behind, values, self._signature)
-        )
+        head = Header(lane.trial.index, self._behind, values, self._signature)
+        return checkpoint.save(state, head, self._course.normalisation)
 
-    def _numbers(self, behind: int) -> dict[str, NDArray[np.float64]]:
-        """Hyperparameters `[width]` of the coming epoch; dead lanes stand still on the defaults."""
+    def _numbers(self, behind: int) -> EpochNumbers:
+        """What the coming epoch is trained with; dead lanes stand still on the defaults."""
+        epoch, width = self._epoch, self._epoch.width
         lanes = [lane.trial.hyperparameters for lane in self._lanes]
-        dead = self._epoch.width - len(lanes)
-        vectors = {}
-        for name in NUMBERS:
-            idle = 0.0 if name == "learning_rate" else number({}, name)
-            vectors[name] = np.array([number(h, name) for h in lanes] + [idle] * dead)
+        dead = width - len(lanes)
+        hyper = {
+            name: np.array([number(h, name) for h in lanes] + [number({}, name)] * dead)
+            for name in epoch.recipe.numbers
+        }
+        columns = np.zeros((epoch.steps, width))
         for place, h in enumerate(lanes):
-            decay = number(h, "learning_rate_decay")
-            rate = vectors["learning_rate"][place]
-            vectors["learning_rate"][place] = inverse_time(rate, decay, behind)
-        return vectors
+            columns[:, place] = rates(h, behind, epoch.steps, self._course.schedule_per)
+        units = np.zeros((width, epoch.recipe.depth), np.int32)
+        for place, shape in enumerate(self._shapes):
+            units[place, : len(shape.units)] = shape.units
+        return EpochNumbers(hyper, columns, units, random_key(self._course.seed, behind))
 
 
 def _dead_lanes(epoch: CompiledEpoch, count: int) -> tf.Tensor:

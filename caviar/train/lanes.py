@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,21 +11,31 @@ import tensorflow as tf
 from numpy.typing import DTypeLike, NDArray
 
 from caviar.errors import StudyError
-from caviar.nn.initialisers import he_normal
+from caviar.nn.initialisers import initial_weights
 from caviar.nn.network import Shape
-from caviar.study.records import Signature, Trial, Value
-from caviar.train.optimizers import OPTIMIZERS, Optimizer
+from caviar.study.records import Trial, Value
+from caviar.train.optimizers import Optimizer
+from caviar.train.recipe import AUGMENTATIONS
 from caviar.train.state import State, zero_state
 
-NUMBERS = ("learning_rate", "beta_1", "beta_2", "momentum", "epsilon")
-"""Hyperparameters that enter the compiled step as vectors of lanes."""
 DEFAULTS: Mapping[str, float] = {
     "beta_1": 0.9,
     "beta_2": 0.999,
     "momentum": 0.9,
     "epsilon": 1e-8,
-    "learning_rate_decay": 0.0,
+    "batch_norm_momentum": 0.99,
+    "batch_norm_epsilon": 1e-3,
+    "keep_prob": 1.0,
+    "l2": 0.0,
+    "l1": 0.0,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "max_norm": 0.0,
+    "clip_norm": 0.0,
+    **dict.fromkeys(AUGMENTATIONS, 0.0),
+    "initializer_scale": 1.0,
 }
+"""What a number is where a trial does not say: the value that changes nothing, or the usual one."""
 
 _LEAST_EPSILON = float(np.finfo(np.float32).tiny)
 """Below it a float32 counts as 0, and a padded weight's update would be 0 / 0."""
@@ -33,14 +44,17 @@ _LEAST_EPSILON = float(np.finfo(np.float32).tiny)
 def number(hyperparameters: Mapping[str, Value], name: str) -> float:
     """A hyperparameter's value, or its default.
 
+    Where a name is of one layer, as `keep_prob_2`, the one for all layers stands in for it.
+
     Raises:
         StudyError: it is missing and has no default.
     """
-    value = hyperparameters.get(name, DEFAULTS.get(name))
+    common = name if name in DEFAULTS else re.sub(r"_\d+$", "", name)
+    value = hyperparameters.get(name, hyperparameters.get(common, DEFAULTS.get(common)))
     if value is None:
         raise StudyError(f"training.{name}: is needed to train, got none")
-    if name == "epsilon" and not float(value) >= _LEAST_EPSILON:
-        raise StudyError(f"training.epsilon: must be > 0 in float32, got {value}")
+    if name in {"epsilon", "batch_norm_epsilon"} and not float(value) >= _LEAST_EPSILON:
+        raise StudyError(f"training.{name}: must be > 0 in float32, got {value}")
     return float(value)
 
 
@@ -48,42 +62,48 @@ def trial_shape(trial: Trial, whole: Shape) -> Shape:
     """The true sizes of a trial's network.
 
     Args:
-        trial: with its `layers` and `units`.
+        trial: with its `layers`, and `units` or `units_1` and so on.
         whole: the signature's sizes.
 
     Raises:
         StudyError: it does not fit into them, or lacks a layer between two of unequal widths.
     """
-    layers, units = (int(number(trial.hyperparameters, name)) for name in ("layers", "units"))
+    layers = int(number(trial.hyperparameters, "layers"))
+    units = tuple(
+        int(number(trial.hyperparameters, f"units_{place + 1}")) for place in range(layers)
+    )
     if layers == 0 and whole.units:
         raise StudyError(f"network.layers: the signature has {len(whole.units)}, got none")
-    if layers > len(whole.units) or any(units > width for width in whole.units[:layers]):
+    if layers > len(whole.units) or any(u > w for u, w in zip(units, whole.units, strict=False)):
         raise StudyError(
-            f"network: {layers} layers of {units} units must fit into the signature's {whole.units}"
+            f"network: {layers} layers of {', '.join(map(str, units))} units must fit into the "
+            f"signature's {whole.units}"
         )
-    if len(set(whole.units[layers - 1 :])) > 1:
+    if len(set(whole.units[max(layers - 1, 0) :])) > 1:
         raise StudyError(
             f"network.layers: a layer that is passed through must be as wide as the one before, "
             f"got {layers} layers in {whole.units}"
         )
-    return Shape(whole.features, (units,) * layers, whole.classes)
+    return whole._replace(units=units)
 
 
 def initial_state(
-    shape: Shape, optimizer: Optimizer, seed: int, trial: int, dtype: DTypeLike = np.float32
+    shape: Shape, optimizer: Optimizer, seed: int, trial: Trial, dtype: DTypeLike = np.float32
 ) -> State:
-    """A new trial's state at its true sizes, in NumPy `[1, ...]`: He's weights, gamma one, else 0.
+    """A new trial's state at its true sizes, in NumPy `[1, ...]`: gamma one, the weights drawn.
 
     Args:
         shape: the trial's true sizes.
         optimizer: its family.
         seed: the study's.
-        trial: the trial's index.
+        trial: the trial; its index, `initializer` and `initializer_scale` matter.
         dtype: of the state; the draws are the same whichever it is.
     """
     state = zero_state(shape, optimizer, dtype)
-    for layer, (fan_in, fan_out) in enumerate(shape.fans):
-        weights = he_normal(seed, trial, layer, fan_in, fan_out)
+    kind = str(trial.hyperparameters.get("initializer", "he"))
+    scale = number(trial.hyperparameters, "initializer_scale")
+    for layer, fans in enumerate(shape.fans):
+        weights = initial_weights(kind, seed, trial.index, layer, *fans, scale)
         state.params[layer]["w"][0] = weights
         if "gamma" in state.params[layer]:
             state.params[layer]["gamma"][0] = 1.0
@@ -99,7 +119,7 @@ def padded(state: State, to: Shape, optimizer: Optimizer) -> State:
         optimizer: the trial's family.
     """
     wide = zero_state(to, optimizer, state.step.dtype)
-    places = _layers(len(state.averages), len(to.units))
+    places = _layers(len(state.params) - 1, len(to.units))
     target = State(
         [wide.params[i] for i in places],
         [wide.slots[i] for i in places],
@@ -112,7 +132,7 @@ def padded(state: State, to: Shape, optimizer: Optimizer) -> State:
 
 def unpadded(state: State, to: Shape, optimizer: Optimizer) -> State:
     """The inverse of `padded`: a lane's state in NumPy `[1, ...]` at its true sizes."""
-    places = _layers(len(to.units), len(state.averages))
+    places = _layers(len(to.units), len(state.params) - 1)
     kept = State(
         [state.params[i] for i in places],
         [state.slots[i] for i in places],
@@ -133,18 +153,3 @@ def _embed(into: NDArray[Any], array: NDArray[Any]) -> None:
     """Copies the corner that both have."""
     corner = tuple(slice(min(a, b)) for a, b in zip(into.shape, array.shape, strict=True))
     into[corner] = array[corner]
-
-
-def optimizer_of(signature: Signature) -> Optimizer:
-    """The signature's optimiser.
-
-    Raises:
-        StudyError: there is none of that name.
-    """
-    try:
-        return OPTIMIZERS[signature.optimizer]
-    except KeyError:
-        known = ", ".join(OPTIMIZERS)
-        raise StudyError(
-            f"training.optimizer: must be one of {known}, got {signature.optimizer!r}"
-        ) from None

@@ -9,6 +9,8 @@ from caviar.errors import StudyError
 
 _STREAM = 2
 """Sets these draws apart from every other use of a study's seed."""
+_DEVICE_STREAM = 3
+"""Likewise, for what is drawn on the device."""
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -44,3 +46,14 @@ def data_order(seed: int, epoch: int, batch_size: int, examples: int) -> NDArray
     key = np.random.SeedSequence((seed, _STREAM, epoch, batch_size))
     order = np.random.Generator(np.random.Philox(key)).permutation(examples)
     return order[:used].astype(np.int32)
+
+
+def random_key(seed: int, epoch: int) -> NDArray[np.int32]:
+    """The key of an epoch's randomness on the device, `[4]`: dropout's two, augmentation's two.
+
+    Args:
+        seed: the study's.
+        epoch: epochs behind, from 0.
+    """
+    key = np.random.SeedSequence((seed, _DEVICE_STREAM, epoch))
+    return key.generate_state(4).view(np.int32)

@@ -21,7 +21,7 @@ class State(NamedTuple):
     Attributes:
         params: weights, one dictionary a layer, the output layer last.
         slots: for every parameter in `params` what the optimiser remembers of it.
-        averages: batch norm's (biased) averages, one a hidden layer.
+        averages: batch norm's (biased) averages, one a hidden layer; none without batch norm.
         step: minibatches seen `[stack]`, in the weights' dtype (exact up to 2^24 in float32).
     """
 
@@ -43,7 +43,8 @@ def zero_state(shape: Shape, optimizer: Optimizer, dtype: DTypeLike = np.float32
         {name: {slot: zeros(size) for slot in optimizer.slots} for name, size in layer.items()}
         for layer in layers
     ]
-    averages = [Moments(zeros((units,)), zeros((units,))) for units in shape.units]
+    normed = shape.units if shape.batch_norm else ()
+    averages = [Moments(zeros((units,)), zeros((units,))) for units in normed]
     return State(params, slots, averages, zeros(()))
 
 

@@ -1,31 +1,56 @@
-"""What a slice trains with: data on the device, compiled epochs kept warm, a claim's lanes."""
+"""What a slice trains with: data for the device, compiled epochs kept warm, a claim's lanes."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from caviar.nn.network import Network, Shape
+from caviar.data.dataset import Dataset
+from caviar.nn.network import Shape
 from caviar.study.records import Claim, Lane, Measurement, Signature, Trial
-from caviar.train.epoch import CompiledEpoch, resident
-from caviar.train.group import Group
-from caviar.train.lanes import optimizer_of
+from caviar.train.early_stopping import Best, EarlyStopping
+from caviar.train.epoch import CompiledEpoch
+from caviar.train.feed import feed_of
+from caviar.train.group import Course, Group
 from caviar.train.order import data_order
 from caviar.train.progress import Progress
+from caviar.train.recipe import Recipe
+from caviar.train.verdict import Judge
 from caviar.train.width import TOGETHER, Timing, choose, evidence, on_gpu, worth_measuring
-
-Part = tuple[NDArray[np.floating], NDArray[np.integer]]
-"""Inputs `[n, features]` and class indices `[n]`."""
 
 _TIMED_EPOCHS = 4
 """Epochs timed at a width; the fastest counts."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a study says of training that is no hyperparameter.
+
+    Attributes:
+        seed: the study's; weights, data order and all other randomness follow from it.
+        diverged_above: times ln(classes): a mean training loss above it, from the second epoch on,
+            is divergence.
+        metric: what early stopping watches, a measurement's attribute.
+        lower_is_better: of that metric.
+        patience: epochs without a better metric that end a trial; 0: none ever does.
+        schedule_per: whether learning rates change with the epoch or with every step.
+        feed: how examples reach the step; "auto" goes by their size.
+    """
+
+    seed: int
+    diverged_above: float = 3.0
+    metric: str = "dev_accuracy"
+    lower_is_better: bool = False
+    patience: int = 0
+    schedule_per: Literal["epoch", "step"] = "epoch"
+    feed: Literal["auto", "resident", "stream"] = "auto"
 
 
 class Trainer:
@@ -33,34 +58,32 @@ class Trainer:
 
     def __init__(
         self,
-        train: Part,
-        dev: Part,
-        classes: int,
-        seed: int,
-        diverged_above: float = 3.0,
+        data: Dataset,
+        settings: Settings,
         device: str | None = None,
+        memory_mib: int | None = None,
         dtype: tf.DType = tf.float32,
     ):
-        """Puts the data on the device.
+        """Puts the data on the device, or makes ready to stream them.
 
         Args:
-            train: the training part, float32 inputs and int32 labels.
-            dev: the dev part, likewise.
-            classes: how many.
-            seed: the study's; weights and data order follow from it.
-            diverged_above: times ln(classes): a mean training loss above it, from the second
-                epoch on, is divergence.
+            data: the training and the dev part; a test part is not looked at.
+            settings: the study's.
             device: TensorFlow's name of it; its own choice by default.
+            memory_mib: the device's memory, where it is known and not the host's.
             dtype: of all numbers; float64 is for tests.
         """
-        self.classes = classes
-        self.seed = seed
-        self.diverged_above = diverged_above
-        self.features = train[0].shape[1]
+        self.classes = data.classes
+        self.features = data.features
+        self._seed = settings.seed
         self._device = device
         self._dtype = dtype
         with tf.device(device):
-            self._data = resident(train, dev, dtype)
+            self.feed = feed_of(data, settings.feed, memory_mib, dtype)
+        normalisation = {"mean": data.mean, "std": data.std}
+        self._course = Course(settings.seed, normalisation, settings.schedule_per)
+        stopping = EarlyStopping(settings.patience, settings.lower_is_better)
+        self._judge = Judge(data.classes, settings.diverged_above, settings.metric, stopping)
         self._epochs: dict[tuple[Signature, int], CompiledEpoch] = {}
         self._first_call_s: dict[tuple[Signature, int], float] = {}
 
@@ -114,24 +137,24 @@ class Trainer:
         """The compiled epoch, warm: its first call must not count as a lane's time."""
         key = signature, width
         if key not in self._epochs:
-            optimizer = optimizer_of(signature)
-            network = Network(Shape(self.features, signature.widths, self.classes))
-            epoch = CompiledEpoch(network, optimizer, self._data, signature.batch_size, width)
-            group, order = Group.dead(epoch), self._order(0, signature.batch_size)
+            recipe = Recipe.of(signature, self.features, self.classes)
+            epoch = CompiledEpoch(recipe, self.feed, width, self._dtype)
+            group, order = Group.dead(epoch, self._course), self._order(0, signature.batch_size)
             self._first_call_s[key] = _seconds(lambda: group.run(order, 0, steps=0))
             self._epochs[key] = epoch
         return self._epochs[key]
 
     def _on_gpu(self) -> bool:
-        return "GPU" in self._data.train_x.device
+        return "GPU" in self.feed.inputs.mean.device
 
     def _timing(self, signature: Signature, lanes: int) -> Timing:
         """Trains made-up trials of the signature's full size for a few epochs at a width."""
         with tf.device(self._device):
             epoch = self._epoch(signature, lanes)
-            values = {"layers": len(signature.widths), "units": min(signature.widths, default=0)}
-            trials = [Trial(i, (), {**values, "learning_rate": 1e-3}) for i in range(lanes)]
-            group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self.seed)
+            units = {f"units_{place + 1}": u for place, u in enumerate(signature.widths)}
+            values = {"layers": len(units), **units, "learning_rate": 1e-3}
+            trials = [Trial(i, (), values) for i in range(lanes)]
+            group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self._course)
             order = self._order(0, signature.batch_size)
             fastest = min(_seconds(lambda: group.run(order, 0)) for _ in range(_TIMED_EPOCHS))
         return Timing(lanes, self._first_call_s[signature, lanes], fastest / lanes)
@@ -139,37 +162,27 @@ class Trainer:
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
     ) -> Iterator[Progress]:
-        group = Group.begin(epoch, lanes, claim.signature, self.seed)
+        group = Group.begin(epoch, lanes, claim.signature, self._course)
+        best: dict[int, Best | None] = {lane.trial.index: lane.best for lane in lanes}
         for behind in range(lanes[0].epoch, claim.last_epoch):
             order = self._order(behind, claim.signature.batch_size)
             start = time.perf_counter()
             found = group.run(order, behind)
             elapsed_s = (time.perf_counter() - start) / len(found)
-            measurements = tuple(
-                self._measurement(trial, behind + 1, values, elapsed_s)
-                for trial, values in found.items()
-            )
+            measurements: list[Measurement] = []
+            for trial, values in found.items():
+                new, best[trial] = self._judge(trial, behind + 1, values, elapsed_s, best[trial])
+                measurements.append(new)
             group.freeze(m.trial for m in measurements if m.diverged)
-            done = behind + 1 == claim.last_epoch or not group.living
-            yield Progress(measurements, group.checkpoints, done)
+            ended = {m.trial for m in measurements if m.stopped}
+            done = behind + 1 == claim.last_epoch or not set(group.living) - ended
+            yield Progress(tuple(measurements), group.checkpoints, done)
             if done:
                 return
+            group.freeze(ended)
 
     def _order(self, epoch: int, batch_size: int) -> NDArray[np.int32]:
-        return data_order(self.seed, epoch, batch_size, self._data.train_x.shape[0])
-
-    def _measurement(
-        self,
-        trial: int,
-        epoch: int,
-        values: tuple[float, float, float, float, bool],
-        elapsed_s: float,
-    ) -> Measurement:
-        train_loss, train_accuracy, dev_loss, dev_accuracy, finite = values
-        sound = finite and math.isfinite(train_loss) and math.isfinite(dev_loss)
-        exploded = epoch > 1 and train_loss > self.diverged_above * math.log(self.classes)
-        scores = (train_loss, train_accuracy, dev_loss, dev_accuracy)
-        return Measurement(trial, epoch, *scores, elapsed_s, diverged=not sound or exploded)
+        return data_order(self._seed, epoch, batch_size, self.feed.examples)
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import ray
-from numpy.typing import NDArray
 
+from caviar.data.dataset import Dataset
 from caviar.train.xla_cache import use_xla_cache
 from caviar.tuning.messages import Welcome
 from caviar.tuning.slice import Slice, enter
@@ -19,39 +17,26 @@ if TYPE_CHECKING:
 TENSORFLOW_WORKER = "caviar.tuning.worker:tensorflow_worker"
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What reaches the slices, once: the test part stays with the driver, sealed.
-
-    Attributes:
-        train: examples `[n, features]` (float32, normalised) and labels `[n]` (int32).
-        dev: the same of the dev part.
-        classes: how many labels there are.
-    """
-
-    train: tuple[NDArray[np.float32], NDArray[np.int32]]
-    dev: tuple[NDArray[np.float32], NDArray[np.int32]]
-    classes: int
-
-
 def tensorflow_worker(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, Trainer]:
     """Enters the slice, wakes TensorFlow in it and puts the data on its device.
 
     Args:
-        welcome: the study's facts, with a reference to its `TrainingData`.
+        welcome: the study's facts, with a reference to its `Dataset`, the test part left out.
         cpus: the slice's cores; less than one shares a core and pins nothing.
         gpus: the slice's cards; a fraction shares one.
     """
     use_xla_cache()
     held = enter(cpus, gpus)
-    from caviar.train.trainer import Trainer
+    from caviar.train.trainer import Settings, Trainer
 
-    data: Any = ray.get(welcome.data)
-    trainer = Trainer(
-        data.train,
-        data.dev,
-        classes=data.classes,
+    data: Dataset = ray.get(welcome.data)
+    settings = Settings(
         seed=welcome.seed,
         diverged_above=welcome.diverged_above,
+        metric=welcome.metric,
+        lower_is_better=welcome.lower_is_better,
+        patience=welcome.patience,
+        schedule_per=welcome.schedule_per,
+        feed=welcome.feed,
     )
-    return held, trainer
+    return held, Trainer(data, settings, memory_mib=held.memory_mib)

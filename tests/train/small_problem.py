@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from caviar.data.dataset import Dataset, Part
 from caviar.study.records import Claim, Lane, Signature, Trial
 
 FEATURES, CLASSES, BATCH = 6, 3, 16
@@ -17,6 +18,34 @@ def parts():
     x = (centres[y] + 0.8 * rng.normal(size=(137, FEATURES))).astype(np.float32)
     y = y.astype(np.int32)
     return (x[:100], y[:100]), (x[100:], y[100:])
+
+
+def dataset(train=None, dev=None, classes=CLASSES, **more):
+    """The parts as a data set that is standardised already; those of `parts` by default."""
+    if train is None or dev is None:
+        train, dev = parts()
+    features = train[0].shape[1]
+    facts = {
+        "name": "small",
+        "version": "1.0.0",
+        "class_names": tuple(map(str, range(classes))),
+        "feature_shape": (features,),
+        "test": None,
+        "mean": np.zeros(features, np.float32),
+        "std": np.ones(features, np.float32),
+        "fingerprint": "",
+    }
+    return Dataset(train=Part(*train), dev=Part(*dev), **{**facts, **more})
+
+
+def trainer_of(data=None, dtype=None, **settings):
+    """A trainer of study 7."""
+    import tensorflow as tf
+
+    from caviar.train.trainer import Settings, Trainer
+
+    data = dataset() if data is None else data
+    return Trainer(data, Settings(seed=7, **settings), dtype=dtype or tf.float32)
 
 
 def trial(index, learning_rate=0.01, layers=2, units=8, **more):
@@ -34,8 +63,8 @@ def trial(index, learning_rate=0.01, layers=2, units=8, **more):
     return Trial(index, (), {**values, **more})
 
 
-def signature(optimizer="adam", widths=(8, 8)):
-    return Signature(widths, BATCH, optimizer)
+def signature(optimizer="adam", widths=(8, 8), **more):
+    return Signature(widths, BATCH, optimizer, **more)
 
 
 def claim(trials, last_epoch, signature, epoch=0, checkpoints=None):

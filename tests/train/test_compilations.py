@@ -14,9 +14,8 @@ HERE = Path(__file__).parent
 SCRIPT = """
 import small_problem as small
 from small_problem import claim, signature, train, trial
-from caviar.train.trainer import Trainer
 
-trainer = Trainer(*small.parts(), small.CLASSES, seed=7)
+trainer = small.trainer_of()
 kept = {}
 for first, last, rate, width in ((0, 1, 0.01, 2), (1, 4, 0.5, 2), (4, 5, 1e-4, 2), (0, 3, 1.0, 2)):
     some = [trial(i, rate, 1 + i % 2, 5 + i, beta_1=0.1 * i, epsilon=rate) for i in range(3)]

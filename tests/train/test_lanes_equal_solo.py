@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_problem import CLASSES, claim, signature, train, trial
+from small_problem import CLASSES, claim, signature, train, trainer_of, trial
 
 from caviar.train import checkpoint
 from caviar.train.lanes import trial_shape
 from caviar.train.optimizers import OPTIMIZERS
-from caviar.train.trainer import Trainer
 
 WIDTH = 4
 
@@ -26,7 +25,7 @@ def optimizer(request):
 def trainer(parts, optimizer):
     """Compiles each width once for all tests of an optimiser."""
     del optimizer
-    return Trainer(*parts, CLASSES, seed=7)
+    return trainer_of()
 
 
 TRIALS = [trial(0, 0.02, 2, 8), trial(1, 0.1, 1, 5), trial(2, 0.001, 2, 7), trial(3, 0.05, 1, 8)]
@@ -61,7 +60,7 @@ def test_three_epochs_a_pause_and_six_equal_nine_bit_for_bit(parts, trainer, opt
     second, resumed = train(trainer, again, WIDTH)
     assert first | second == whole
     for index in kept:
-        whose = TRIALS[index], trainer._epoch(signature(optimizer), WIDTH).network.shape
+        whose = TRIALS[index], trainer._epoch(signature(optimizer), WIDTH).recipe.network.shape
         shape = trial_shape(*whose)
         states = [checkpoint.load(k[index], shape, OPTIMIZERS[optimizer]) for k in (kept, resumed)]
         tf.nest.map_structure(np.testing.assert_array_equal, states[0][0], states[1][0])
@@ -72,7 +71,7 @@ def test_three_epochs_a_pause_and_six_equal_nine_bit_for_bit(parts, trainer, opt
 def exact(parts, optimizer):
     """The same in float64, where widths and paddings agree but for rounding."""
     del optimizer
-    return Trainer(*parts, CLASSES, seed=7, dtype=tf.float64)
+    return trainer_of(dtype=tf.float64)
 
 
 def _weights(data, one, widths, optimizer):

@@ -7,17 +7,16 @@ import math
 import numpy as np
 import pytest
 import small_problem as small
-from small_problem import claim, signature, train, trial
+from small_problem import claim, signature, train, trainer_of, trial
 
 from caviar.errors import StudyError
 from caviar.study.records import Claim, Lane
 from caviar.train.checkpoint import CheckpointError
-from caviar.train.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
 def trainer(parts):
-    return Trainer(*parts, small.CLASSES, seed=7)
+    return trainer_of()
 
 
 def test_it_learns(trainer):
@@ -63,7 +62,7 @@ def test_a_group_whose_lanes_all_diverged_ends(trainer):
 
 
 def test_an_exploding_loss_is_divergence_from_the_second_epoch_on(parts):
-    touchy = Trainer(*parts, small.CLASSES, seed=7, diverged_above=0.1)
+    touchy = trainer_of(diverged_above=0.1)
     curves, kept = train(touchy, claim([trial(0, 1e-5)], 4, signature()), 1)
     assert curves[0, 1][0] > 0.1 * math.log(3)
     assert [curves[0, epoch][-1] for epoch in (1, 2)] == [False, True]

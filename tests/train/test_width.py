@@ -3,10 +3,8 @@
 import json
 
 import pytest
-import small_problem as small
-from small_problem import signature
+from small_problem import signature, trainer_of
 
-from caviar.train.trainer import Trainer
 from caviar.train.width import Timing, choose, on_gpu, worth_measuring
 
 ALONE = Timing(1, first_call_s=2.0, lane_epoch_s=0.01)
@@ -29,7 +27,7 @@ def test_a_gpu_begins_with_more(weights, width):
 
 
 def test_the_trainer_measures_what_is_worth_it(parts):
-    trainer = Trainer(*parts, small.CLASSES, seed=7)
+    trainer = trainer_of()
     width, evidence = trainer.choose_width(signature(), 10)
     assert width == 1
     assert evidence["lane_epoch_s"].keys() == {"1"}
