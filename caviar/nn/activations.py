@@ -37,7 +37,7 @@ def _leaky_relu(z: tf.Tensor) -> tf.Tensor:
 
 
 def _gelu(z: tf.Tensor) -> tf.Tensor:
-    """Its input times the normal distribution function there; Hendrycks and Gimpel, "GELUs" (2016)."""
+    """Input times the normal distribution function there; Hendrycks and Gimpel, "GELUs" (2016)."""
     return 0.5 * z * (1.0 + tf.math.erf(z * 0.5**0.5))
 
 

@@ -12,7 +12,7 @@ and epsilon are numbers, or tensors `[]` or `[stack]`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -22,7 +22,7 @@ MOMENTUM = 0.99
 """Weight of the past in the averages of mean and variance; the default of tf.keras."""
 
 
-Number = float | tf.Tensor
+Number: TypeAlias = float | tf.Tensor
 """A float, or a tensor `[]` or `[stack]`."""
 
 
