@@ -51,7 +51,11 @@ class Broker:
     """
 
     def __init__(
-        self, journal: Journal, strategy: Strategy, clock: Callable[[], float] = time.monotonic
+        self,
+        journal: Journal,
+        strategy: Strategy,
+        clock: Callable[[], float] = time.monotonic,
+        best_by: str | None = None,
     ) -> None:
         """Takes up a study where its journal stands.
 
@@ -59,7 +63,10 @@ class Broker:
             journal: open for writing, with the lease held.
             strategy: fresh; it is replayed here.
             clock: seconds; only to bound how long a slice waits for another's compiled step.
+            best_by: the metric early stopping goes by; None where it is off, and no lane of a
+                claim is told its best so far.
         """
+        self._best_by = best_by
         self._clock = clock
         self._warm: dict[str, frozenset[Signature]] = {}
         self._idle_since: dict[str, float] = {}
@@ -243,7 +250,8 @@ class Broker:
         record = self._journal.latest_checkpoint(trial.index)
         if record is None:
             return Lane(trial)
-        return Lane(trial, record.epoch, self._journal.read_checkpoint(record))
+        best = self._journal.best(trial.index, self._best_by) if self._best_by else None
+        return Lane(trial, record.epoch, self._journal.read_checkpoint(record), best)
 
     def _give_up(self, trial: int, error: str) -> None:
         self._journal.fail_trial(trial, error)

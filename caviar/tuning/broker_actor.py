@@ -67,8 +67,8 @@ class BrokerActor:
             spec_json: the study, canonical.
             slices: how many are to come.
             driver: the driver's process number, for the lease.
-            data: a list of one reference to the `TrainingData` (in a list, so that Ray passes the
-                reference and not the data).
+            data: a list of one reference to the `Dataset` without its test part (in a list, so
+                that Ray passes the reference and not the data).
             facts: what the journal keeps of the data, its `fingerprint` above all.
 
         Raises:
@@ -85,7 +85,8 @@ class BrokerActor:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
         _take_lease(self._journal, LeaseHolder.here(driver))
         self._strategy = caviar_strategy(self._spec, slices=slices)
-        self._broker = Broker(self._journal, self._strategy)
+        best_by = self._spec.metric if _patience(self._spec) else None
+        self._broker = Broker(self._journal, self._strategy, best_by=best_by)
         _check_data(self._journal, facts)
         self._journal.record(
             "driver_resumed" if resumed else "driver_started",
@@ -95,11 +96,17 @@ class BrokerActor:
     def welcome(self, slice_name: str) -> Welcome:
         """What a slice needs to know once."""
         self._starts[slice_name] += 1
+        spec = self._spec
         return Welcome(
             self._data,
-            self._spec.seed,
-            self._spec.training.diverged_above,
-            self._spec.resources.checkpoint_s,
+            spec.seed,
+            spec.training.diverged_above,
+            spec.resources.checkpoint_s,
+            metric=spec.metric,
+            lower_is_better=spec.lower_is_better,
+            patience=_patience(spec),
+            schedule_per=getattr(spec.training, "schedule_per", "epoch"),
+            feed=getattr(spec.data, "feed", "auto"),
         )
 
     def arrived(self, slice_name: str, facts: Mapping[str, Any], actor: list[Any]) -> None:
@@ -213,6 +220,10 @@ class BrokerActor:
     def _give_up(self, why: str) -> None:
         self._trouble = self._trouble or why
         self._broker.stop(why)
+
+
+def _patience(spec: StudySpec) -> int:
+    return getattr(spec.training, "patience", 0)
 
 
 def _take_lease(journal: Journal, holder: LeaseHolder) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from caviar.study.records import Claim
 
@@ -26,16 +26,26 @@ class Welcome:
     """What a slice needs to know once.
 
     Attributes:
-        data: a reference to the `TrainingData` in Ray's object store.
+        data: a reference to the `Dataset` in Ray's object store, without its test part.
         seed: the study's seed.
         diverged_above: a mean training loss above this many times ln C is divergence.
         checkpoint_s: seconds after which a long assignment reports at the latest.
+        metric: the measurement by which trials are compared, and stopped early.
+        lower_is_better: of the metric.
+        patience: epochs without a better metric that end a trial; 0: none ever does.
+        schedule_per: "epoch" or "step": how often the learning rate follows its schedule.
+        feed: "resident", "stream" or "auto": where the training examples are.
     """
 
     data: Any
     seed: int
     diverged_above: float
     checkpoint_s: float
+    metric: str = "dev_accuracy"
+    lower_is_better: bool = False
+    patience: int = 0
+    schedule_per: Literal["epoch", "step"] = "epoch"
+    feed: Literal["auto", "resident", "stream"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

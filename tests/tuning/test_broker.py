@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from stand_ins import POISON, Poisonous, StandIn, checkpoint, curve
@@ -217,6 +218,63 @@ def test_nobody_waits_for_a_dead_slice(one_at_work):
     broker, _ = one_at_work
     broker.lose("a", "its slice died")
     assert isinstance(broker.claim("b", ()), Claim)
+
+
+class Impatient(StandIn):
+    """Stops trial 3 after its second epoch; keeps what each lane was told its best was."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = {}
+
+    def _train(self, lane, last_epoch):
+        self.told.setdefault(lane.trial.index, []).append((lane.epoch, lane.best))
+        for progress in super()._train(lane, last_epoch):
+            (found,) = progress.measurements
+            if (found.trial, found.epoch) == (3, 2):
+                end = replace(found, stopped=True, reason="no better")
+                yield replace(progress, measurements=(end,))
+                return
+            yield progress
+
+
+@pytest.mark.parametrize("metric", ["dev_loss", "train_loss", "dev_accuracy"])
+def test_a_lane_is_told_its_best_so_far(tmp_path, metric):
+    journal = Journal.create(tmp_path / "s", SPEC.to_json(), SPEC.fingerprint)
+    journal.acquire_lease()
+    broker = Broker(journal, caviar_strategy(SPEC, slices=2), best_by=metric)
+    worker = Impatient()
+    work(broker, worker)
+    best = min(range(20), key=lambda trial: curve(trial, 1)[0])
+    place = 1 if metric == "dev_accuracy" else 0
+    assert worker.told[best] == [
+        (0, None),
+        (1, (1, curve(best, 1)[place])),
+        (3, (3, curve(best, 3)[place])),
+    ]
+
+
+def test_without_early_stopping_nobody_is_told(tmp_path):
+    _, broker = take_up(tmp_path / "s")
+    worker = Impatient()
+    work(broker, worker)
+    assert {best for told in worker.told.values() for _, best in told} == {None}
+
+
+def test_a_stopped_trial_ends_its_assignment(tmp_path):
+    spec = StudySpec.parse("[search]\ntrials = 4\nmax_epochs = 4\ngrace_epochs = 4")
+    journal, broker = take_up(tmp_path / "s", spec)
+    work(broker, Impatient())
+    assert broker.finished
+    assert broker.counts(4) | {"completed": 3, "stopped": 1} == broker.counts(4)
+    assert [(m.epoch, m.reason) for m in journal.measurements(3)] == [(1, ""), (2, "no better")]
+    assert journal.open_assignments() == ()
+    assert {a.outcome for a in journal.attempts()} == {Outcome.COMPLETE}
+    assert journal.latest_checkpoint(3).epoch == 2
+    journal.close()
+    _, later = take_up(tmp_path / "s", spec)
+    assert later.finished
+    assert later.counts(4)["stopped"] == 1
 
 
 def test_widths_are_settled_once(tmp_path):
