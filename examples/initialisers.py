@@ -6,7 +6,7 @@ back likewise. Choosing the weights' variance by the fan-in (2 / n for ReLU: He;
 idea, for tanh) keeps both near their size. Zeros leave every unit of a layer the same, for ever.
 
 What one sees: the root mean square of layers 1, 4, 7 and 10 without batch norm, forward and back;
-and how far batch norm makes the question go away.
+and how batch norm makes the weights' scale (if it is not zero) matter no more.
 
     python examples/initialisers.py
 """
@@ -73,16 +73,13 @@ def _size(values: tf.Tensor) -> float:
 def show(batch_norm: bool) -> None:
     """Prints the sizes, a line an initialiser."""
     shown = (0, 3, 6, 9)
-    heads = "".join(f"{f'layer {layer + 1}':>10}" for layer in shown)
-    print(f"{'with' if batch_norm else 'without'} batch norm")
-    print(f"{'activations':>21}{heads}{'gradients':>13}{heads}")
-    for name, (kind, scale) in KINDS.items():
-        of = sizes(kind, scale, batch_norm)
-        rows = [
-            "".join(f"{side[layer]:10.2g}" for layer in shown)
-            for side in (of.activations, of.gradients)
-        ]
-        print(f"{name:>21}{rows[0]}{'':13}{rows[1]}")
+    found = {name: sizes(*of, batch_norm) for name, of in KINDS.items()}
+    for side in ("activations", "gradients"):
+        title = f"{side}, {'with' if batch_norm else 'without'} batch norm"
+        print(f"{title:<32}" + "".join(f"{f'layer {layer + 1}':>10}" for layer in shown))
+        for name, of in found.items():
+            values = getattr(of, side)
+            print(f"{name:>32}" + "".join(f"{values[layer]:10.3g}" for layer in shown))
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ TABLES = [
     if hasattr(field.annotation, "model_fields")
 ]
 KEYS = sorted(set(re.findall(rf"`((?:{'|'.join(TABLES)})\.\w+)", PROSE)))
-SYMBOLS = set("n m a w g y C e p t z alpha lambda mu y_hat".split())
+SYMBOLS = {*"nmawgyCeptz", "alpha", "lambda", "mu", "y_hat"}
 
 
 @pytest.mark.parametrize("name", FILES)

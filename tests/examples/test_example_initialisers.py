@@ -45,3 +45,10 @@ def test_zeros_send_nothing(plain) -> None:
 def test_batch_norm_makes_the_scale_matter_little(initialisers, name: str) -> None:
     of = initialisers.sizes(*initialisers.KINDS[name], batch_norm=True)
     assert of.activations == pytest.approx([0.707] * 10, rel=0.1)
+
+
+def test_it_prints(initialisers, capsys) -> None:
+    initialisers.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.split()[0] == "xavier" for line in lines if line) == 4
+    assert max(map(len, lines)) < 80
