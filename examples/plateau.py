@@ -6,9 +6,9 @@ learning rate that is far too small along the bottom. Momentum adds up small gra
 and averages out those that do not; RMSprop and Adam divide by the gradient's usual size, so a small
 gradient makes a step as long as a large one.
 
-What one sees: the first step from which on the cost stays at or below the goal, for each optimiser
-at the best of its learning rates: over a thousand steps against some tens or hundreds. All the rates of an optimiser run at once, each in a lane of a
-stack, by the updates that caviar trains networks with.
+What one sees: the step from which on the cost stays at or below the goal, for each optimiser at the
+best of its learning rates: over a thousand steps against some tens or hundreds. All the rates of an
+optimiser run at once, each in a lane of a stack, by the updates that caviar trains networks with.
 
     python examples/plateau.py
 """
@@ -32,8 +32,8 @@ RATES: tuple[float, ...] = tuple(10.0 ** np.arange(-4, 1.1, 0.5))
 """Learning rates from 0.0001 to 10, two in each factor of ten."""
 GOAL = 0.01
 """Both costs have their minimum at 0."""
-LIMIT = 5000
-"""Steps taken: a rate that is too large for Adam comes back out of the well only after 4,000."""
+LIMIT = 10_000
+"""Steps taken. Too large a rate for Adam shows late: it leaves the well again after thousands."""
 
 NUMBERS: Mapping[str, Mapping[str, float]] = {
     "sgd": {},

@@ -21,22 +21,23 @@ def test_gradient_descents_steps_by_hand(plateau) -> None:
 
 def test_adams_steps_are_of_the_learning_rate_on_the_plateau(plateau) -> None:
     # Its first steps are as long as the rate however flat it is: 4.5 is further than 0.1 x 40.
-    (found,) = plateau.steps_to_goal("adam", plateau.SURFACES["plateau"], [0.1])
+    (found,) = plateau.steps_to_goal("adam", plateau.SURFACES["plateau"], [0.1], 200)
     assert 40 < found < 100
 
 
 @pytest.mark.parametrize(("surface", "times"), [("plateau", 10), ("ravine", 4)])
 def test_gradient_descent_crawls_at_its_best_rate(plateau, surface, times) -> None:
-    found = {n: plateau.steps_to_goal(n, plateau.SURFACES[surface]) for n in plateau.NUMBERS}
+    ground = plateau.SURFACES[surface]
+    found = {name: plateau.steps_to_goal(name, ground, limit=3000) for name in plateau.NUMBERS}
     crawl = found.pop("sgd")
-    assert 1000 < crawl.min() < plateau.LIMIT
+    assert 1000 < crawl.min() < 3000
     assert math.isinf(crawl[-1])  # larger rates were tried
     for name in ("momentum", "nesterov", "rmsprop", "adam"):
         assert found[name].min() * (7 if name == "nesterov" else times) < crawl.min(), name
 
 
 def test_it_prints(plateau, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(plateau, "NUMBERS", {"adam": plateau.NUMBERS["adam"]})
+    monkeypatch.setattr(plateau, "NUMBERS", {"sgd": {}})
     plateau.main()
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.split()[::2] == ["adam", "(0.1)", "(0.032)"]
+    assert last.split() == ["sgd", "1,398", "(1)", "1,956", "(0.001)"]
