@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
+from caviar.study import tables
 from caviar.train.schedules import DEFAULTS, SCHEDULES, inverse_time, rates
 
 ROOT_HALF = 0.7071067811865476
@@ -166,6 +167,11 @@ def test_hyperparameters_are_the_functions_arguments():
         arguments = tuple(inspect.signature(schedule.function).parameters)
         assert arguments == ("alpha", "t", *schedule.hyperparameters)
         assert set(schedule.hyperparameters) <= set(DEFAULTS)
+
+
+def test_what_is_trained_with_is_what_a_study_file_may_name():
+    own = {name: schedule.hyperparameters for name, schedule in SCHEDULES.items()}
+    assert own == tables.SCHEDULES
 
 
 @pytest.mark.parametrize(
