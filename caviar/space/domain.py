@@ -209,7 +209,7 @@ class Choice:
         if len(self.choices) < 2:
             raise StudyError(f"choices must hold at least two values, got {list(self.choices)}")
         for index, value in enumerate(self.choices):
-            if any(_same(value, earlier) for earlier in self.choices[:index]):
+            if any(same(value, earlier) for earlier in self.choices[:index]):
                 raise StudyError(f"choices must differ from one another, got {value!r} twice")
 
     @property
@@ -233,16 +233,16 @@ class Choice:
             StudyError: if it is none of the choices.
         """
         for index, choice in enumerate(self.choices):
-            if _same(choice, value):
+            if same(choice, value):
                 return equal_centre(index, len(self.choices))
         raise StudyError(f"must be one of {list(self.choices)}, got {value!r}")
 
     def contains(self, value: Value) -> bool:
         """Whether it is one of the choices."""
-        return any(_same(choice, value) for choice in self.choices)
+        return any(same(choice, value) for choice in self.choices)
 
 
-def _same(one: Value, other: Value) -> bool:
+def same(one: Value, other: Value) -> bool:
     """Equality by which True is not 1."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 

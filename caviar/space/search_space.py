@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from caviar.errors import StudyError
+from caviar.space.condition import Condition, Following, in_order
 from caviar.space.domain import Domain, Value
+
+INACTIVE: Final = 0.5
+"""The coordinate of a hyperparameter that is inactive; any other would decode alike."""
 
 
 @dataclass(frozen=True)
@@ -15,19 +20,37 @@ class SearchSpace:
 
     Attributes:
         domains: the searched hyperparameters by name; their order is that of the coordinates.
-        fixed: values that every trial shares, by name; none of them in `domains`.
+        fixed: values that every trial shares, by name, or that follow another's value; none of
+            them in `domains`.
+        conditions: by name, where one of `domains` or `fixed` is active; without, everywhere.
     """
 
     domains: Mapping[str, Domain]
-    fixed: Mapping[str, Value] = field(default_factory=dict)
+    fixed: Mapping[str, Value | Following] = field(default_factory=dict)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    _order: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         both = self.domains.keys() & self.fixed.keys()
         if both:
             raise StudyError(f"a hyperparameter is searched or fixed, not both, got {min(both)!r}")
         # Copies, so that whoever made the mappings cannot change the space under a search.
-        object.__setattr__(self, "domains", dict(self.domains))
-        object.__setattr__(self, "fixed", dict(self.fixed))
+        for name in ("domains", "fixed", "conditions"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
+        object.__setattr__(self, "_order", self._find_order())
+
+    def _find_order(self) -> tuple[str, ...]:
+        """All names, each behind those its condition or its value depends on."""
+        known = {**self.domains, **self.fixed}
+        for name, condition in self.conditions.items():
+            for unknown in {name, *condition.others} - known.keys():
+                raise StudyError(f"{name}: a condition must be about the space, got {unknown!r}")
+        return in_order({name: self._needs(name) for name in known})
+
+    def _needs(self, name: str) -> tuple[str, ...]:
+        condition, value = self.conditions.get(name), self.fixed.get(name)
+        others = condition.others if condition else ()
+        return (*others, value.other) if isinstance(value, Following) else others
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,6 +65,8 @@ class SearchSpace:
     def decode(self, point: Iterable[float]) -> dict[str, Value]:
         """A point `[d]` of the unit cube as hyperparameters: searched ones first, then fixed.
 
+        Those whose condition does not hold are left out.
+
         Raises:
             ValueError: if the point is not of this space or leaves the unit cube.
         """
@@ -49,22 +74,45 @@ class SearchSpace:
         if len(coordinates) != self.dimensions:
             raise ValueError(f"a point must have {self.dimensions} values, got {len(coordinates)}")
         pairs = zip(self.domains.items(), coordinates, strict=True)
-        return {name: domain.decode(u) for (name, domain), u in pairs} | dict(self.fixed)
+        active = self._active({name: domain.decode(u) for (name, domain), u in pairs})
+        return {name: active[name] for name in (*self.domains, *self.fixed) if name in active}
 
     def encode(self, hyperparameters: Mapping[str, Value]) -> tuple[float, ...]:
         """The point `[d]` of these hyperparameters; names that are not searched are ignored.
 
+        An inactive one, given or not, has the coordinate `INACTIVE`.
+
         Raises:
-            StudyError: if a searched one is missing or outside its domain.
+            StudyError: if a searched and active one is missing or outside its domain.
         """
+        active = self._active(hyperparameters)
         return tuple(
-            self._encode_one(name, domain, hyperparameters) for name, domain in self.domains.items()
+            self._encode_one(name, active) if name in active else INACTIVE for name in self.domains
         )
 
-    def _encode_one(self, name: str, domain: Domain, given: Mapping[str, Value]) -> float:
-        if name not in given:
-            raise StudyError(f"{name}: must be given, since the study searches it")
+    def _active(self, searched: Mapping[str, Value]) -> dict[str, Value]:
+        """The active hyperparameters; `searched` has the values of the searched ones."""
+        active: dict[str, Value] = {}
+        for name in self._order:
+            condition = self.conditions.get(name)
+            if condition is None or condition.holds(active):
+                value = self._value(name, searched, active)
+                if value is not None:
+                    active[name] = value
+        return active
+
+    def _value(
+        self, name: str, searched: Mapping[str, Value], active: Mapping[str, Value]
+    ) -> Value | None:
+        if name in self.domains:
+            if name not in searched:
+                raise StudyError(f"{name}: must be given, since the study searches it")
+            return searched[name]
+        fixed = self.fixed[name]
+        return fixed.value(active) if isinstance(fixed, Following) else fixed
+
+    def _encode_one(self, name: str, active: Mapping[str, Value]) -> float:
         try:
-            return domain.encode(given[name])
+            return self.domains[name].encode(active[name])
         except StudyError as error:
             raise StudyError(f"{name}: {error}") from None

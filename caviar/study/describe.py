@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
-from caviar.space.domain import Choice, Integer, Value, samples
-from caviar.study.hyperparameter import Hyperparameter, as_domain, extremes
-from caviar.study.signature import padded_shape
-from caviar.study.spec import HYPERPARAMETERS, StudySpec
+from caviar.space.condition import Following
+from caviar.space.domain import Value, samples
+from caviar.study.hyperparameter import Conditional, Held, extremes, values
+from caviar.study.signature import bucketed, is_small, unit_ranges
+from caviar.study.spec import StudySpec
+from caviar.study.tables import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class HyperparameterRow:
         low: the value at 0 of the unit interval; the value itself if fixed.
         high: the value at 1; the value itself if fixed.
         samples: the values at 0.1, 0.3, 0.5, 0.7 and 0.9; none if fixed.
+        when: where it is active, as `optimizer = adam`; empty if everywhere.
     """
 
     name: str
@@ -29,6 +33,7 @@ class HyperparameterRow:
     low: Value
     high: Value
     samples: tuple[Value, ...]
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Description:
     """A study in figures.
 
     Attributes:
-        rows: the hyperparameters that its optimisers use, in the order of the file.
+        rows: the hyperparameters that its trials use, in the order of the file.
         weights: of its smallest and its largest network; None while the data are unknown.
         rungs: epochs at which trials are compared.
         trials_at_rung: the most trials that can train up to each rung.
@@ -60,11 +65,7 @@ def describe(
     """The study in figures; `features` and `classes` of its data tell the networks' sizes."""
     known = features is not None and classes is not None
     return Description(
-        rows=tuple(
-            _row(name, spec.hyperparameter(name))
-            for name in HYPERPARAMETERS
-            if name not in spec.training.unused
-        ),
+        rows=_rows(spec),
         weights=_extreme_weights(spec, features or 0, classes or 0) if known else None,
         rungs=spec.rungs(),
         trials_at_rung=trials_at_rung(spec),
@@ -74,10 +75,19 @@ def describe(
     )
 
 
-def count_weights(layers: int, units: int, features: int, classes: int) -> int:
-    """The trained numbers of a network: weights, batch norm's gamma and beta, the output's bias."""
-    hidden = features * units + (layers - 1) * units * units
-    return hidden + layers * 2 * units + units * classes + classes
+def count_weights(
+    units: Sequence[int], features: int, classes: int, batch_norm: bool = True
+) -> int:
+    """The trained numbers of a network: weights, and gamma and beta or else biases.
+
+    Args:
+        units: of each hidden layer; none for softmax regression.
+        features: of an example.
+        classes: of the labels.
+        batch_norm: whether hidden layers have gamma and beta in the place of a bias.
+    """
+    weights = sum(one * other for one, other in pairwise((features, *units, classes)))
+    return weights + (2 if batch_norm else 1) * sum(units) + classes
 
 
 def trials_at_rung(spec: StudySpec) -> tuple[int, ...]:
@@ -113,37 +123,59 @@ def trial_epochs(spec: StudySpec) -> int:
 
 def most_compiled_steps(spec: StudySpec) -> int:
     """An upper bound of the signatures that its trials can have."""
-    depths, widths = _values(spec.network.layers), _values(spec.network.units)
-    # Depth and width are padded independently of one another.
-    shapes = len({padded_shape(spec, depth, widths[0])[0] for depth in depths}) * len(
-        {padded_shape(spec, depths[0], width)[1] for width in widths}
-    )
-    batches = len(_values(spec.training.batch_size))
-    return min(spec.search.trials, shapes * batches * len(spec.training.optimizers))
+    network, training = spec.network, spec.training
+    layers = set(values(network.layers))
+    kinds = _kinds(spec, "activation") * _kinds(spec, "batch_norm")
+    deep = sorted(int(depth) for depth in layers - {0})
+    shapes = 1 if deep and is_small(spec) else sum(_shapes(spec, depth) for depth in deep)
+    batches = len(values(training.batch_size)) * len(training.optimizers)
+    return min(spec.search.trials, (shapes * kinds + (0 in layers)) * batches)
 
 
-def _values(hyperparameter: Hyperparameter) -> Sequence[int]:
-    """Every value that a whole number can take."""
-    if isinstance(hyperparameter, Choice):
-        return [int(choice) for choice in hyperparameter.choices]
-    if isinstance(hyperparameter, Integer):
-        return range(hyperparameter.low, hyperparameter.high + 1, hyperparameter.step)
-    return [int(extremes(hyperparameter)[0])]
+def _kinds(spec: StudySpec, name: str) -> int:
+    """How many values a choice of `[network]` has, with the default where it can be inactive."""
+    held = getattr(spec.network, name)
+    default = {Network.model_fields[name].default} if isinstance(held, Conditional) else set()
+    return len({*values(held), *default})
 
 
-def _row(name: str, hyperparameter: Hyperparameter) -> HyperparameterRow:
-    domain = as_domain(hyperparameter)
-    if domain is None:
-        value: Value = hyperparameter  # type: ignore[assignment]
-        return HyperparameterRow(name, "fixed", value, value, ())
-    low, high = domain.bounds
-    return HyperparameterRow(name, domain.scale_name, low, high, samples(domain))
+def _shapes(spec: StudySpec, depth: int) -> int:
+    """Padded shapes of networks that deep, where the depth is exact."""
+    units = spec.network.units
+    if isinstance(units, tuple):
+        return prod(_widths(held) for held in units[:depth])
+    return _widths(units)
+
+
+def _widths(units: Held) -> int:
+    least, most = (int(bound) for bound in extremes(units))
+    return len({bucketed(least, most, int(one)) for one in values(units)})
+
+
+def _rows(spec: StudySpec) -> tuple[HyperparameterRow, ...]:
+    space = spec.space
+    names = [n for n in spec.hyperparameters if n in space.domains or n in space.fixed]
+    return tuple(_row(spec, name) for name in names)
+
+
+def _row(spec: StudySpec, name: str) -> HyperparameterRow:
+    space = spec.space
+    when = str(space.conditions.get(name, ""))
+    domain = space.domains.get(name)
+    if domain is not None:
+        low, high = domain.bounds
+        return HyperparameterRow(name, domain.scale_name, low, high, samples(domain), when)
+    value = space.fixed[name]
+    if isinstance(value, Following):
+        own = [one for _, one in value.values]
+        return HyperparameterRow(name, "fixed", own[0], own[-1], (), f"by {value.other}")
+    return HyperparameterRow(name, "fixed", value, value, (), when)
 
 
 def _extreme_weights(spec: StudySpec, features: int, classes: int) -> tuple[int, int]:
-    layers, units = extremes(spec.network.layers), extremes(spec.network.units)
-    least, most = zip(layers, units, strict=True)
-    return (
-        count_weights(int(least[0]), int(least[1]), features, classes),
-        count_weights(int(most[0]), int(most[1]), features, classes),
-    )
+    fewest, most = (int(layers) for layers in extremes(spec.network.layers))
+    ranges = unit_ranges(spec)
+    norms = values(spec.network.batch_norm)
+    least = count_weights([low for low, _ in ranges[:fewest]], features, classes, all(norms))
+    largest = count_weights([high for _, high in ranges[:most]], features, classes, any(norms))
+    return least, largest

@@ -29,6 +29,17 @@ _RULES: Final = {
 }
 """Pydantic's kinds of error in our words; others keep pydantic's."""
 
+_CLASSIFIES: Final = "caviar classifies only: it has no task or loss to choose, and no regression"
+_ADVICE: Final = {
+    "task": _CLASSIFIES,
+    "loss": _CLASSIFIES,
+    "regression": _CLASSIFIES,
+    "objective": _CLASSIFIES,
+    "dropout": "dropout is said as keep_prob in [regularization]: 1 - the share dropped",
+    "target": 'the column of the class is "label"',
+}
+"""What to say of keys that other tools have."""
+
 
 def mistake(
     error: ValidationError,
@@ -68,8 +79,7 @@ def syntax_mistake(error: ValueError, text: str, source: str) -> StudyError:
 
 def _location(detail: ErrorDetails) -> tuple[str | int, ...]:
     """Where the error is; a rule about a whole table names the key it is about."""
-    key = detail.get("ctx", {}).get("key")
-    return (*detail["loc"], key) if key else detail["loc"]
+    return (*detail["loc"], *detail.get("ctx", {}).get("keys", ()))
 
 
 def _rule(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -86,6 +96,8 @@ def _rule(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _advice(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
     key = str(location[-1])
+    if key in _ADVICE:
+        return _ADVICE[key]
     table = model
     for part in location[:-1]:
         table = _table(table, str(part)) or table

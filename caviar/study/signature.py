@@ -2,13 +2,14 @@
 
 Every signature costs seconds of compiling on every slice that meets it, and padding costs
 multiplications in every step. Small networks compute in less time than they compile: one padded
-shape serves them all. Of large networks the depth is exact and the width goes into one of a few
-buckets.
+shape serves them all. Of large networks the depth is exact and every width goes into one of a few
+buckets. A network without hidden layers has a signature of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 from caviar.space.domain import Value
@@ -34,36 +35,66 @@ def signature_of(spec: StudySpec, hyperparameters: Mapping[str, Value]) -> Signa
     """The signature of one trial; a function of the spec and its hyperparameters alone.
 
     Args:
-        spec: of the study; its largest network decides how much is padded.
-        hyperparameters: layers, units, batch_size and optimizer are read.
+        spec: of the study; its largest network decides how much is padded, and its space which
+            techniques are compiled in.
+        hyperparameters: those that are structure are read; an inactive one has its default.
     """
-    layers, units = int(hyperparameters["layers"]), int(hyperparameters["units"])
-    depth, width = padded_shape(spec, layers, units)
+    widths = padded_widths(spec, units_of(hyperparameters))
     return Signature(
-        widths=(width,) * depth,
+        widths=widths,
         batch_size=int(hyperparameters["batch_size"]),
         optimizer=str(hyperparameters["optimizer"]),
+        precision=spec.training.precision,
+        activation=str(hyperparameters.get("activation", "relu")),
+        batch_norm=bool(hyperparameters.get("batch_norm", True)),
+        techniques=spec.techniques,
     )
 
 
-def padded_shape(spec: StudySpec, layers: int, units: int) -> tuple[int, int]:
-    """The padded depth, and the padded width of every hidden layer."""
-    most_layers, (least_units, most_units) = int(extremes(spec.network.layers)[1]), _units(spec)
-    small = _weights(most_layers, most_units) <= SMALL_WEIGHTS
-    depth = most_layers if small else layers
-    if least_units == most_units:
-        return depth, units
-    whole = _round_up(most_units)
-    return depth, whole if small else min(_bucket(units), whole)
+def units_of(hyperparameters: Mapping[str, Value]) -> tuple[int, ...]:
+    """A trial's true widths, hidden layer by hidden layer; () for softmax regression."""
+    places = range(1, int(hyperparameters["layers"]) + 1)
+    names = ("units" if "units" in hyperparameters else f"units_{place}" for place in places)
+    return tuple(int(hyperparameters[name]) for name in names)
 
 
-def _units(spec: StudySpec) -> tuple[int, int]:
-    least, most = extremes(spec.network.units)
-    return int(least), int(most)
+def padded_widths(spec: StudySpec, units: tuple[int, ...]) -> tuple[int, ...]:
+    """The padded width of every layer of a network with these units, padded layers included."""
+    if not units:
+        return ()
+    ranges = unit_ranges(spec)
+    if not is_small(spec):
+        layers = zip(ranges, units, strict=False)
+        return tuple(bucketed(least, most, one) for (least, most), one in layers)
+    widths = [_widest(least, most) for least, most in ranges]
+    fewest = max(int(extremes(spec.network.layers)[0]), 1)
+    # A lane passes through a layer it lacks, which must be as wide as the one before.
+    common = max(widths[fewest - 1 :])
+    return (*widths[: fewest - 1], *[common] * (len(widths) - fewest + 1))
 
 
-def _weights(layers: int, units: int) -> int:
-    return units * (NOMINAL_ENDS + (layers - 1) * units)
+def unit_ranges(spec: StudySpec) -> tuple[tuple[int, int], ...]:
+    """The least and the most units of every layer of the study's deepest network."""
+    units, deepest = spec.network.units, int(extremes(spec.network.layers)[1])
+    held = units if isinstance(units, tuple) else (units,) * deepest
+    return tuple((int(least), int(most)) for least, most in map(extremes, held))
+
+
+def is_small(spec: StudySpec) -> bool:
+    """Whether one padded shape serves all of the study's networks."""
+    most = [units for _, units in unit_ranges(spec)]
+    ends = NOMINAL_ENDS * max(most, default=0)
+    return ends + sum(one * other for one, other in pairwise(most)) <= SMALL_WEIGHTS
+
+
+def _widest(least: int, most: int) -> int:
+    """A width that holds all of a range; fixed units are not padded."""
+    return most if least == most else _round_up(most)
+
+
+def bucketed(least: int, most: int, units: int) -> int:
+    """The padded width of one layer of a large network, of a range of units from least to most."""
+    return units if least == most else min(_bucket(units), _round_up(most))
 
 
 def _round_up(units: int) -> int:

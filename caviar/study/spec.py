@@ -14,38 +14,30 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from caviar.errors import StudyError
-from caviar.space.domain import Domain, Value
+from caviar.space.condition import Following
 from caviar.space.search_space import SearchSpace
-from caviar.study.hyperparameter import Hyperparameter, as_domain
+from caviar.study.data_table import Data
+from caviar.study.flat import HYPERPARAMETERS, flatten, key_of
+from caviar.study.hyperparameter import Held, Hyperparameter, bare, extremes
 from caviar.study.mistakes import mistake, syntax_mistake
-from caviar.study.tables import Data, Network, Resources, Search, Table, Training, broken_rule
+from caviar.study.reading import beside, read_text
+from caviar.study.run_tables import Resources, Search
+from caviar.study.searched import first_mistake, space_of, techniques_of
+from caviar.study.table import Table, broken_rule
+from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
 from caviar.study.wording import one_line, show
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,63}"
 """Names that become paths."""
 
-LONGEST_FILE: Final = 1 << 20
-"""Bytes of a study file; anything longer is something else."""
-
-HYPERPARAMETERS: Final = {
-    "layers": "network",
-    "units": "network",
-    "optimizer": "training",
-    "learning_rate": "training",
-    "beta_1": "training",
-    "beta_2": "training",
-    "momentum": "training",
-    "epsilon": "training",
-    "batch_size": "training",
-    "learning_rate_decay": "training",
-}
-"""Every hyperparameter of a trial and the table it stands in; the order of the coordinates."""
+ADAMW_DECAY: Final = 0.01
+"""The weight decay of trials with AdamW, if the study file gives none."""
 
 _OPTIONS: Final = {
     "seed": "--seed",
@@ -66,6 +58,8 @@ class StudySpec(Table):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     data: Data = Data()
     network: Network = Network()
+    regularization: Regularization = Regularization()
+    augmentation: Augmentation = Augmentation()
     training: Training = Training()
     search: Search = Search()
     resources: Resources = Resources()
@@ -73,11 +67,44 @@ class StudySpec(Table):
     @model_validator(mode="before")
     @classmethod
     def _name_after_data(cls, raw: Any) -> Any:
-        data = raw.get("data") if isinstance(raw, dict) else None
-        given = data.get("name") if isinstance(data, dict) else getattr(data, "name", None)
-        name = re.split("[/:]", given)[0][:64] if isinstance(given, str) else ""
+        name = _data_name(raw.get("data")) if isinstance(raw, dict) else ""
         # A data set's bad name is told once, at its own key.
         return {"name": name} | raw if re.fullmatch(NAME_PATTERN, name) else raw
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decay_weights_with_adamw(cls, raw: Any) -> Any:
+        """AdamW without weight decay would be Adam: its trials have some by default."""
+        training = _plain(raw.get("training")) if isinstance(raw, dict) else None
+        optimizers = optimizers_in(training)
+        given = _plain(raw.get("regularization", {})) if "adamw" in optimizers else None
+        if not isinstance(given, dict) or "weight_decay" in given:
+            return raw
+        decay = {"value": ADAMW_DECAY, "when": {"optimizer": "adamw"}}
+        only = optimizers == ("adamw",)
+        return raw | {"regularization": given | {"weight_decay": ADAMW_DECAY if only else decay}}
+
+    @model_validator(mode="after")
+    def _hang_together(self) -> StudySpec:
+        """Rules about hyperparameters of several tables."""
+        self._check_lists()
+        wrong = first_mistake(self._flat)
+        if wrong:
+            key = key_of(wrong[0])
+            layer = wrong[0][len(key) + 1 :]
+            rule = f"layer {layer}: {wrong[1]}" if layer else wrong[1]
+            raise broken_rule(rule, HYPERPARAMETERS[key], key)
+        return self
+
+    def _check_lists(self) -> None:
+        most = int(extremes(self.network.layers)[1])
+        for key, held in (
+            ("units", self.network.units),
+            ("keep_prob", self.regularization.keep_prob),
+        ):
+            if isinstance(held, tuple) and len(held) != most:
+                rule = f"must list one a layer, and network.layers is up to {most}, got {len(held)}"
+                raise broken_rule(rule, HYPERPARAMETERS[key], key)
 
     @field_validator("name")
     @classmethod
@@ -93,12 +120,16 @@ class StudySpec(Table):
 
     @classmethod
     def load(cls, path: Path | str) -> StudySpec:
-        """Reads a study file.
+        """Reads a study file; a relative `data.path` begins at the file's folder.
 
         Raises:
             StudyError: if it cannot be read, is no TOML, or breaks a rule.
         """
-        return cls.parse(_read_text(path), one_line(str(path)))
+        spec = cls.parse(read_text(path), one_line(str(path)))
+        if spec.data.path is None:
+            return spec
+        data = spec.data.model_copy(update={"path": beside(spec.data.path, path)})
+        return spec.model_copy(update={"data": data})
 
     @classmethod
     def parse(cls, text: str, source: str = "study.toml") -> StudySpec:
@@ -163,22 +194,31 @@ class StudySpec(Table):
 
     @cached_property
     def space(self) -> SearchSpace:
-        """What is searched and what is fixed, by flat names: layers, units, learning_rate, ..."""
-        domains: dict[str, Domain] = {}
-        fixed: dict[str, Value] = {}
-        for name in HYPERPARAMETERS:
-            hyperparameter = self.hyperparameter(name)
-            domain = as_domain(hyperparameter)
-            if domain is not None:
-                domains[name] = domain
-            else:
-                fixed[name] = hyperparameter  # type: ignore[assignment]
-        return SearchSpace(domains, fixed)
+        """What is searched and what is fixed, by flat names: layers, units, learning_rate, ...
 
-    def hyperparameter(self, name: str) -> Hyperparameter:
-        """A hyperparameter's domain or fixed value, by its flat name."""
-        hyperparameter: Hyperparameter = getattr(getattr(self, HYPERPARAMETERS[name]), name)
-        return hyperparameter
+        What no trial of the study uses is in neither.
+        """
+        return space_of(self._flat)
+
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """The flat names of this study's hyperparameters, in the order of the coordinates."""
+        return tuple(self._flat)
+
+    def hyperparameter(self, name: str) -> Hyperparameter | Following:
+        """A hyperparameter's domain or value, by its flat name; its conditions are the space's."""
+        held = self._flat[name]
+        return held if isinstance(held, Following) else bare(held)
+
+    @property
+    def techniques(self) -> tuple[str, ...]:
+        """The techniques that some trial may use, sorted; each is compiled into every step."""
+        return techniques_of(self.space)
+
+    @cached_property
+    def _flat(self) -> dict[str, Held | Following]:
+        tables = {name: getattr(self, name) for name in set(HYPERPARAMETERS.values())}
+        return flatten(tables, self.search.max_epochs)
 
     @property
     def metric(self) -> str:
@@ -209,7 +249,11 @@ class StudySpec(Table):
 
     def _identity(self) -> dict[str, Any]:
         # The same study may go on with other resources, and with its data lying elsewhere.
-        return self.model_dump(mode="json", exclude={"resources": True, "data": {"data_dir"}})
+        plain = self.model_dump(mode="json", exclude={"resources"})
+        path = plain["data"]["path"]
+        plain["data"]["path"] = path and PurePath(path).name
+        del plain["data"]["data_dir"], plain["data"]["feed"]
+        return plain
 
 
 def init_text() -> str:
@@ -217,22 +261,21 @@ def init_text() -> str:
     return resources.files("caviar.study").joinpath("default.toml").read_text("utf-8")
 
 
-def _read_text(path: Path | str) -> str:
-    source = one_line(str(path))
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(LONGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file's name"
-        raise StudyError(f"{source}: cannot be read: {reason}") from None
-    if len(raw) > LONGEST_FILE:
-        raise StudyError(f"{source}: must be at most {LONGEST_FILE} bytes to be a study file")
-    try:
-        # Some editors begin a file with a byte order mark, which TOML does not know.
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise StudyError(f"{source}: line {line}: must be UTF-8 text") from None
+def _data_name(data: Any) -> str:
+    """What to call a study of these data, if its file does not say: "" if that is no name."""
+    plain = _plain(data)
+    given = plain if isinstance(plain, dict) else {}
+    path, name = given.get("path"), given.get("name")
+    if isinstance(path, str):
+        stem = re.sub("[^a-z0-9_-]+", "-", PurePath(path).stem.lower()).strip("-_")
+        return stem[:64] or "study"
+    return re.split("[/:]", name)[0][:64] if isinstance(name, str) else ""
+
+
+def _plain(table: Any) -> Any:
+    """A table as it would stand in a file; whatever is no table of ours as it is."""
+    is_table = isinstance(table, Table)
+    return table.model_dump(mode="json", exclude_unset=True) if is_table else table
 
 
 def _canonical(plain: dict[str, Any]) -> str:

@@ -40,6 +40,8 @@ def _toml(value: object) -> str:
 
 def number(value: Value) -> str:
     """A hyperparameter's value as a person reads it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
