@@ -105,17 +105,17 @@ def show(
     directory: Directory,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     trial: Annotated[
-        int | None, typer.Option("--trial", help="Print this trial's curve as well.")
+        int | None, typer.Option("--trial", help="Print this trial's curve and layers as well.")
     ] = None,
 ) -> None:
     """Show how a study stands, from its journal alone, also while it runs."""
-    from caviar.report.account import account, curve
+    from caviar.report.account import account, course
     from caviar.study.journal import Journal
 
     with Journal.open(directory) as journal:
         told: dict[str, Any] = account(journal)
         if trial is not None:
-            told["curve"] = curve(journal, trial)
+            told |= course(journal, trial)
     if json:
         import json as codec
 

@@ -183,22 +183,25 @@ def refused_loudly(*arguments):
 def test_show_json_has_its_keys(study):
     told = json.loads(caviar("show", study, "--json", "--trial", 1).stdout)
     assert list(told) == [
-        *("study", "status", "counts", "trial_epochs", "elapsed_s"),
-        *("best", "rungs", "trials", "curve"),
+        *("study", "metric", "status", "counts", "trial_epochs", "elapsed_s"),
+        *("best", "rungs", "trials", "curve", "findings"),
     ]
     assert told["study"] == "digits"
     assert told["status"] == "interrupted"
     assert sum(told["counts"].values()) == 9
     assert told["counts"]["diverged"] == 1
-    assert list(told["best"]) == ["trial", "epoch", "dev_accuracy", "dev_loss", "hyperparameters"]
+    assert list(told["best"]) == [
+        *("trial", "epoch", "dev_accuracy", "dev_loss", "train_loss", "hyperparameters")
+    ]
     assert list(told["rungs"][0]) == ["epoch", "reached", "promoted"]
     assert list(told["trials"][1]) == [
-        *("trial", "state", "epochs", "dev_accuracy", "dev_loss", "hyperparameters")
+        *("trial", "state", "epochs", "dev_accuracy", "dev_loss", "train_loss", "reason"),
+        "hyperparameters",
     ]
     assert told["trials"][0]["state"] == "diverged"
     assert told["trials"][0]["dev_loss"] is None  # NaN is no JSON
     assert list(told["curve"][0]) == [
-        *("epoch", "train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
+        *("epoch", "train_loss", "train_accuracy", "dev_loss", "dev_accuracy", "watch")
     ]
     assert told["trial_epochs"] == sum(row["epochs"] for row in told["trials"])
 

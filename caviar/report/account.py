@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from caviar.errors import StudyError
+from caviar.report.watching import findings
 from caviar.search.standing import Standing, standing_of
 from caviar.study.facts import Event, TrialSummary
 from caviar.study.journal import Journal
-from caviar.study.records import Measurement, TrialState, Value
+from caviar.study.records import Measurement, TrialState, Value, Watch
 from caviar.study.spec import StudySpec
 
 _STARTS = ("driver_started", "driver_resumed")
@@ -29,8 +30,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         now: seconds since 1970; by default the clock's.
 
     Returns:
-        `study`, `status` (`new`, `running`, `interrupted` or `finished`), `counts` by state,
-        `trial_epochs`, `elapsed_s` (of all its drivers), `best` (or None), `rungs` and `trials`.
+        `study`, `metric`, `status` (`new`, `running`, `interrupted` or `finished`), `counts` by
+        state, `trial_epochs`, `elapsed_s` (of all its drivers), `best` (or None), `rungs` and
+        `trials`.
     """
     now = time.time() if now is None else now
     spec = StudySpec.from_json(journal.spec_json)
@@ -41,6 +43,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     standing = standing_of(journal.entries(), spec.rungs(), spec.metric, running)
     return {
         "study": spec.name,
+        "metric": spec.metric,
         "status": _status(journal, driven),
         "counts": _counts(standing, spec.search.trials),
         "trial_epochs": journal.measured_epochs,
@@ -56,26 +59,40 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     }
 
 
-def curve(journal: Journal, trial: int) -> list[dict[str, Any]]:
-    """A trial's epochs, first to last.
+def course(journal: Journal, trial: int) -> dict[str, Any]:
+    """A trial's way: its `curve`, epoch by epoch, and in plain sentences what it shows.
 
     Raises:
         StudyError: the study has no such trial.
     """
-    known = len(journal.trials())
-    if not 0 <= trial < known:
-        there = f"trials 0 to {known - 1}" if known else "no trials yet"
+    trials = journal.trials()
+    if not 0 <= trial < len(trials):
+        there = f"trials 0 to {len(trials) - 1}" if trials else "no trials yet"
         raise StudyError(f"--trial {trial}: the study has {there}")
-    return [
-        {
-            "epoch": found.epoch,
-            "train_loss": _finite(found.train_loss),
-            "train_accuracy": _finite(found.train_accuracy),
-            "dev_loss": _finite(found.dev_loss),
-            "dev_accuracy": _finite(found.dev_accuracy),
-        }
-        for found in journal.measurements(trial)
-    ]
+    found = journal.measurements(trial)
+    activation = str(trials[trial].hyperparameters.get("activation", "relu"))
+    return {"curve": [_epoch(each) for each in found], "findings": findings(found, activation)}
+
+
+def _epoch(found: Measurement) -> dict[str, Any]:
+    return {
+        "epoch": found.epoch,
+        "train_loss": _finite(found.train_loss),
+        "train_accuracy": _finite(found.train_accuracy),
+        "dev_loss": _finite(found.dev_loss),
+        "dev_accuracy": _finite(found.dev_accuracy),
+        "watch": _watch(found.watch),
+    }
+
+
+def _watch(watch: Watch | None) -> dict[str, list[float | None]] | None:
+    if watch is None:
+        return None
+    return {
+        "gradient_norm": [*map(_finite, watch.gradient_norm)],
+        "weight_norm": [*map(_finite, watch.weight_norm)],
+        "idle": [*map(_finite, watch.idle)],
+    }
 
 
 def _counts(standing: Standing, wanted: int) -> dict[str, int]:
@@ -93,6 +110,7 @@ def _best(best: Measurement | None, summaries: tuple[TrialSummary, ...]) -> dict
         "epoch": best.epoch,
         "dev_accuracy": _finite(best.dev_accuracy),
         "dev_loss": _finite(best.dev_loss),
+        "train_loss": _finite(best.train_loss),
         "hyperparameters": dict(hyperparameters),
     }
 
@@ -105,6 +123,8 @@ def _row(summary: TrialSummary, state: TrialState) -> dict[str, Any]:
         "epochs": summary.epochs,
         "dev_accuracy": _finite(last.dev_accuracy) if last else None,
         "dev_loss": _finite(last.dev_loss) if last else None,
+        "train_loss": _finite(last.train_loss) if last else None,
+        "reason": summary.why,
         "hyperparameters": dict(summary.hyperparameters),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -9,24 +10,33 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.data.known import known_sizes
+from caviar.report.layers import print_layers
+from caviar.search.successive_halving import DIRECTION
 from caviar.study.describe import describe
+from caviar.study.records import Value
 from caviar.study.spec import StudySpec
-from caviar.study.wording import configuration, duration, number, states
+from caviar.study.wording import configuration, duration, number, one_line, states
 
 LEADERS = 10
 """Trials in the leaderboard."""
+ENDED = 5
+"""Trials of which is said why they ended."""
+_ENDS = ("diverged", "stopped", "failed")
+_METRICS = ("dev_accuracy", "dev_loss")
 
 
 def print_description(console: Console, spec: StudySpec) -> None:
     """What a study amounts to: the space, the rungs, the cost at most."""
     sizes = known_sizes(spec.data.name)
     told = describe(spec, *sizes) if sizes else describe(spec)
-    _line(console, f"study {spec.name}: {spec.search.trials} trials on {spec.data.name}")
+    source = spec.data.name or spec.data.path
+    _line(console, f"study {spec.name}: {spec.search.trials} trials on {source}")
     table = _table("hyperparameter", "scale", "low", "high", "at 0.1, 0.3, 0.5, 0.7, 0.9")
     for row in told.rows:
         fixed = row.scale == "fixed"
         high = "" if fixed else number(row.high)
         samples = ", ".join(map(number, row.samples))
+        samples += f"; where {row.when}" if row.when else ""
         table.add_row(*map(Text, (row.name, row.scale, number(row.low), high, samples)))
     console.print(table)
     rungs = _table("rung (epochs)", "trials at most")
@@ -55,29 +65,30 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
         rungs.add_row(str(rung["epoch"]), str(rung["reached"]), str(rung["promoted"]))
     console.print(rungs)
     _print_leaders(console, told)
+    _print_ended(console, told["trials"])
     if told["best"]:
         best = told["best"]
-        _line(
-            console,
-            f"best: trial {best['trial']} at epoch {best['epoch']}, dev accuracy "
-            f"{_metric(best['dev_accuracy'])}, dev loss {_metric(best['dev_loss'])}",
-        )
+        scores = ", ".join(f"{_spaced(key)} {_metric(best[key])}" for key in _metrics(told))
+        _line(console, f"best: trial {best['trial']} at epoch {best['epoch']}, {scores}")
         _line(console, f"  {configuration(best['hyperparameters'])}")
     if trial is not None:
         _print_curve(console, trial, told["curve"])
+        print_layers(console, told["curve"])
+        for sentence in told["findings"]:
+            _line(console, sentence)
 
 
 def _print_leaders(console: Console, told: dict[str, Any]) -> None:
     """The trials that came furthest, and the best of those first."""
     trained = [row for row in told["trials"] if row["epochs"] and row["state"] != "diverged"]
-    trained.sort(key=lambda row: (-row["epochs"], -(row["dev_accuracy"] or 0.0), row["trial"]))
+    trained.sort(key=lambda row: (-row["epochs"], *_order(row, told["metric"])))
     if not trained:
         return
     varied = _varied(told["trials"])
-    table = _table("trial", "state", "epochs", "dev accuracy", "dev loss", *varied)
+    table = _table("trial", "state", "epochs", *map(_spaced, _metrics(told)), *varied)
     for row in trained[:LEADERS]:
-        scores = (_metric(row["dev_accuracy"]), _metric(row["dev_loss"]))
-        values = [number(row["hyperparameters"][name]) for name in varied]
+        scores = [_metric(row[key]) for key in _metrics(told)]
+        values = [_value(row["hyperparameters"].get(name)) for name in varied]
         cells = (str(row["trial"]), row["state"], str(row["epochs"]), *scores, *values)
         table.add_row(*map(Text, cells))
     console.print(table)
@@ -85,16 +96,51 @@ def _print_leaders(console: Console, told: dict[str, Any]) -> None:
 
 def _varied(trials: list[dict[str, Any]]) -> list[str]:
     """Hyperparameters that are not the same everywhere."""
-    names = trials[0]["hyperparameters"]
-    return [n for n in names if len({row["hyperparameters"][n] for row in trials}) > 1]
+    names = dict.fromkeys(name for row in trials for name in row["hyperparameters"])
+    return [n for n in names if len({row["hyperparameters"].get(n) for row in trials}) > 1]
+
+
+def _value(value: Value | None) -> str:
+    """A hyperparameter's value; one that a condition leaves out has none."""
+    return "-" if value is None else number(value)
+
+
+def _metrics(told: dict[str, Any]) -> list[str]:
+    """The dev metrics, and whatever else trials are compared by."""
+    return list(dict.fromkeys([*_METRICS, told["metric"]]))
+
+
+def _order(row: dict[str, Any], metric: str) -> tuple[float, int]:
+    """Sorts rows, best first."""
+    value = row[metric]
+    return (math.inf if value is None else DIRECTION[metric] * value, row["trial"])
+
+
+def _print_ended(console: Console, trials: list[dict[str, Any]]) -> None:
+    """Why trials came to an early end, of the first few that did."""
+    ended = [row for row in trials if row["state"] in _ENDS and row["reason"]]
+    if not ended:
+        return
+    table = _table("trial", "state", "epochs", "why")
+    for row in ended[:ENDED]:
+        cells = (str(row["trial"]), row["state"], str(row["epochs"]), one_line(row["reason"]))
+        table.add_row(*map(Text, cells))
+    console.print(table)
+    if len(ended) > ENDED:
+        _line(console, f"and {len(ended) - ENDED} more; --json tells of all")
 
 
 def _print_curve(console: Console, trial: int, curve: list[dict[str, Any]]) -> None:
     _line(console, f"trial {trial}")
-    table = _table("epoch", "train loss", "train accuracy", "dev loss", "dev accuracy")
+    keys = ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
+    table = _table("epoch", *map(_spaced, keys))
     for row in curve:
-        table.add_row(str(row["epoch"]), *(_metric(row[key]) for key in list(row)[1:]))
+        table.add_row(str(row["epoch"]), *(_metric(row[key]) for key in keys))
     console.print(table)
+
+
+def _spaced(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _metric(value: float | None) -> str:

@@ -85,7 +85,7 @@ class BrokerActor:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
         _take_lease(self._journal, LeaseHolder.here(driver))
         self._strategy = caviar_strategy(self._spec, slices=slices)
-        best_by = self._spec.metric if _patience(self._spec) else None
+        best_by = self._spec.metric if self._spec.training.patience else None
         self._broker = Broker(self._journal, self._strategy, best_by=best_by)
         _check_data(self._journal, facts)
         self._journal.record(
@@ -104,9 +104,9 @@ class BrokerActor:
             spec.resources.checkpoint_s,
             metric=spec.metric,
             lower_is_better=spec.lower_is_better,
-            patience=_patience(spec),
-            schedule_per=getattr(spec.training, "schedule_per", "epoch"),
-            feed=getattr(spec.data, "feed", "auto"),
+            patience=spec.training.patience,
+            schedule_per=spec.training.schedule_per,
+            feed=spec.data.feed,
         )
 
     def arrived(self, slice_name: str, facts: Mapping[str, Any], actor: list[Any]) -> None:
@@ -220,10 +220,6 @@ class BrokerActor:
     def _give_up(self, why: str) -> None:
         self._trouble = self._trouble or why
         self._broker.stop(why)
-
-
-def _patience(spec: StudySpec) -> int:
-    return getattr(spec.training, "patience", 0)
 
 
 def _take_lease(journal: Journal, holder: LeaseHolder) -> None:
