@@ -78,7 +78,10 @@ def test_points_of_other_spaces_are_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"layers": 9}, "layers: must be a whole number in [2, 4], got 9"),
+        (
+            {"layers": 9, "learning_rate": 0.1, "beta_1": 0.9, "batch_size": 32},
+            "layers: must be a whole number in [2, 4], got 9",
+        ),
         ({"layers": 2}, "learning_rate: must be given, since the study searches it"),
     ],
 )

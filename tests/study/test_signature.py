@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.study.records import Signature
-from caviar.study.signature import BUCKETS, padded_shape, signature_of
+from caviar.study.signature import BUCKETS, padded_widths, signature_of, units_of
 from caviar.study.spec import StudySpec
 
 SMALL = StudySpec()
@@ -15,8 +15,7 @@ LARGE = StudySpec.parse(
 
 
 def shape(network: str, layers: int, units: int) -> tuple[int, ...]:
-    depth, width = padded_shape(StudySpec.parse(f"[network]\n{network}"), layers, units)
-    return (width,) * depth
+    return padded_widths(StudySpec.parse(f"[network]\n{network}"), (units,) * layers)
 
 
 def test_small_networks_of_one_batch_size_share_one_signature() -> None:
@@ -51,23 +50,112 @@ def test_the_batch_size_and_the_optimizer_are_the_trials_own() -> None:
         ("layers = 2\nunits = { low = 32, high = 65536 }", 2, 50000, (65536,) * 2),
         # One wide layer counts too: padding 16 units to 4,096 would cost 256 times.
         ("layers = 1\nunits = { low = 16, high = 4096 }", 1, 16, (16,)),
+        # Without hidden layers there is nothing to pad; with some, as before.
+        ("layers = 0", 0, 0, ()),
+        ("layers = { low = 0, high = 3 }\nunits = 50", 0, 50, ()),
+        ("layers = { low = 0, high = 3 }\nunits = 50", 1, 50, (50,) * 3),
     ],
 )
 def test_padding(network: str, layers: int, units: int, widths: tuple[int, ...]) -> None:
     assert shape(network, layers, units) == widths
 
 
+@pytest.mark.parametrize(
+    ("network", "units", "widths"),
+    [
+        # Small: every layer as wide as its own range asks for.
+        ("units = [60, 30]", (60, 30), (60, 30)),
+        (
+            "units = [{ low = 33, high = 60 }, 30, { low = 8, high = 20 }]",
+            (40, 30, 9),
+            (64, 30, 32),
+        ),
+        # A layer that may be lacking is as wide as the one before it.
+        ("layers = { low = 2, high = 3 }\nunits = [64, 20, 30]", (64, 20), (64, 30, 30)),
+        ("layers = { low = 1, high = 3 }\nunits = [10, 20, 30]", (10,), (30, 30, 30)),
+        ("layers = { low = 0, high = 2 }\nunits = [{ low = 8, high = 20 }, 50]", (8,), (50, 50)),
+        ("layers = { low = 0, high = 2 }\nunits = [20, 50]", (), ()),
+        # Large: each in its own bucket, no deeper than it is.
+        ("units = [1000, { low = 64, high = 512 }]", (1000, 65), (1000, 96)),
+        (
+            "layers = { low = 1, high = 2 }\nunits = [1000, { low = 64, high = 512 }]",
+            (1000,),
+            (1000,),
+        ),
+    ],
+)
+def test_layers_of_their_own(network: str, units: tuple[int, ...], widths: tuple[int, ...]) -> None:
+    assert padded_widths(StudySpec.parse(f"[network]\n{network}"), units) == widths
+
+
+def test_units_are_found_layer_by_layer() -> None:
+    assert units_of({"layers": 2, "units": 7}) == (7, 7)
+    assert units_of({"layers": 2, "units_1": 7, "units_2": 9, "units_3": 8}) == (7, 9)
+    assert units_of({"layers": 0}) == ()
+
+
+def test_what_is_compiled_in_is_what_any_trial_may_use() -> None:
+    spec = StudySpec.parse(
+        """
+        [network]
+        units = [32, 16]
+        activation = { choices = ["relu", "tanh"] }
+        batch_norm = { choices = [true, false] }
+        [regularization]
+        l2 = { low = 1e-5, high = 1e-2, scale = "log", when = { optimizer = "sgd" } }
+        l1 = 0.0
+        keep_prob = [1.0, { low = 0.5, high = 1.0 }]
+        [augmentation]
+        noise = { value = 0.1, when = { activation = "tanh" } }
+        [training]
+        optimizer = { choices = ["sgd", "adamw"] }
+        batch_size = 64
+        precision = "auto"
+        """
+    )
+    assert spec.techniques == ("keep_prob", "l2", "noise", "weight_decay")
+    trial = spec.space.decode([0.0] * spec.space.dimensions)
+    assert "weight_decay" not in trial
+    signature = signature_of(spec, trial)
+    assert str(signature) == "32x16-b64-sgd-auto+keep_prob+l2+noise+weight_decay"
+    trial |= {"activation": "tanh", "batch_norm": False}
+    assert str(signature_of(spec, trial)).startswith("32x16-b64-sgd-auto-tanh-plain+keep_prob+")
+
+
+def test_techniques_that_change_nothing_cost_nothing() -> None:
+    spec = StudySpec.parse("[regularization]\nl2 = 0\nkeep_prob = [1, 1, 1, 1]\n")
+    assert spec.techniques == ()
+    assert not {"l2", "keep_prob_1"} & {*spec.space.names, *spec.space.fixed}
+
+
+def test_softmax_regression_has_a_signature_of_its_own() -> None:
+    spec = StudySpec.parse(
+        "[network]\nlayers = { low = 0, high = 2 }\nunits = 8\n"
+        "activation = { choices = ['tanh', 'gelu'] }\n[training]\nbatch_size = 64"
+    )
+    found = {
+        signature_of(spec, spec.space.decode([depth, act, 0.5, 0.5, 0.5]))
+        for depth in (0.1, 0.5, 0.9)
+        for act in (0.1, 0.9)
+    }
+    assert {str(one) for one in found} == {
+        "0-b64-adam-float32",
+        "8x8-b64-adam-float32-tanh",
+        "8x8-b64-adam-float32-gelu",
+    }
+
+
 @settings(deadline=None)
 @given(st.integers(1, 3), st.integers(32, 1000))
 def test_large_networks_fit_and_waste_little(layers: int, units: int) -> None:
-    depth, width = padded_shape(LARGE, layers, units)
-    assert depth == layers
-    assert width >= units
-    assert (width / units) ** 2 <= 2.25
+    widths = padded_widths(LARGE, (units,) * layers)
+    assert len(widths) == layers
+    assert widths[0] >= units
+    assert (widths[0] / units) ** 2 <= 2.25
 
 
 def test_large_networks_have_few_widths() -> None:
-    widths = {padded_shape(LARGE, 2, units)[1] for units in range(32, 1001)}
+    widths = {padded_widths(LARGE, (units,) * 2)[1] for units in range(32, 1001)}
     assert widths == {width for width in BUCKETS if width >= 32} | {1008}
 
 

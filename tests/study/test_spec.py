@@ -16,8 +16,11 @@ from caviar.errors import StudyError
 from caviar.space.domain import Choice, Float, Integer
 from caviar.space.scale import LOG, ONE_MINUS
 from caviar.study.hyperparameter import to_plain
-from caviar.study.spec import HYPERPARAMETERS, StudySpec, init_text
-from caviar.study.tables import OPTIMIZERS, Fractions, Search, Training
+from caviar.study.flat import HYPERPARAMETERS
+from caviar.study.spec import StudySpec, init_text
+from caviar.study.data_table import Fractions
+from caviar.study.run_tables import Search
+from caviar.study.tables import OPTIMIZERS, Training
 
 ISSUE = """
 name = "digits"
@@ -115,18 +118,42 @@ def test_the_default_space() -> None:
         "batch_size": Choice((32, 64, 128, 256), ordered=True),
     }
     assert StudySpec().space.fixed == {
+        "activation": "relu",
+        "batch_norm": True,
+        "batch_norm_momentum": 0.99,
+        "batch_norm_epsilon": 1e-3,
+        "initializer": "he",
+        "initializer_scale": 1.0,
         "optimizer": "adam",
-        "momentum": 0.9,
         "epsilon": 1e-8,
+        "schedule": "inverse_time",
         "learning_rate_decay": 0.0,
     }
+    assert StudySpec().space.conditions == {}
     assert StudySpec().space is not StudySpec().space
 
 
-def test_every_trial_has_every_hyperparameter() -> None:
+def test_the_default_spaces_points_mean_what_they_always_meant() -> None:
+    point = (0.1, 0.9, 0.25, 0.5, 0.75, 0.6)
+    found = StudySpec().space.decode(point)
+    assert {name: found[name] for name in StudySpec().space.names} == {
+        "layers": 2,
+        "units": 95,
+        "learning_rate": pytest.approx(1e-3),
+        "beta_1": pytest.approx(0.99),
+        "beta_2": pytest.approx(1 - 10**-3.25),
+        "batch_size": 128,
+    }
+
+
+def test_every_hyperparameter_can_be_asked_for() -> None:
     for text in (ISSUE, WIDE):
-        space = StudySpec.parse(text).space
-        assert set(space.decode([0.5] * space.dimensions)) == set(HYPERPARAMETERS)
+        spec = StudySpec.parse(text)
+        assert spec.hyperparameters == tuple(HYPERPARAMETERS)
+        assert [spec.hyperparameter(name) for name in ("l2", "keep_prob")] == [0.0, 1.0]
+    assert spec.hyperparameter("momentum") == Float(0.5, 0.9, step=0.1)
+    with pytest.raises(KeyError):
+        spec.hyperparameter("units_1")
 
 
 def test_a_wide_file_is_read_as_written() -> None:
@@ -191,7 +218,7 @@ def test_the_fingerprint_leaves_out_where_the_study_runs() -> None:
     assert moved.fingerprint == spec.fingerprint
     assert moved.difference(spec) == []
     plain = json.loads(spec.to_json())
-    del plain["resources"], plain["data"]["data_dir"]
+    del plain["resources"], plain["data"]["data_dir"], plain["data"]["feed"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     assert spec.fingerprint == hashlib.sha256(text.encode()).hexdigest()
 
@@ -264,12 +291,13 @@ def test_optimizers_to_choose_from_search_what_any_of_them_uses() -> None:
     spec = StudySpec(training=Training(optimizer=both))
     assert spec == StudySpec.parse('[training]\noptimizer = { choices = ["sgd", "rmsprop"] }')
     assert {"optimizer", "beta_2"} <= set(spec.space.names)
-    assert spec.training.unused == ("momentum", "beta_1")
+    assert not {"momentum", "beta_1"} & {*spec.space.names, *spec.space.fixed}
 
 
 def test_a_fixed_value_that_the_optimizer_ignores_is_allowed() -> None:
     spec = StudySpec.parse("[training]\nmomentum = 0.5")
-    assert spec.space.fixed["momentum"] == 0.5
+    assert "momentum" not in spec.space.fixed
+    assert spec.hyperparameter("momentum") == 0.5
 
 
 @pytest.mark.parametrize(

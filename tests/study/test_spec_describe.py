@@ -11,7 +11,7 @@ from caviar.study.describe import (
     trials_at_rung,
 )
 from caviar.study.spec import StudySpec
-from caviar.study.tables import Search
+from caviar.study.run_tables import Search
 
 
 def test_the_default_study_in_figures() -> None:
@@ -36,12 +36,19 @@ def test_one_row_for_every_hyperparameter_in_use() -> None:
     assert list(rows) == [
         "layers",
         "units",
+        "activation",
+        "batch_norm",
+        "batch_norm_momentum",
+        "batch_norm_epsilon",
+        "initializer",
+        "initializer_scale",
         "optimizer",
         "learning_rate",
         "beta_1",
         "beta_2",
         "epsilon",
         "batch_size",
+        "schedule",
         "learning_rate_decay",
     ]
     assert rows["layers"] == HyperparameterRow("layers", "linear", 2, 4, (2, 2, 3, 4, 4))
@@ -52,7 +59,13 @@ def test_one_row_for_every_hyperparameter_in_use() -> None:
 
 
 def test_a_single_layer_by_hand() -> None:
-    assert count_weights(layers=1, units=3, features=2, classes=2) == 6 + 6 + 6 + 2
+    assert count_weights([3], features=2, classes=2) == 6 + 6 + 6 + 2
+    assert count_weights([3], features=2, classes=2, batch_norm=False) == 6 + 3 + 6 + 2
+
+
+def test_softmax_regression_and_layers_of_their_own_by_hand() -> None:
+    assert count_weights([], features=4, classes=3) == 4 * 3 + 3
+    assert count_weights([5, 2], features=4, classes=3) == 20 + 10 + 10 + 4 + 6 + 3
 
 
 @pytest.mark.parametrize(

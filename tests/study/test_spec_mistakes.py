@@ -8,8 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
-from caviar.study.spec import LONGEST_FILE, StudySpec
+from caviar.study.reading import LONGEST_FILE
+from caviar.study.spec import StudySpec
 
+RESOURCES = "cpus_per_slice, gpus_per_slice, max_slices, stack, checkpoint_s"
 MISTAKES = [
     # Unknown keys, with what was probably meant.
     ("[serch]\ntrials = 3", 'serch: unknown key, did you mean "search"?'),
@@ -24,8 +26,8 @@ MISTAKES = [
     ("learning_rate = 0.1", "learning_rate: unknown key, it belongs in [training]"),
     ("[network]\ntrials = 4", "network.trials: unknown key, it belongs in [search]"),
     ("[search]\nseed = 4", "search.seed: unknown key, it belongs above the first table"),
-    ("[network]\nxyz = 4", "network.xyz: unknown key, known are layers, units"),
-    ('[network]\n"x y\\n" = 4', "network.'x y\\n': unknown key, known are layers, units"),
+    ("[resources]\nxyz = 4", f"resources.xyz: unknown key, known are {RESOURCES}"),
+    ('[resources]\n"x y\\n" = 4', f"resources.'x y\\n': unknown key, known are {RESOURCES}"),
     (
         "[data]\nfractions = { trian = 0.6, dev = 0.4 }",
         'data.fractions.trian: unknown key, did you mean "train"?',
@@ -36,7 +38,7 @@ MISTAKES = [
     ),
     (
         "[training]\nbatch_size = { choices = [1, 2], low = 1 }",
-        "training.batch_size: unknown key 'low', known are choices",
+        "training.batch_size: unknown key 'low', known are choices, when",
     ),
     # Ranges.
     (
@@ -83,7 +85,7 @@ MISTAKES = [
         "[network]\nunits = { low = 1, high = 70000 }",
         "network.units: high must be <= 65536, got 70000",
     ),
-    ("[network]\nlayers = { low = 0, high = 2 }", "network.layers: low must be >= 1, got 0"),
+    ("[network]\nlayers = { low = -1, high = 2 }", "network.layers: low must be >= 0, got -1"),
     (
         f"[network]\nlayers = {{ low = 1, high = 1{'0' * 400} }}",
         f"network.layers: high must be a finite number below 1e+15, got 1{'0' * 76}...",
@@ -114,8 +116,8 @@ MISTAKES = [
         "training.batch_size: choices must be at most 1000, got 1001",
     ),
     (
-        "[network]\nunits = [256, 128]",
-        "network.units: must be one value or a table (to search among values: "
+        "[training]\nbatch_size = [256, 128]",
+        "training.batch_size: must be one value or a table (to search among values: "
         "{ choices = [...] }), got [256, 128]",
     ),
     (
@@ -139,10 +141,11 @@ MISTAKES = [
     ("[training]\nbatch_size = 0", "training.batch_size: must be >= 1, got 0"),
     ("[training]\nbatch_size = 64.0", "training.batch_size: must be a whole number, got 64.0"),
     ("[training]\ndiverged_above = 0", "training.diverged_above: must be > 0, got 0"),
-    ("[network]\nlayers = 0", "network.layers: must be >= 1, got 0"),
+    ("[network]\nlayers = 65", "network.layers: must be <= 64, got 65"),
     (
         "[training]\noptimizer = 'adm'",
-        'training.optimizer: must be one of "sgd", "momentum", "rmsprop", "adam", got \'adm\'',
+        'training.optimizer: must be one of "sgd", "momentum", "nesterov", "rmsprop", "adam", '
+        "\"adamw\", got 'adm'",
     ),
     (
         "[training]\noptimizer = { low = 1, high = 2 }",
@@ -186,7 +189,7 @@ MISTAKES = [
     ("[search]\nsearcher = 'grid'", "search.searcher: must be 'sobol', got 'grid'"),
     (
         "[search]\nmetric = 'accuracy'",
-        "search.metric: must be 'dev_accuracy' or 'dev_loss', got 'accuracy'",
+        "search.metric: must be 'dev_accuracy', 'dev_loss' or 'train_loss', got 'accuracy'",
     ),
     ("[search]\ntrials = 0", "search.trials: must be >= 1, got 0"),
     ("[search]\ntrials = 64.0", "search.trials: must be a whole number, got 64.0"),
