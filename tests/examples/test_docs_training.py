@@ -27,7 +27,7 @@ TABLES = [
     if hasattr(field.annotation, "model_fields")
 ]
 KEYS = sorted(set(re.findall(rf"`((?:{'|'.join(TABLES)})\.\w+)", PROSE)))
-SYMBOLS = {*"nmawgyCeptz", "alpha", "lambda", "mu", "y_hat"}
+SYMBOLS = {*"nmawgyCeptzsv", "alpha", "lambda", "mu", "y_hat"}
 
 
 @pytest.mark.parametrize("name", FILES)
