@@ -198,6 +198,27 @@ def test_the_completion_run_goes_to_the_next_best_when_it_diverges():
     assert study.rung_table() == [(1, 2, 2), (3, 2, 2), (9, 2, 0)]
 
 
+def test_a_completion_run_that_stops_early_is_the_last():
+    study = strategy(trials=2)
+    report(study, study.next_assignment(), lambda trial: 0.5 - trial / 10)
+    assert study.next_assignment().purpose is Purpose.COMPLETION
+    study.observe([measured(0, 2), measured(0, 3), measured(0, 4, 0.9, stopped=True)])
+    assert study.finished
+    assert study.state(0) == TrialState.STOPPED
+    assert study.best == measured(0, 4, 0.9, stopped=True)
+    assert study.rung_table() == [(1, 2, 1), (3, 1, 1), (9, 1, 0)]
+
+
+def test_the_searcher_is_told_where_a_trial_stopped():
+    searcher = Fixed()
+    study = CaviarStrategy(
+        searcher=searcher, decode=decode, signature_of=signature_of, trials=1, rungs=(5,)
+    )
+    study.next_assignment()
+    study.observe([measured(0, 1), measured(0, 2, 0.7, stopped=True), measured(0, 3)])
+    assert searcher.seen == [(0, 2, -0.7)]
+
+
 def test_one_trial_goes_all_the_way():
     study = strategy(trials=1)
     report(study, study.next_assignment())

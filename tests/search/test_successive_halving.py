@@ -29,6 +29,8 @@ def promotable(rungs, place=0, limit=99):
         ("dev_accuracy", {"accuracy": 0.0}, {"accuracy": math.nan}),
         ("dev_accuracy", {"accuracy": 0.0}, {"accuracy": 1.0, "diverged": True}),
         ("dev_accuracy", {"dev_loss": 9.0}, {"dev_loss": math.inf}),
+        ("train_loss", {"train_loss": 0.1, "dev_loss": 9.0}, {"train_loss": 0.2}),
+        ("train_loss", {"train_loss": 0.1, "stopped": True}, {"train_loss": 0.2}),
     ],
 )
 def test_ranks_by_metric_then_loss(metric, better, worse):
@@ -125,3 +127,60 @@ def test_a_passing_trial_counts_as_promoted():
     rungs.arrive(3, (0.5, 0.0, 0), passing=True)
     assert (rungs.rungs[1].reached, rungs.rungs[1].promoted) == (1, 1)
     assert rungs.owed() is None
+
+
+def stop(rungs, epoch, score, trial, *, final=False):
+    rungs.stop(epoch, (score, 0.0, trial), final=final)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "goes_on"),
+    [
+        ([0.35], [3]),  # it takes the second of two places
+        ([0.45], [3, 4]),  # behind both
+        ([0.1, 0.2], []),  # both places
+        ([math.inf], [3, 4]),
+    ],
+)
+def test_a_stopped_trial_keeps_its_place_and_never_goes_on(stopped, goes_on):
+    rungs = halving()
+    arrive(rungs, 1, 0.3, 0.4, 0.5, 0.6, first=3)
+    for trial, score in enumerate(stopped):
+        stop(rungs, 1, score, trial)
+    for _ in range(2 - len(stopped)):
+        rungs.drop_out(0)
+    assert rungs.rungs[0].reached == 6
+    assert promotable(rungs) == goes_on
+    assert rungs.promotable_count == len(goes_on)
+
+
+def test_places_that_promotions_took_are_not_taken_twice():
+    rungs = halving()
+    arrive(rungs, 1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    stop(rungs, 1, 0.15, 8)
+    for trial in (0, 1):
+        assert promotable(rungs)[0] == trial
+        rungs.leave(trial)
+    assert promotable(rungs) == []
+
+
+@pytest.mark.parametrize(("epoch", "place"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 2)])
+def test_a_stopped_trial_ranks_in_the_rung_it_was_running_for(epoch, place):
+    rungs = halving()
+    stop(rungs, epoch, 0.5, 0)
+    assert [rung.reached for rung in rungs.rungs] == [int(i == place) for i in range(3)]
+    assert [rung.stopped for rung in rungs.rungs][place] == [(0.5, 0.0, 0)]
+
+
+def test_nobody_need_follow_who_stopped_on_the_way_to_the_top():
+    for final in (True, False):
+        rungs = halving()
+        arrive(rungs, 3, 0.5)
+        stop(rungs, 4, 0.4, 1, final=final)
+        assert rungs.owed() == (None if final else (0, 3, 9))
+
+
+def test_a_stopped_trial_beyond_the_last_rung_is_of_an_earlier_plan():
+    rungs = halving(epochs=(1, 3))
+    stop(rungs, 5, 0.4, 1)
+    assert [rung.reached for rung in rungs.rungs] == [0, 0]
