@@ -50,6 +50,24 @@ def work(broker, worker, names=("a", "b"), most=10_000):
     raise AssertionError("the study does not end")
 
 
+class Impatient(StandIn):
+    """Stops trial 3 after its second epoch; keeps what each lane was told its best was."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = {}
+
+    def _train(self, lane, last_epoch):
+        self.told.setdefault(lane.trial.index, []).append((lane.epoch, lane.best))
+        for progress in super()._train(lane, last_epoch):
+            (found,) = progress.measurements
+            if (found.trial, found.epoch) == (3, 2):
+                end = replace(found, stopped=True, reason="no better")
+                yield replace(progress, measurements=(end,))
+                return
+            yield progress
+
+
 def test_a_study_ends_with_every_epoch_trained_once(tmp_path):
     journal, broker = take_up(tmp_path / "s")
     work(broker, StandIn())
@@ -103,13 +121,14 @@ def test_a_poisonous_trial_condemns_no_neighbour(tmp_path):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_killed_driver_is_succeeded_without_training_anything_twice(tmp_path, seed):
+    make = Impatient if seed % 2 else StandIn
     rng = random.Random(seed)
     committed = []
     for _ in range(40):
         journal, broker = take_up(tmp_path / "s")
         rows = journal._db.rows("SELECT * FROM measurements ORDER BY entry")
         assert rows == committed  # the same values and times
-        worker = StandIn()
+        worker = make()
         for turn in range(rng.randrange(6)):
             claim = broker.claim(f"slice-{turn}", worker.warm)
             if isinstance(claim, Claim) and rng.random() < 0.7:
@@ -120,11 +139,12 @@ def test_a_killed_driver_is_succeeded_without_training_anything_twice(tmp_path, 
         if finished:
             break
     journal, broker = take_up(tmp_path / "s")
-    work(broker, StandIn())
+    work(broker, make())
     assert broker.finished
     assert journal.trained_epochs == journal.measured_epochs
     assert not {a.outcome for a in journal.attempts()} & {Outcome.FAILED, Outcome.LOST}
     assert broker.counts(20)["failed"] == 0
+    assert broker.counts(20)["stopped"] == seed % 2
 
 
 def test_what_was_reported_of_an_unfinished_assignment_is_kept(tmp_path):
@@ -218,24 +238,6 @@ def test_nobody_waits_for_a_dead_slice(one_at_work):
     broker, _ = one_at_work
     broker.lose("a", "its slice died")
     assert isinstance(broker.claim("b", ()), Claim)
-
-
-class Impatient(StandIn):
-    """Stops trial 3 after its second epoch; keeps what each lane was told its best was."""
-
-    def __init__(self):
-        super().__init__()
-        self.told = {}
-
-    def _train(self, lane, last_epoch):
-        self.told.setdefault(lane.trial.index, []).append((lane.epoch, lane.best))
-        for progress in super()._train(lane, last_epoch):
-            (found,) = progress.measurements
-            if (found.trial, found.epoch) == (3, 2):
-                end = replace(found, stopped=True, reason="no better")
-                yield replace(progress, measurements=(end,))
-                return
-            yield progress
 
 
 @pytest.mark.parametrize("metric", ["dev_loss", "train_loss", "dev_accuracy"])
