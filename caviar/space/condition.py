@@ -41,10 +41,7 @@ class Condition:
 
     def __str__(self) -> str:
         """For a table, as `optimizer = adam, adamw`."""
-        return "; ".join(
-            f"{other} = {', '.join(str(value) for value in values)}"
-            for other, values in self.clauses
-        )
+        return "; ".join(f"{other} = {_listed(values)}" for other, values in self.clauses)
 
 
 @final
@@ -69,6 +66,18 @@ class Following:
 def is_one_of(value: Value, values: Iterable[Value]) -> bool:
     """Membership by which True is not 1."""
     return any(same(value, other) for other in values)
+
+
+def _listed(values: tuple[Value, ...]) -> str:
+    """The values for a person; many whole numbers in a row by the first and the last."""
+    first, last = values[0], values[-1]
+    if (
+        len(values) > 2
+        and isinstance(first, int)
+        and values == tuple(range(first, first + len(values)))
+    ):
+        return f"{first} to {last}"
+    return ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
 
 def in_order(needs: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import PlainSerializer, PlainValidator, model_validator
 
 from caviar.errors import StudyError
 from caviar.study.rule import Rule
-from caviar.study.table import Table, broken_rule
+from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.wording import nearest, show
 
 COLUMNED: Final = (".csv", ".parquet")
@@ -136,10 +136,32 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _columns_belong_to_tables(self) -> Data:
-        if self.path is not None and self.path.lower().endswith(COLUMNED):
-            return self
-        for key in ("label", "drop", "categorical"):
-            if getattr(self, key):
-                rule = f"must not be given: only {' and '.join(COLUMNED)} files have columns"
-                raise broken_rule(rule, key)
+        if self.path == "":
+            raise broken_rule("must be a file or a folder, got ''", "path")
+        if self.path is None or not self.path.lower().endswith(COLUMNED):
+            for key in ("label", "drop", "categorical"):
+                if getattr(self, key):
+                    rule = f"must not be given: only {' and '.join(COLUMNED)} files have columns"
+                    raise broken_rule(rule, key)
         return self
+
+    @model_validator(mode="after")
+    def _columns_have_one_use(self) -> Data:
+        if self.label in self.drop:
+            raise broken_rule(f"must not hold the label, got {show(self.drop)}", "drop")
+        for name in self.categorical:
+            if name in self.drop or name == self.label:
+                kept_out = "the label" if name == self.label else "a column of drop"
+                raise broken_rule(f"must not hold {kept_out}, got {show(name)}", "categorical")
+        return self
+
+
+def name_after(raw: Any) -> str:
+    """What to call a study of these data, if its file does not say: "" if they have no name."""
+    plain = plain_table(raw)
+    given = plain if isinstance(plain, dict) else {}
+    path, name = given.get("path"), given.get("name")
+    if isinstance(path, str):
+        stem = re.sub("[^a-z0-9_-]+", "-", PurePath(path).stem.lower()).strip("-_")
+        return stem[:64] or "study"
+    return re.split("[/:]", name)[0][:64] if isinstance(name, str) else ""

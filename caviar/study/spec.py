@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -22,14 +22,15 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from caviar.errors import StudyError
 from caviar.space.condition import Following
 from caviar.space.search_space import SearchSpace
-from caviar.study.data_table import Data
+from caviar.study.data_table import Data, name_after
 from caviar.study.flat import HYPERPARAMETERS, flatten, key_of
 from caviar.study.hyperparameter import Held, Hyperparameter, bare, extremes
+from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
 from caviar.study.reading import beside, read_text
 from caviar.study.run_tables import Resources, Search
 from caviar.study.searched import first_mistake, space_of, techniques_of
-from caviar.study.table import Table, broken_rule
+from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
 from caviar.study.wording import one_line, show
 
@@ -67,7 +68,7 @@ class StudySpec(Table):
     @model_validator(mode="before")
     @classmethod
     def _name_after_data(cls, raw: Any) -> Any:
-        name = _data_name(raw.get("data")) if isinstance(raw, dict) else ""
+        name = name_after(raw.get("data")) if isinstance(raw, dict) else ""
         # A data set's bad name is told once, at its own key.
         return {"name": name} | raw if re.fullmatch(NAME_PATTERN, name) else raw
 
@@ -75,9 +76,9 @@ class StudySpec(Table):
     @classmethod
     def _decay_weights_with_adamw(cls, raw: Any) -> Any:
         """AdamW without weight decay would be Adam: its trials have some by default."""
-        training = _plain(raw.get("training")) if isinstance(raw, dict) else None
+        training = plain_table(raw.get("training")) if isinstance(raw, dict) else None
         optimizers = optimizers_in(training)
-        given = _plain(raw.get("regularization", {})) if "adamw" in optimizers else None
+        given = plain_table(raw.get("regularization", {})) if "adamw" in optimizers else None
         if not isinstance(given, dict) or "weight_decay" in given:
             return raw
         decay = {"value": ADAMW_DECAY, "when": {"optimizer": "adamw"}}
@@ -161,18 +162,18 @@ class StudySpec(Table):
 
     def to_json(self) -> str:
         """The specification as canonical JSON: every key, sorted, without spaces."""
-        return _canonical(self.model_dump(mode="json"))
+        return canonical(self.model_dump(mode="json"))
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what makes it this study: all but `[resources]` and `data_dir`."""
-        return hashlib.sha256(_canonical(self._identity()).encode()).hexdigest()
+        """SHA-256 (hex) of what makes it this study; see `identity`."""
+        return hashlib.sha256(
+            canonical(identity(self.model_dump(mode="json"))).encode()
+        ).hexdigest()
 
     def difference(self, other: StudySpec) -> list[str]:
         """What would make `other` another study, as `search.trials: 64 -> 128`; [] if nothing."""
-        before, after = _flat(self._identity()), _flat(other._identity())
-        changed = [key for key in before | after if before.get(key) != after.get(key)]
-        return [f"{key}: {show(before.get(key))} -> {show(after.get(key))}" for key in changed]
+        return differences(*(identity(spec.model_dump(mode="json")) for spec in (self, other)))
 
     def override(
         self,
@@ -247,47 +248,7 @@ class StudySpec(Table):
         except ValidationError as error:
             raise mistake(error, cls, source, options) from None
 
-    def _identity(self) -> dict[str, Any]:
-        # The same study may go on with other resources, and with its data lying elsewhere.
-        plain = self.model_dump(mode="json", exclude={"resources"})
-        path = plain["data"]["path"]
-        plain["data"]["path"] = path and PurePath(path).name
-        del plain["data"]["data_dir"], plain["data"]["feed"]
-        return plain
-
 
 def init_text() -> str:
     """A commented study file to start from; it says what the defaults say."""
     return resources.files("caviar.study").joinpath("default.toml").read_text("utf-8")
-
-
-def _data_name(data: Any) -> str:
-    """What to call a study of these data, if its file does not say: "" if that is no name."""
-    plain = _plain(data)
-    given = plain if isinstance(plain, dict) else {}
-    path, name = given.get("path"), given.get("name")
-    if isinstance(path, str):
-        stem = re.sub("[^a-z0-9_-]+", "-", PurePath(path).stem.lower()).strip("-_")
-        return stem[:64] or "study"
-    return re.split("[/:]", name)[0][:64] if isinstance(name, str) else ""
-
-
-def _plain(table: Any) -> Any:
-    """A table as it would stand in a file; whatever is no table of ours as it is."""
-    is_table = isinstance(table, Table)
-    return table.model_dump(mode="json", exclude_unset=True) if is_table else table
-
-
-def _canonical(plain: dict[str, Any]) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _flat(plain: dict[str, Any]) -> dict[str, Any]:
-    """Keys with their table, as `search.trials`; a hyperparameter's own table stays whole."""
-    flat: dict[str, Any] = {}
-    for key, value in plain.items():
-        inner = (
-            {f"{key}.{name}": part for name, part in value.items()} if type(value) is dict else {}
-        )
-        flat |= inner or {key: value}
-    return flat

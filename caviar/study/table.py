@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
@@ -15,3 +17,9 @@ class Table(BaseModel):
 def broken_rule(line: str, *keys: str) -> PydanticCustomError:
     """An error in our words; `keys` lead to the field when a rule is checked on a whole table."""
     return PydanticCustomError("study", "{line}", {"line": line, "keys": keys})
+
+
+def plain_table(table: Any) -> Any:
+    """A table as it would stand in a file; whatever is none of ours as it is."""
+    is_table = isinstance(table, Table)
+    return table.model_dump(mode="json", exclude_unset=True) if is_table else table

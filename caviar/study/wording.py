@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from caviar.errors import StudyError
 from caviar.space.domain import Choice, Float, Integer
 from caviar.space.scale import LOG, ONE_MINUS
-from caviar.study.hyperparameter import to_plain
-from caviar.study.flat import HYPERPARAMETERS
-from caviar.study.spec import StudySpec, init_text
 from caviar.study.data_table import Fractions
+from caviar.study.flat import HYPERPARAMETERS
+from caviar.study.hyperparameter import to_plain
 from caviar.study.run_tables import Search
+from caviar.study.spec import StudySpec, init_text
 from caviar.study.tables import OPTIMIZERS, Training
 
 ISSUE = """

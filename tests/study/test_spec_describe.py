@@ -10,8 +10,8 @@ from caviar.study.describe import (
     trial_epochs,
     trials_at_rung,
 )
-from caviar.study.spec import StudySpec
 from caviar.study.run_tables import Search
+from caviar.study.spec import StudySpec
 
 
 def test_the_default_study_in_figures() -> None:
