@@ -38,7 +38,7 @@ def _leaky_relu(z: tf.Tensor) -> tf.Tensor:
 
 def _gelu(z: tf.Tensor) -> tf.Tensor:
     """Input times the normal distribution function there; Hendrycks and Gimpel, "GELUs" (2016)."""
-    return 0.5 * z * (1.0 + tf.math.erf(z * 0.5**0.5))
+    return 0.5 * z * tf.math.erfc(-z * 0.5**0.5)
 
 
 def _not_above_zero(a: tf.Tensor) -> tf.Tensor:

@@ -129,6 +129,6 @@ def debiased(averages: Moments, step: tf.Tensor, momentum: Number = MOMENTUM) ->
         step: how many times, >= 1, `[...]`, in the averages' dtype.
         momentum: the one they were made with.
     """
-    past = step * tf.math.log1p(tf.cast(momentum, step.dtype) - 1.0)
-    seen = tf.expand_dims(-tf.math.expm1(past), -1)
+    of_new = tf.convert_to_tensor(1.0 - momentum, step.dtype)
+    seen = tf.expand_dims(-tf.math.expm1(step * tf.math.log1p(-of_new)), -1)
     return Moments(averages.mean / seen, averages.variance / seen)

@@ -62,8 +62,3 @@ def initial_weights(
     rng = np.random.Generator(np.random.Philox(key))
     deviation = scale * np.sqrt(VARIANCES[kind](fan_in, fan_out))
     return rng.normal(scale=deviation, size=(fan_in, fan_out))
-
-
-def he_normal(seed: int, trial: int, layer: int, fan_in: int, fan_out: int) -> NDArray[np.float64]:
-    """`initial_weights` of kind "he"."""
-    return initial_weights("he", seed, trial, layer, fan_in, fan_out)
