@@ -56,7 +56,7 @@ def _vanishing(watched: _Epochs) -> str:
     if len(longest) < SEVERAL:
         return ""
     least = min(_ratio(watch) for _, watch in longest)
-    below = "nothing beside" if math.isinf(least) else f"at least {_times(least)} times below"
+    below = "nothing beside" if math.isinf(least) else f"about {_times(least)} times or more below"
     return (
         f"vanishing gradients: in epochs {longest[0][0]} to {longest[-1][0]} the first layer's "
         f"gradient norm was {below} the output layer's"
@@ -92,7 +92,7 @@ def _exploding(watched: _Epochs) -> str:
 
 
 def _times(factor: float) -> str:
-    return f"{factor:,.0f}" if factor < 1e6 else f"{factor:.0e}"
+    return f"{float(f'{factor:.2g}'):,.0f}" if factor < 1e6 else f"{factor:.0e}"
 
 
 def _idle(watched: _Epochs, word: str) -> str:
