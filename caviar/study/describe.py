@@ -173,9 +173,9 @@ def _row(spec: StudySpec, name: str) -> HyperparameterRow:
 
 
 def _extreme_weights(spec: StudySpec, features: int, classes: int) -> tuple[int, int]:
-    fewest, most = (int(layers) for layers in extremes(spec.network.layers))
-    ranges = unit_ranges(spec)
-    norms = values(spec.network.batch_norm)
-    least = count_weights([low for low, _ in ranges[:fewest]], features, classes, all(norms))
-    largest = count_weights([high for _, high in ranges[:most]], features, classes, any(norms))
-    return least, largest
+    ranges, norms = unit_ranges(spec), values(spec.network.batch_norm)
+    # Of every depth: a narrow hidden layer can make a network smaller than none.
+    depths = [ranges[: int(depth)] for depth in values(spec.network.layers)]
+    least = (count_weights([a for a, _ in d], features, classes, all(norms)) for d in depths)
+    most = (count_weights([b for _, b in d], features, classes, any(norms)) for d in depths)
+    return min(least), max(most)

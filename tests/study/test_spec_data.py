@@ -116,7 +116,8 @@ def test_a_study_written_before_these_keys_existed_is_the_same_study() -> None:
         ),
         (
             "name = ''",
-            "name: must be NAME, NAME/CONFIG or NAME:1.0.0 as TensorFlow Datasets writes it, got ''",
+            "name: must be NAME, NAME/CONFIG or NAME:1.0.0 as TensorFlow Datasets writes it, "
+            "got ''",
         ),
         ("path = ''", "path: must be a file or a folder, got ''"),
         ("path = 3", "path: must be text, got 3"),

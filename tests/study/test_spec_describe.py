@@ -26,6 +26,11 @@ def test_the_default_study_in_figures() -> None:
     assert figures.weights == (smallest, largest)
 
 
+def test_a_bottleneck_is_smaller_than_no_hidden_layer() -> None:
+    spec = StudySpec.parse("[network]\nlayers = { low = 0, high = 1 }\nunits = 1")
+    assert describe(spec, features=64, classes=10).weights == (64 + 2 + 10 + 10, 650)
+
+
 def test_without_the_data_the_networks_size_is_unknown() -> None:
     assert describe(StudySpec()).weights is None
     assert describe(StudySpec(), features=64).weights is None
@@ -101,6 +106,21 @@ def test_the_cost(search: Search, at_rung: tuple[int, ...], epochs: int) -> None
             "[network]\nlayers = { low = 1, high = 3 }\nunits = { low = 200, high = 500 }",
             3 * 3,
         ),
+        # No hidden layer is a shape of its own; activations multiply the others only.
+        ("[training]\nbatch_size = 64\n[network]\nlayers = { low = 0, high = 3 }", 2),
+        (
+            "[training]\nbatch_size = 64\n[network]\nlayers = { choices = [0, 3] }\n"
+            "batch_norm = { choices = [true, false] }\n"
+            "activation = { choices = ['tanh', 'gelu'], when = { batch_norm = true } }",
+            2 * 3 + 1,
+        ),
+        # Layers of their own: 600 fixed, and 200 to 500 in the buckets 256, 384 and 512.
+        (
+            "[training]\nbatch_size = 64\n"
+            "[network]\nunits = [600, { low = 200, high = 500 }, { low = 200, high = 500 }]",
+            3 * 3,
+        ),
+        ("[training]\nbatch_size = 64\n[network]\nlayers = 0", 1),
     ],
 )
 def test_compiled_steps_are_bounded(text: str, count: int) -> None:
