@@ -62,8 +62,9 @@ def _short_product(
 ) -> tf.Tensor:
     """Adds up in `dtype`: products of bfloat16 numbers are exact in float32.
 
-    XLA has such a product (and uses a CPU's bfloat16 units for it, which it does not for one that
-    adds up in bfloat16); TensorFlow's own kernels have none, so outside XLA it is imitated.
+    XLA has such a product and, on the CPU it was measured on (AVX-512 with bfloat16), runs it 1.4
+    times as fast as float32, and one that adds up in bfloat16 slower. TensorFlow's own kernels have
+    none, so outside XLA it is imitated.
     """
     if tf.executing_eagerly():
         a, b = tf.cast(a, dtype), tf.cast(b, dtype)

@@ -157,14 +157,14 @@ def test_entries_at_a_kink_are_left_out_and_counted():
     w = problem.params[2]["w"].numpy()
     w[0, :2] = 0.0
     problem.params[2]["w"] = tf.constant(w)
-    by_array = {(a.layer, a.name): a for a in problem.check(per_array=64).arrays}
+    by_array = {(a.layer, a.name): a for a in problem.check(per_array=32).arrays}
     assert by_array[2, "w"].kinks == 2
     assert by_array[2, "w"].checked == UNITS * CLASSES - 2
     assert by_array[2, "w"].verdict is Verdict.RIGHT
     # A ReLU that switches inside the step: one example's z is put at zero, by the layer's beta.
     y = problem.forward(problem.params)[1][1].numpy()
     problem.params[1]["beta"] -= tf.constant(np.eye(UNITS)[0] * y[0, 0])
-    with_pattern, without = problem.check(), problem.check(pattern=False)
+    with_pattern, without = (problem.check(per_array=8, pattern=on) for on in (True, False))
     assert with_pattern.passed
     assert not without.passed
     assert {(a.layer, a.name): a.kinks for a in with_pattern.arrays}[1, "beta"] == 1
