@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from caviar.study.spec import StudySpec
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from caviar.train.gradcheck import Checked
 
 
 class Study:
@@ -52,7 +55,7 @@ class Study:
 
     @property
     def curves(self) -> pd.DataFrame:
-        """A row a trial and epoch: train and dev loss and accuracy, seconds, diverged."""
+        """A row a trial and epoch: losses, accuracies, seconds, and how it ended if it did."""
         import pandas as pd
 
         columns = [
@@ -64,6 +67,8 @@ class Study:
             "dev_accuracy",
             "elapsed_s",
             "diverged",
+            "stopped",
+            "reason",
         ]
         with Journal.open(self.directory) as journal:
             found = journal.measurements()
@@ -106,13 +111,40 @@ def run(
     from caviar.tuning.driver import run_study
     from caviar.tuning.progress import PlainView
 
-    if study is None:
-        spec = StudySpec.default()
-    else:
-        spec = study if isinstance(study, StudySpec) else StudySpec.load(study)
+    spec = _spec(study)
     directory = Path(dir) if dir is not None else default_directory(spec)
     run_study(spec, directory, PlainView(print), address=address)
     return Study(directory)
+
+
+def check_gradients(
+    study: StudySpec | Path | str | None = None, *, plant: bool = False
+) -> Iterator[Checked]:
+    """Checks the gradients of a few trials of every kind of network in a study.
+
+    Args:
+        study: as for `run`.
+        plant: spoil a gradient, which the check must catch.
+
+    Yields:
+        What was found of one trial.
+
+    Raises:
+        StudyError: a mistake in the study file or the data set.
+    """
+    from caviar.search.factory import some_trials
+    from caviar.train.gradcheck import check_study
+    from caviar.tuning.preparation import prepare
+
+    spec = _spec(study)
+    data = prepare(spec).training
+    yield from check_study(spec, data, some_trials(spec), plant=plant)
+
+
+def _spec(study: StudySpec | Path | str | None) -> StudySpec:
+    if study is None:
+        return StudySpec.default()
+    return study if isinstance(study, StudySpec) else StudySpec.load(study)
 
 
 def default_directory(spec: StudySpec) -> Path:

@@ -76,6 +76,20 @@ class Live(NamedTuple):
     units: tf.Tensor
 
 
+class Trained(NamedTuple):
+    """What a training pass gives.
+
+    Attributes:
+        logits: `[..., batch, classes]`.
+        moments: the minibatch's at each hidden layer, `[..., units]`; none without batch norm.
+        activations: of each hidden layer, before dropout, `[..., batch, units]`.
+    """
+
+    logits: tf.Tensor
+    moments: list[Moments]
+    activations: list[tf.Tensor]
+
+
 class Inferred(NamedTuple):
     """What inference gives.
 
@@ -127,8 +141,8 @@ class Network:
         live: Sequence[Live],
         hyper: Hyper,
         draws: Draws | None = None,
-    ) -> tuple[tf.Tensor, list[Moments]]:
-        """Logits and the minibatch's moments at each hidden layer.
+    ) -> Trained:
+        """Logits, normalised by the minibatch's own moments.
 
         Args:
             params: tensors with or without the stack axis.
@@ -136,11 +150,8 @@ class Network:
             live: of every hidden layer.
             hyper: `batch_norm_epsilon` with batch norm, `keep_prob_1` and so on with `draws`.
             draws: dropout's; None without dropout.
-
-        Returns:
-            Logits `[..., batch, classes]`, and moments `[..., units]` (none without batch norm).
         """
-        found = []
+        found, activations = [], []
         for place, (layer, lanes) in enumerate(zip(params[:-1], live, strict=True)):
             z = dense(x, layer["w"], self.precision)
             if self.shape.batch_norm:
@@ -150,10 +161,11 @@ class Network:
             else:
                 z += layer["b"][..., tf.newaxis, :]
             a = self._activate(z, lanes)
+            activations.append(a)
             if draws is not None:
                 a = dropout(a, draws(place, a), hyper[f"keep_prob_{place + 1}"])
             x = _pass(x, a, lanes)
-        return self._logits(params, x), found
+        return Trained(self._logits(params, x), found, activations)
 
     def infer(
         self,

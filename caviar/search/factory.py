@@ -6,6 +6,7 @@ from functools import partial
 
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.quasi_random import Sobol
+from caviar.study.records import Signature, Trial
 from caviar.study.signature import signature_of
 from caviar.study.spec import StudySpec
 
@@ -28,3 +29,23 @@ def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
         stack=spec.resources.stack,
         slices=slices,
     )
+
+
+def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signature, Trial]:
+    """The study's first trial of each kind of network, by signature.
+
+    Batch size, optimiser and sizes make no kind of their own.
+
+    Args:
+        spec: the study.
+        most: kinds, at most.
+        among: trials looked at.
+    """
+    searcher, kinds = Sobol(spec.space.dimensions, spec.seed), {}
+    for index in range(min(among, spec.search.trials)):
+        point = searcher.suggest(index)
+        values = spec.space.decode(point)
+        signature = signature_of(spec, values)
+        kind = (values["layers"], signature.activation, signature.batch_norm)
+        kinds.setdefault(kind, (signature, Trial(index, tuple(point.tolist()), values)))
+    return dict(list(kinds.values())[:most])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from caviar.nn.augmentation import augment
 from caviar.nn.batch_norm import average
 from caviar.nn.dropout import draws
 from caviar.nn.network import Draws, Hyper, Live, Params
@@ -79,15 +80,15 @@ class Step:
         network = self.recipe.network
         with tf.GradientTape() as tape:
             tape.watch(state.params)
-            logits, moments = network.train(state.params, x, live, hyper, self._draws(batch))
-            each = scores(logits, batch.y)
-            total = tf.reduce_sum(self.objective(state.params, logits, batch.y, each, hyper))
+            out = network.train(state.params, x, live, hyper, self._draws(batch))
+            each = scores(out.logits, batch.y)
+            total = tf.reduce_sum(self.objective(state.params, out.logits, batch.y, each, hyper))
         gradients = tape.gradient(total, state.params)
         step = state.step + 1.0
         params, slots = self._update(state, gradients, hyper, step)
         averages = [
             average(past, new, hyper["batch_norm_momentum"])
-            for past, new in zip(state.averages, moments, strict=True)
+            for past, new in zip(state.averages, out.moments, strict=True)
         ]
         mean = Scores(tf.reduce_mean(each.loss, -1), tf.reduce_mean(each.correct, -1))
         return Stepped(State(params, slots, averages, step), mean, gradients)
@@ -117,8 +118,6 @@ class Step:
         names = self.recipe.augmentations
         if not names:
             return x
-        from caviar.nn.augmentation import augment
-
         strengths = {name: hyper[name] for name in names}
         return augment(x, self.inputs.image_shape, strengths, batch.key[2:], batch.place)
 

@@ -161,7 +161,9 @@ class _Report:
         self._measurements += progress.measurements
         self.epochs += len(progress.measurements)
         late = time.monotonic() > self._due
-        if late or progress.done:
+        # A lane that stopped early is not in any later checkpoint.
+        ended = any(m.stopped for m in progress.measurements)
+        if late or progress.done or ended:
             self._checkpoints |= progress.checkpoints()
         return self.send(complete=False).go_on if late else True
 

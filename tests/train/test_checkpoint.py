@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from caviar.nn.network import Shape
+from caviar.study.records import Trial
 from caviar.train import checkpoint
 from caviar.train.checkpoint import CheckpointError, Header
 from caviar.train.lanes import initial_state, padded, unpadded
@@ -20,7 +21,7 @@ HEADER = Header(7, 9, {"units": 5, "learning_rate": 0.1, "optimizer": "adam"}, "
 @pytest.fixture
 def state():
     rng = np.random.default_rng(0)
-    zeros = initial_state(SHAPE, ADAM, 0, 7)
+    zeros = initial_state(SHAPE, ADAM, 0, Trial(7, (), {}))
     return tf.nest.map_structure(lambda a: rng.normal(size=a.shape).astype(np.float32), zeros)
 
 
