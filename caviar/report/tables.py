@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.text import Text
 from caviar.data.known import known_sizes
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
-from caviar.study.describe import describe
+from caviar.study.describe import HyperparameterRow, describe
 from caviar.study.records import Value
 from caviar.study.spec import StudySpec
 from caviar.study.wording import configuration, duration, number, one_line, states
@@ -31,14 +32,7 @@ def print_description(console: Console, spec: StudySpec) -> None:
     told = describe(spec, *sizes) if sizes else describe(spec)
     source = spec.data.name or spec.data.path
     _line(console, f"study {spec.name}: {spec.search.trials} trials on {source}")
-    table = _table("hyperparameter", "scale", "low", "high", "at 0.1, 0.3, 0.5, 0.7, 0.9")
-    for row in told.rows:
-        fixed = row.scale == "fixed"
-        high = "" if fixed else number(row.high)
-        samples = ", ".join(map(number, row.samples))
-        samples += f"; where {row.when}" if row.when else ""
-        table.add_row(*map(Text, (row.name, row.scale, number(row.low), high, samples)))
-    console.print(table)
+    _print_space(console, told.rows)
     rungs = _table("rung (epochs)", "trials at most")
     for epochs, trials in zip(told.rungs, told.trials_at_rung, strict=True):
         rungs.add_row(str(epochs), str(trials))
@@ -53,6 +47,24 @@ def print_description(console: Console, spec: StudySpec) -> None:
         f"{told.trial_epochs} trial-epochs, at most {told.most_trial_epochs} if the best of every "
         f"rung comes last; up to {told.most_compiled_steps} compiled steps on each slice",
     )
+
+
+def _print_space(console: Console, rows: Iterable[HyperparameterRow]) -> None:
+    """What is searched as a table, what is fixed in a line; of either, where it plays."""
+    table = _table("hyperparameter", "scale", "low", "high", "at 0.1, 0.3, 0.5, 0.7, 0.9")
+    fixed = []
+    for row in rows:
+        where = f"where {row.when}" if row.when else ""
+        if row.scale == "fixed":
+            fixed.append(f"{row.name} {number(row.low)}" + (f" ({where})" if where else ""))
+            continue
+        told = "; ".join(filter(None, (", ".join(map(number, row.samples)), where)))
+        bounds = (number(row.low), number(row.high))
+        table.add_row(*map(Text, (row.name, row.scale, *bounds, told)))
+    if table.rows:
+        console.print(table)
+    if fixed:
+        _line(console, f"fixed: {', '.join(fixed)}")
 
 
 def print_account(console: Console, told: dict[str, Any], trial: int | None) -> None:

@@ -155,21 +155,24 @@ def _widths(units: Held) -> int:
 def _rows(spec: StudySpec) -> tuple[HyperparameterRow, ...]:
     space = spec.space
     names = [n for n in spec.hyperparameters if n in space.domains or n in space.fixed]
-    return tuple(_row(spec, name) for name in names)
+    return tuple(row for name in names for row in _rows_of(spec, name))
 
 
-def _row(spec: StudySpec, name: str) -> HyperparameterRow:
+def _rows_of(spec: StudySpec, name: str) -> list[HyperparameterRow]:
+    """One row; of a value that follows another's, one for each it can have."""
     space = spec.space
     when = str(space.conditions.get(name, ""))
     domain = space.domains.get(name)
     if domain is not None:
         low, high = domain.bounds
-        return HyperparameterRow(name, domain.scale_name, low, high, samples(domain), when)
+        return [HyperparameterRow(name, domain.scale_name, low, high, samples(domain), when)]
     value = space.fixed[name]
-    if isinstance(value, Following):
-        own = [one for _, one in value.values]
-        return HyperparameterRow(name, "fixed", own[0], own[-1], (), f"by {value.other}")
-    return HyperparameterRow(name, "fixed", value, value, (), when)
+    if not isinstance(value, Following):
+        return [HyperparameterRow(name, "fixed", value, value, (), when)]
+    return [
+        HyperparameterRow(name, "fixed", own, own, (), f"{value.other} = {wanted}")
+        for wanted, own in value.values
+    ]
 
 
 def _extreme_weights(spec: StudySpec, features: int, classes: int) -> tuple[int, int]:

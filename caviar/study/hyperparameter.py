@@ -67,7 +67,11 @@ def extremes(held: Held) -> tuple[float, float]:
 
 
 def values(held: Held) -> tuple[Value, ...] | range:
-    """All values that a fixed one, a choice or a whole number can be."""
+    """All values that a fixed one, a choice or a whole number can be.
+
+    Raises:
+        TypeError: for a range of real numbers.
+    """
     hyperparameter = bare(held)
     if isinstance(hyperparameter, Choice):
         return hyperparameter.choices

@@ -6,12 +6,13 @@ whose clauses can never hold is in no trial, nor is a technique that no trial of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from caviar.errors import StudyError
 from caviar.space.condition import Clause, Condition, Following, in_order, is_one_of
-from caviar.space.domain import Choice, Domain, Integer, Value
+from caviar.space.domain import Domain, Float, Value
 from caviar.space.search_space import SearchSpace
 from caviar.study.flat import clauses_of, key_of, owner
 from caviar.study.hyperparameter import Conditional, Held, as_domain, bare, values
@@ -122,12 +123,11 @@ def _can_be(held: Held, value: Value) -> bool:
     return is_one_of(value, (_fixed(held),)) if domain is None else domain.contains(value)
 
 
-def _count(held: Held) -> int | None:
-    """How many values it can have; None for a continuum."""
+def _count(held: Held) -> float | None:
+    """How many values it can have, infinity for steps of a real number; None for a continuum."""
     hyperparameter = bare(held)
-    is_domain = as_domain(held) is not None
-    if is_domain and not isinstance(hyperparameter, Choice | Integer):
-        return None
+    if isinstance(hyperparameter, Float):
+        return None if hyperparameter.step is None else math.inf
     return len(values(held))
 
 
@@ -145,7 +145,7 @@ def _changes_nothing(name: str, held: Held | Following) -> bool:
 
 def _mistake_in_clause(other: str, wanted: tuple[Value, ...], flat: Flat) -> str | None:
     if other not in flat:
-        return f"unknown hyperparameter {show(other)}, {nearest(other, flat)}"
+        return f"unknown hyperparameter {show(other)}, {_advice(other, flat)}"
     held = flat[other]
     if isinstance(held, Following):
         return f"{other} must not be asked for, since it follows {held.other}"
@@ -154,12 +154,20 @@ def _mistake_in_clause(other: str, wanted: tuple[Value, ...], flat: Flat) -> str
         if any(_can_be(held, value) for value in wanted):
             return None
         return f"{other} is always {show(_fixed(held))}, got {show(list(wanted))}"
+    if _count(held) is None:
+        return f"{other} must have choices or steps, since no draw meets a number exactly"
     for value in wanted:
         try:
             domain.encode(value)
         except StudyError as error:
             return f"{other} {error}"
     return None
+
+
+def _advice(name: str, flat: Flat) -> str:
+    """The nearest name; all of them would be a long line."""
+    advice = nearest(name, flat)
+    return advice if advice.startswith("did you mean") else "it must be a key such as optimizer"
 
 
 def _reason(own: Clause, flat: Flat, found: Mapping[str, tuple[Clause, ...] | None]) -> str:

@@ -59,6 +59,8 @@ _ONE_BETA = Rule(at_least=0, below=1)
 _SHARE_BELOW_ONE = Rule(at_least=0, below=1)
 _NOT_NEGATIVE = Rule(at_least=0)
 _POSITIVE = Rule(above=0)
+_EPSILON = Rule(above=0, at_least=2.0**-126)
+"""What is added under a root or to it must not vanish in float32."""
 
 _UNSEARCHED: Final = {"beta_1": 0.9, "beta_2": 0.999}
 """What replaces a default range where the optimiser does not use the hyperparameter."""
@@ -75,7 +77,7 @@ class Network(Table):
     activation: Annotated[Name, Rule(names=ACTIVATIONS)] = "relu"
     batch_norm: Annotated[Flag, Rule(flag=True, needed=True)] = True
     batch_norm_momentum: Annotated[Real, _ONE_BETA] = 0.99
-    batch_norm_epsilon: Annotated[Real, _POSITIVE] = 1e-3
+    batch_norm_epsilon: Annotated[Real, _EPSILON] = 1e-3
     initializer: Annotated[Name, Rule(names=INITIALIZERS)] = "he"
     initializer_scale: Annotated[Real, _POSITIVE] = 1.0
 
@@ -120,7 +122,7 @@ class Training(Table):
     beta_1: Annotated[Real, _ONE_BETA] = Float(0.9, 0.999, ONE_MINUS)
     beta_2: Annotated[Real, _ONE_BETA] = Float(0.9, 0.9999, ONE_MINUS)
     momentum: Annotated[Real, _ONE_BETA] = 0.9
-    epsilon: Annotated[Real, _POSITIVE] = 1e-8
+    epsilon: Annotated[Real, _EPSILON] = 1e-8
     batch_size: Annotated[Whole, Rule(whole=True, at_least=1, at_most=65536, needed=True)] = Choice(
         (32, 64, 128, 256), ordered=True
     )

@@ -169,6 +169,15 @@ def test_the_table_says_where_a_hyperparameter_plays() -> None:
     assert "learning_rate_decay" not in when
 
 
+def test_the_table_shows_every_value_of_one_that_follows_another() -> None:
+    spec = StudySpec.parse('[training]\nschedule = { choices = ["cosine", "staircase"] }')
+    rows = [row for row in describe(spec).rows if row.name == "decay_epochs"]
+    assert [(row.scale, row.low, row.when) for row in rows] == [
+        ("fixed", 27.0, "schedule = cosine"),
+        ("fixed", 1.0, "schedule = staircase"),
+    ]
+
+
 def test_a_choice_of_flags_and_names_is_not_ordered() -> None:
     spec = StudySpec.parse("[network]\nbatch_norm = { choices = [false, true] }")
     assert spec.network.batch_norm == Choice((False, True))
@@ -182,6 +191,20 @@ MISTAKES = [
     (
         "[regularization]\nl2 = { value = 0.1, when = { optimiser = 'adam' } }",
         "regularization.l2: when: unknown hyperparameter 'optimiser', did you mean \"optimizer\"?",
+    ),
+    (
+        "[regularization]\nl2 = { value = 0.1, when = { xyz = 'adam' } }",
+        "regularization.l2: when: unknown hyperparameter 'xyz', it must be a key such as optimizer",
+    ),
+    (
+        "[regularization]\nl2 = { value = 0.1, when = { learning_rate = 0.1 } }",
+        "regularization.l2: when: learning_rate must have choices or steps, "
+        "since no draw meets a number exactly",
+    ),
+    (
+        "[training]\nschedule = { choices = ['cosine', 'staircase'] }\n"
+        "clip_norm = { value = 1, when = { decay_epochs = 1 } }",
+        "training.clip_norm: when: decay_epochs must not be asked for, since it follows schedule",
     ),
     (
         "[network]\nunits = [9, 8]\n[regularization]\nl2 = { value = 0.1, when = { units = 9 } }",

@@ -132,6 +132,7 @@ MISTAKES = [
     ("[training]\nlearning_rate = true", "training.learning_rate: must be a number, got true"),
     ("[training]\nlearning_rate = 0", "training.learning_rate: must be > 0, got 0.0"),
     ("[training]\nepsilon = 0.0", "training.epsilon: must be > 0, got 0.0"),
+    ("[training]\nepsilon = 1e-40", "training.epsilon: must be >= 1.17549e-38, got 1e-40"),
     ("[training]\nbeta_2 = 1", "training.beta_2: must be < 1, got 1.0"),
     ("[training]\nmomentum = -0.1", "training.momentum: must be >= 0, got -0.1"),
     (
@@ -262,6 +263,10 @@ KEYS = [
     ("network", "units"), ("training", "optimizer"), ("training", "batch_size"),
     ("training", "learning_rate"), ("training", "diverged_above"), ("search", "trials"),
     ("resources", "gpus_per_slice"), ("resources", "stack"), ("resources", "checkpoint_s"),
+    ("data", "path"), ("data", "drop"), ("data", "class_weights"), ("data", "label"),
+    ("network", "layers"), ("network", "batch_norm"), ("network", "activation"),
+    ("regularization", "keep_prob"), ("regularization", "l2"), ("augmentation", "flip"),
+    ("training", "decay_epochs"), ("training", "schedule"), ("training", "patience"),
 ]  # fmt: skip
 VALUES = st.recursive(
     st.one_of(
@@ -273,6 +278,12 @@ VALUES = st.recursive(
         inner.map(lambda part: f"{{ low = {part}, high = {part} }}"),
         inner.map(lambda part: f"{{ choices = {part} }}"),
         inner.map(lambda part: f"{{ train = {part}, dev = 0.5 }}"),
+        inner.map(lambda part: f"{{ value = {part}, when = {{ optimizer = {part} }} }}"),
+        inner.map(lambda part: f"{{ value = 0.5, when = {{ optimizer = {part} }} }}"),
+        inner.map(lambda part: f"{{ value = 0.5, when = {part} }}"),
+        st.sampled_from(["l2", "layers", "epsilon", "decay_epochs", "momentum"]).map(
+            lambda name: f"{{ low = 0.1, high = 0.5, when = {{ {name} = 0.5 }} }}"
+        ),
     ),
     max_leaves=4,
 )
