@@ -15,7 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +35,21 @@ def read_in_child(name: str, data_dir: Path | None, *, quiet: bool = True) -> So
     Raises:
         StudyError: what the child found wrong, or that it died.
     """
+    request = {"name": name, "data_dir": data_dir and str(data_dir), "quiet": quiet}
+    return _in_child(f"data.name: {name!r}", request, quiet=quiet)
+
+
+def read_images_in_child(folder: Path, *, quiet: bool = True) -> Source:
+    """`image_folder.read_images` in a child process.
+
+    Raises:
+        StudyError: what the child found wrong, or that it died.
+    """
+    return _in_child(f"data.path: {folder.name!r}", {"images": str(folder)}, quiet=quiet)
+
+
+def _in_child(place: str, request: Mapping[str, Any], *, quiet: bool) -> Source:
     with tempfile.TemporaryDirectory(prefix="caviar-data-") as scratch:
-        request = {"name": name, "data_dir": data_dir and str(data_dir), "quiet": quiet}
         command = [sys.executable, "-m", "caviar.data.child", scratch, json.dumps(request)]
         done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
             command,
@@ -48,23 +63,28 @@ def read_in_child(name: str, data_dir: Path | None, *, quiet: bool = True) -> So
         if done.returncode == _MISTAKE:
             raise StudyError(done.stdout.strip().splitlines()[-1])
         if done.returncode != 0:
-            raise StudyError(f"data.name: {name!r} could not be read: {_last_words(done)}")
+            raise StudyError(f"{place}: could not be read: {_last_words(done)}")
         return _load(Path(scratch))
 
 
 def main(scratch: str, request: str) -> int:
     """The child: reads a data set and saves it in `scratch`."""
-    from caviar.data.tfds_source import read
-
     _die_with_parent()
-    asked = json.loads(request)
     try:
-        data_dir = asked["data_dir"] and Path(asked["data_dir"])
-        _save(read(asked["name"], data_dir, quiet=asked["quiet"]), Path(scratch))
+        _save(_read(json.loads(request)), Path(scratch))
     except StudyError as error:
         sys.stdout.write(f"{error}\n")
         return _MISTAKE
     return 0
+
+
+def _read(asked: Mapping[str, Any]) -> Source:
+    from caviar.data import image_folder, tfds_source
+
+    if "images" in asked:
+        return image_folder.read_images(Path(asked["images"]))
+    data_dir = asked["data_dir"] and Path(asked["data_dir"])
+    return tfds_source.read(asked["name"], data_dir, quiet=asked["quiet"])
 
 
 def _environment() -> dict[str, str]:
@@ -80,7 +100,11 @@ def _environment() -> dict[str, str]:
 
 
 def _die_with_parent() -> None:
-    """Asks the kernel to end this process with its parent; only Linux can."""
+    """Asks the kernel to end this process with its parent; only Linux can.
+
+    It ends as if it had failed, which takes away what was half prepared.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -95,21 +119,23 @@ def _save(source: Source, scratch: Path) -> None:
         "class_names": source.class_names,
         "feature_shape": source.feature_shape,
         "splits": list(source.splits),
+        "key": source.key,
     }
     (scratch / "source.json").write_text(json.dumps(about))
 
 
 def _load(scratch: Path) -> Source:
     about = json.loads((scratch / "source.json").read_text())
+    # Mapped, not copied: the files live on, nameless, until the last array that maps them is gone.
     splits = {
         split: Examples(
-            np.load(scratch / f"{split}.x.npy", allow_pickle=False),
+            np.load(scratch / f"{split}.x.npy", mmap_mode="r", allow_pickle=False),
             np.load(scratch / f"{split}.y.npy", allow_pickle=False),
         )
         for split in about["splits"]
     }
     names, shape = tuple(about["class_names"]), tuple(about["feature_shape"])
-    return Source(about["name"], about["version"], names, shape, splits)
+    return Source(about["name"], about["version"], names, shape, splits, key=about["key"])
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:

@@ -119,7 +119,7 @@ class Source:
         class_names: one a class.
         feature_shape: of one example.
         splits: `train`, and `validation` and `test` where it brings them.
-        feature_names: one a feature where they have names, as a table's columns do.
+        feature_names: of a table, the column that each feature comes from.
         one_hot: the columns of each text column; they are missing together.
         key: of the study file's table `[data]` that says where it is: `name` or `path`.
     """

@@ -17,6 +17,9 @@ _SIZES: Final = {
     "cifar100": (3072, 100),
     "svhn_cropped": (3072, 10),
     "iris": (4, 3),
+    "wine": (13, 3),
+    "breast_cancer": (30, 2),
+    "signals1d": (40, 10),
 }
 
 

@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caviar.data import missing, split, tfds_source
+from caviar.data.arrays import read_npz
 from caviar.data.checks import check_cut, check_source
-from caviar.data.child import read_in_child
+from caviar.data.child import read_images_in_child, read_in_child
 from caviar.data.class_weights import class_weights
 from caviar.data.dataset import Dataset, Examples, Part, Source, fingerprint
+from caviar.data.image_folder import list_images
 from caviar.data.normalise import moments
+from caviar.data.registry import is_registered, read_registered
 from caviar.data.request import Request
+from caviar.data.table import read_table
+from caviar.errors import StudyError
 
 Rows = NDArray[np.int64]
 Cut = dict[str, tuple[str, Rows]]
@@ -45,10 +50,32 @@ def read_source(request: Request, *, quiet: bool = True) -> Source:
     Raises:
         StudyError: they are unknown or unreadable.
     """
+    if request.path is not None:
+        return _read_path(Path(request.path).expanduser(), request, quiet)
+    if is_registered(request.name):
+        return read_registered(request.name)
     folder = None if request.data_dir is None else Path(request.data_dir).expanduser()
-    own = tfds_source.base_name(request.name) in tfds_source.OWN
-    read = tfds_source.read if own else read_in_child
+    read = tfds_source.read if tfds_source.is_own(request.name) else read_in_child
     return read(request.name, folder, quiet=quiet)
+
+
+def _read_path(path: Path, request: Request, quiet: bool) -> Source:
+    if not path.exists():
+        raise StudyError(f"data.path: there is no file or folder {str(path)!r}")
+    if path.suffix in {".csv", ".parquet"} and path.is_file():
+        return read_table(path, request)
+    for key in ("label", "drop", "categorical"):
+        if getattr(request, key):
+            raise StudyError(f"data.{key}: is for .csv and .parquet files only, got {path.name!r}")
+    if path.is_dir():
+        list_images(path)  # what is wrong with the folder is told before TensorFlow is woken
+        return read_images_in_child(path, quiet=quiet)
+    if path.suffix == ".npz":
+        return read_npz(path)
+    raise StudyError(
+        "data.path: must be a .npz, .csv or .parquet file or a folder of images in class folders, "
+        f"got {path.name!r}"
+    )
 
 
 def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Dataset:

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import fcntl
+import functools
+import importlib
 import io
 import logging
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from caviar.data.dataset import Examples, Source
 from caviar.data.tfds_features import Columns, choose_columns
+from caviar.data.tfds_prepare import one_line, prepare
 from caviar.errors import StudyError
 
-OWN = ("digits",)
+OWN = ("digits", "wine", "breast_cancer", "iris", "signals1d")
 """Builders of this package: no network, no TensorFlow."""
+
+_TFDS_TOO = ("iris",)
+"""Of these TFDS has others by the same name; they are meant where a version is not ours."""
+
+_OWN_VERSION = "1.0.0"
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[A-Za-z0-9_.\-]+)?(:\d+\.\d+\.\d+)?")
 
@@ -40,9 +46,19 @@ def base_name(name: str) -> str:
     return match["name"]
 
 
+def is_own(name: str) -> bool:
+    """Whether `name[:version]` is one of our own, which needs neither a network nor TensorFlow.
+
+    Raises:
+        StudyError: the name has another form.
+    """
+    base = base_name(name)
+    return base in OWN and not (base in _TFDS_TOO and name not in {base, f"{base}:{_OWN_VERSION}"})
+
+
 def default_data_dir(name: str) -> Path | None:
     """Where a data set is prepared if nobody says: our own in the cache, others as TFDS does."""
-    if base_name(name) not in OWN:
+    if not is_own(name):
         return None
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "caviar" / "datasets"
@@ -62,7 +78,10 @@ def read(name: str, data_dir: Path | None = None, *, quiet: bool = True) -> Sour
     with _hushed() if quiet else contextlib.nullcontext():
         builder = find_builder(name, data_dir or default_data_dir(name))
         columns = choose_columns(name, builder.info.features, builder.info.supervised_keys)
-        builder = prepare(name, builder, quiet=quiet)
+        # Random access without TensorFlow for our own; TFDS's default where others read it too.
+        file_format = "array_record" if is_own(name) else None
+        again = functools.partial(find_builder, name)
+        builder = prepare(name, builder, again, file_format, quiet=quiet)
     splits = {
         part: _read_split(builder, split, columns)
         for part, split in _parts(name, builder.info.splits).items()
@@ -81,12 +100,12 @@ def find_builder(name: str, data_dir: Path | None) -> Any:
     import tensorflow_datasets as tfds
 
     base = base_name(name)
-    if base in OWN:
-        from caviar.data.digits import digits_dataset_builder  # noqa: F401 - registers itself
-    known = tfds.list_builders(with_community_datasets=False)
+    if is_own(name):
+        return _own_builder(name, base, data_dir)
+    known = [*tfds.list_builders(with_community_datasets=False), *OWN]
     prepared = data_dir is not None and (data_dir / base).is_dir()
     if base not in known and not prepared:
-        near = difflib.get_close_matches(base, known, n=3) or ["digits"]
+        near = difflib.get_close_matches(base, known, n=3) or OWN
         raise StudyError(f"data.name: no data set {base!r}; nearest known: {', '.join(near)}")
     try:
         return tfds.builder(name, data_dir=data_dir)
@@ -94,45 +113,13 @@ def find_builder(name: str, data_dir: Path | None) -> Any:
         raise StudyError(f"data.name: {name!r}: {one_line(error)}") from error
 
 
-def prepare(name: str, builder: Any, *, quiet: bool = True) -> Any:
-    """Downloads and prepares a data set unless its files are there; safe when several do at once.
-
-    Returns:
-        A builder that knows the prepared files.
-
-    Raises:
-        StudyError: it cannot be downloaded, checked or written.
-    """
-    import tensorflow_datasets as tfds
-
-    if builder.is_prepared():
-        return builder
-    if quiet:
-        tfds.disable_progress_bar()
-    # Random access without TensorFlow for our own; TFDS's default where others may read it too.
-    wanted = {"file_format": "array_record"} if base_name(name) in OWN else {}
-    root = Path(builder.data_dir_root)
-    new = not root.exists()
+def _own_builder(name: str, base: str, data_dir: Path | None) -> Any:
+    module = importlib.import_module(f"caviar.data.{base}.{base}_dataset_builder")
+    version = name.partition(":")[2] or None
     try:
-        with _lock(root):
-            # Another driver may have done it meanwhile; only a new builder sees its files.
-            builder = tfds.builder(name, data_dir=root)
-            if not builder.is_prepared():
-                builder.download_and_prepare(**wanted)
-    except Exception as error:  # the code of hundreds of builders runs here
-        if new:  # leave nothing behind that was not there
-            shutil.rmtree(root, ignore_errors=True)
-        raise StudyError(
-            f"data.name: {name!r} could not be prepared in {builder.data_dir}: {one_line(error)}"
-        ) from error
-    return builder
-
-
-def one_line(error: BaseException, limit: int = 240) -> str:
-    """An error's kind and the first line of what it says."""
-    text = next(iter(str(error).strip().splitlines()), "")
-    text = re.sub(r'^Failed to construct dataset .*?\}": ', "", text)
-    return f"{type(error).__name__}: {text}"[:limit].rstrip(": ")
+        return module.Builder(data_dir=data_dir, version=version)
+    except AssertionError as error:
+        raise StudyError(f"data.name: {name!r}: {one_line(error)}") from error
 
 
 @contextlib.contextmanager
@@ -146,15 +133,6 @@ def _hushed() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(before)
-
-
-@contextlib.contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    """Holds a data directory alone; the kernel lets go of it if the process dies."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".caviar-lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _parts(name: str, splits: Mapping[str, Any]) -> dict[str, str]:
