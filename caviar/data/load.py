@@ -18,6 +18,7 @@ from caviar.data.image_folder import list_images
 from caviar.data.normalise import moments
 from caviar.data.registry import is_registered, read_registered
 from caviar.data.request import Request
+from caviar.data.shift import shift_warnings
 from caviar.data.table import read_table
 from caviar.errors import StudyError
 
@@ -96,7 +97,10 @@ def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Da
         name: Part(missing.fill(_rows(source.splits[origin].x, rows), fills), labels[name])
         for name, (origin, rows) in cut.items()
     }
-    mean, std = _moments(parts["train"], request.normalise)
+    mean, std = moments(parts["train"].x)
+    warnings = shift_warnings(source, parts, mean, std)
+    if not request.normalise:
+        mean, std = np.zeros_like(mean), np.ones_like(std)
     return Dataset(
         name=source.name,
         version=source.version,
@@ -109,19 +113,13 @@ def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Da
         std=std,
         fingerprint=fingerprint(source, ((name, *cut[name]) for name in cut)),
         class_weights=class_weights(request.class_weights, labels["train"], source.class_names),
+        warnings=warnings,
     )
 
 
 def _rows(x: NDArray[np.generic], rows: Rows) -> NDArray[np.generic]:
     """Some rows of `x`; all of them without a copy."""
     return np.asarray(x) if len(rows) == len(x) else x[rows]
-
-
-def _moments(train: Part, normalise: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    if normalise:
-        return moments(train.x)
-    features = train.x.shape[1]
-    return np.zeros(features, np.float32), np.ones(features, np.float32)
 
 
 def _cut(source: Source, rng: np.random.Generator, fractions: split.Fractions | None) -> Cut:
