@@ -1,0 +1,81 @@
+"""The example studies, run as a person runs them, show what their comments say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
+CAVIAR = str(Path(sys.executable).with_name("caviar"))
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def run(ray_environment: dict[str, str], tmp_path: Path):
+    """Runs an example to its end; returns what `caviar show --json` says of it."""
+
+    def run(name: str) -> dict[str, Any]:
+        commands = (
+            ["run", str(EXAMPLES / name), "--dir", str(tmp_path)],
+            ["show", str(tmp_path), "--json"],
+        )
+        for command in commands:
+            done = subprocess.run(
+                [CAVIAR, *command],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=250,
+                env=ray_environment,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        found = json.loads(done.stdout)
+        assert found["status"] == "finished"
+        assert found["counts"]["failed"] == 0
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("softmax_regression.toml", 0.94),
+        ("csv.toml", 0.90),
+        ("signals1d.toml", 0.66),
+        ("optimizers.toml", 0.95),
+    ],
+)
+def test_accuracy(run, name: str, least: float) -> None:
+    assert run(name)["best"]["dev_accuracy"] >= least
+
+
+def test_batch_norm_widens_the_range_of_learning_rates(run) -> None:
+    def learned(trial: dict[str, Any]) -> bool:
+        rate = trial["hyperparameters"]["learning_rate"]
+        return 0.15 < rate < 0.95 and trial["state"] != "diverged" and trial["dev_accuracy"] > 0.7
+
+    trials = run("batch_norm.toml")["trials"]
+    with_it = [trial for trial in trials if trial["hyperparameters"]["batch_norm"]]
+    without = [trial for trial in trials if not trial["hyperparameters"]["batch_norm"]]
+    assert sum(map(learned, with_it)) >= 3
+    assert sum(map(learned, without)) == 0
+    assert max(trial["dev_accuracy"] for trial in without) > 0.93
+
+
+def test_some_dropout_and_some_l2_beat_neither_and_too_much(run) -> None:
+    loss = {
+        (trial["hyperparameters"]["keep_prob"], trial["hyperparameters"]["l2"]): trial["dev_loss"]
+        for trial in run("dropout_or_l2.toml")["trials"]
+    }
+    neither = loss[1.0, 0.0]
+    assert neither == max(loss.values())
+    assert loss[0.6, 0.0] < 0.7 * neither
+    assert loss[1.0, 1e-2] < 0.7 * neither
+    assert min(loss, key=loss.__getitem__) in {(0.6, 1e-2), (0.8, 1e-2), (0.6, 1e-3), (0.8, 1e-3)}
+    assert min(value for (_, l2), value in loss.items() if l2 == 0.1) > 1.5
