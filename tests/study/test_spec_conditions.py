@@ -80,6 +80,21 @@ def test_a_condition_on_another_that_has_one() -> None:
     assert "batch_norm_momentum" not in trial_of(spec, batch_norm=False)
 
 
+def test_a_condition_on_one_that_is_inactive_does_not_hold() -> None:
+    spec = StudySpec.parse(
+        """
+        [training]
+        optimizer = { choices = ["sgd", "adam"] }
+        [regularization]
+        l2 = { value = 0.0, when = { optimizer = "adam" } }
+        l1 = { value = 0.1, when = { l2 = 0.0 } }
+        """
+    )
+    assert trial_of(spec, optimizer="adam")["l1"] == 0.1
+    assert "l1" not in trial_of(spec, optimizer="sgd")
+    assert spec.techniques == ("l1",)
+
+
 def test_layers_of_their_own_play_where_there_are_so_many() -> None:
     spec = StudySpec.parse(
         """
