@@ -6,7 +6,7 @@ from functools import partial
 
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.quasi_random import Sobol
-from caviar.study.records import Signature, Trial
+from caviar.study.records import Signature, Trial, Value
 from caviar.study.signature import signature_of
 from caviar.study.spec import StudySpec
 
@@ -41,7 +41,8 @@ def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signatu
         most: kinds, at most.
         among: trials looked at.
     """
-    searcher, kinds = Sobol(spec.space.dimensions, spec.seed), {}
+    searcher = Sobol(spec.space.dimensions, spec.seed)
+    kinds: dict[tuple[Value, ...], tuple[Signature, Trial]] = {}
     for index in range(min(among, spec.search.trials)):
         point = searcher.suggest(index)
         values = spec.space.decode(point)

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from caviar.study import lease, opening, reports
+from caviar.study import lease, opening, reports, rows
 from caviar.study.checkpoints import DIRECTORY, CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import Outcome, Receipt
 from caviar.study.lease import LeaseHolder
 from caviar.study.reads import Reads
-from caviar.study.records import Assignment, Measurement, Signature, Trial
+from caviar.study.records import Assignment, Measurement, Settled, Signature, Trial
 
 
 class Journal(Reads):
@@ -242,17 +242,20 @@ class Journal(Reads):
             self.record("trial_failed", {"trial": trial, "error": error})
             reports.close_done(self._db, trial)
 
-    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
-        """Settles a signature's width for the study's life; returns the one that stands."""
+    def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
+        """Settles a signature's width for the study's life; returns what stands.
+
+        Where its precision is "auto", the one it came to is `evidence["precision"]`.
+        """
         with self._db.transaction():
-            stands = self.width(signature)
+            stands = self.settled().get(signature)
             if stands is not None:
                 return stands
             now = self._db.clock()
             self._db.insert("widths", str(signature), width, json.dumps(dict(evidence)), now)
             detail = {"signature": str(signature), "width": width, "evidence": dict(evidence)}
             self.record("width_decided", detail)
-        return width
+        return rows.settled(signature, width, evidence)
 
     def record(self, kind: str, detail: Mapping[str, Any] | None = None) -> None:
         """Writes an event down; `detail` must be JSON."""

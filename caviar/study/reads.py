@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from caviar.study.facts import (
     OpenAssignment,
     TrialSummary,
 )
-from caviar.study.records import Entry, Measurement, Signature, Trial
+from caviar.study.records import Entry, Measurement, Settled, Signature, Trial
 
 _Ordered = tuple[int, Callable[[], Entry]]
 
@@ -161,15 +162,11 @@ class Reads:
         """
         return self._store.read(record)
 
-    def width(self, signature: Signature) -> int | None:
-        """The signature's width, or None while it is not decided."""
-        row = self._db.row("SELECT width FROM widths WHERE signature = ?", (str(signature),))
-        return row[0] if row else None
-
-    def widths(self) -> dict[Signature, int]:
-        """Every width decided so far."""
-        found = self._db.rows("SELECT signature, width FROM widths ORDER BY signature")
-        return {Signature.parse(text): width for text, width in found}
+    def settled(self) -> dict[Signature, Settled]:
+        """Every signature's width and precision that was settled so far."""
+        found = self._db.rows("SELECT signature, width, evidence FROM widths ORDER BY signature")
+        known = ((Signature.parse(text), width, json.loads(told)) for text, width, told in found)
+        return {of: rows.settled(of, width, told) for of, width, told in known}
 
     def events(self, kind: str | None = None) -> tuple[Event, ...]:
         """Events of one kind or all, in the order they happened."""

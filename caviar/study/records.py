@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Value = float | int | str | bool
 """A hyperparameter's value in a person's units."""
@@ -190,6 +191,18 @@ class Lane:
     best: tuple[int, float] | None = None
 
 
+class Settled(NamedTuple):
+    """How a signature's step is called, settled once for a study's life.
+
+    Attributes:
+        width: lanes in one call.
+        precision: of the matrix products.
+    """
+
+    width: int
+    precision: str = "float32"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """An assignment handed to a slice.
@@ -203,6 +216,7 @@ class Claim:
         width: lanes in one call of the compiled step; None if it is not yet decided.
         expected_lane_epochs: how many lane-epochs the study may still spend on this signature,
             an upper bound that tells whether measuring widths would pay.
+        precision: what the signature's precision "auto" was settled to; else empty.
     """
 
     assignment: int
@@ -212,3 +226,4 @@ class Claim:
     signature: Signature
     width: int | None
     expected_lane_epochs: int
+    precision: str = ""

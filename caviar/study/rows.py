@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome
@@ -13,6 +13,7 @@ from caviar.study.records import (
     Failure,
     Measurement,
     Purpose,
+    Settled,
     Signature,
     Trial,
     Watch,
@@ -114,6 +115,12 @@ def attempt(row: Row) -> Attempt:
 def checkpoint(row: Row) -> CheckpointRecord:
     """From the columns `CHECKPOINT`."""
     return CheckpointRecord(*row)
+
+
+def settled(signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
+    """A signature's width, and the precision that "auto" came to; else the signature's own."""
+    measured = evidence.get("precision", "float32")
+    return Settled(width, measured if signature.precision == "auto" else signature.precision)
 
 
 def event(row: Row) -> Event:

@@ -68,7 +68,7 @@ def save(
     text = json.dumps(asdict(header), sort_keys=True).encode()
     buffer = io.BytesIO()
     inputs = {f"{_INPUT}{name}": array for name, array in (normalisation or {}).items()}
-    arrays = {"header": np.frombuffer(text, np.uint8), **inputs, **_named(state)}
+    arrays: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **inputs, **_named(state)}
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 

@@ -295,8 +295,10 @@ class CompiledEpoch:
     def _scores(self, found: NDArray[np.float64]) -> EpochScores:
         layers = self.recipe.depth + 1
         single, gradients, weights, idle = np.split(found, [5, 5 + layers, 5 + 2 * layers])
-        *scores, finite = single
-        return EpochScores(*scores, finite > 0, gradients, weights, idle)
+        scores = dict(zip(EpochScores._fields[:4], single, strict=False))
+        return EpochScores(
+            **scores, finite=single[4] > 0, gradient_norm=gradients, weight_norm=weights, idle=idle
+        )
 
     # Between packed and unpacked
 

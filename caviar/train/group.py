@@ -123,10 +123,14 @@ class Group:
         }
 
     def _values(self, scores: EpochScores, place: int) -> Values:
-        *single, finite = (float(part[place]) for part in scores[:5])
-        layers = [part[:, place] for part in scores[5:]]
-        watch = watch_of(*layers, layers=len(self._shapes[place].units))
-        return Values(*single, finite > 0, watch)
+        single = {name: float(getattr(scores, name)[place]) for name in Values._fields[:4]}
+        watch = watch_of(
+            len(self._shapes[place].units),
+            scores.gradient_norm[:, place],
+            scores.weight_norm[:, place],
+            scores.idle[:, place],
+        )
+        return Values(**single, finite=bool(scores.finite[place]), watch=watch)
 
     def _restore(self, place: int) -> State:
         lane, shape, optimizer = (

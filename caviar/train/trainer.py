@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from caviar.data.dataset import Dataset
 from caviar.nn.network import Shape
 from caviar.study.records import Claim, Lane, Measurement, Signature, Trial
+from caviar.train import precision
 from caviar.train.early_stopping import Best, EarlyStopping
 from caviar.train.epoch import CompiledEpoch
 from caviar.train.feed import feed_of
 from caviar.train.group import Course, Group
 from caviar.train.order import data_order
+from caviar.train.precision import Tried, worth_trying
 from caviar.train.progress import Progress
 from caviar.train.recipe import Recipe
 from caviar.train.verdict import Judge
 from caviar.train.width import TOGETHER, Timing, choose, evidence, on_gpu, worth_measuring
+
+_Found = TypeVar("_Found")
 
 _TIMED_EPOCHS = 4
 """Epochs timed at a width; the fastest counts."""
@@ -86,11 +90,12 @@ class Trainer:
         self._judge = Judge(data.classes, settings.diverged_above, settings.metric, stopping)
         self._epochs: dict[tuple[Signature, int], CompiledEpoch] = {}
         self._first_call_s: dict[tuple[Signature, int], float] = {}
+        self._settled: set[Signature] = set()
 
     @property
     def warm(self) -> frozenset[Signature]:
-        """Signatures whose epoch is compiled."""
-        return frozenset(signature for signature, _ in self._epochs)
+        """Signatures whose epoch is compiled, as claims name them."""
+        return frozenset({signature for signature, _ in self._epochs} | self._settled)
 
     def choose_width(
         self, signature: Signature, expected_lane_epochs: int
@@ -104,12 +109,14 @@ class Trainer:
         Returns:
             The width, and what was measured.
         """
+        if signature.precision == "auto":
+            return self._choose_precision(signature, expected_lane_epochs)
         whole = Shape(self.features, signature.widths, self.classes)
         if self._on_gpu():
             return on_gpu(whole.weights), evidence("gpu", expected_lane_epochs)
-        alone, together = self._timing(signature, 1), None
+        alone, together = self._try(signature, 1).timing, None
         if worth_measuring(alone, expected_lane_epochs):
-            together = self._timing(signature, TOGETHER)
+            together = self._try(signature, TOGETHER).timing
         found = [alone] if together is None else [alone, together]
         rule = "too little left to measure" if together is None else "measured"
         return choose(alone, together), evidence(rule, expected_lane_epochs, *found)
@@ -129,7 +136,9 @@ class Trainer:
             CheckpointError: a lane's checkpoint is not of its trial.
         """
         with tf.device(self._device):
-            epoch = self._epoch(claim.signature, width)
+            kind = claim.precision or claim.signature.precision
+            epoch = self._epoch(replace(claim.signature, precision=kind), width)
+            self._settled.add(claim.signature)
             for lanes in _groups(claim, width):
                 yield from self._train_group(epoch, claim, lanes)
 
@@ -140,14 +149,25 @@ class Trainer:
             recipe = Recipe.of(signature, self.features, self.classes)
             epoch = CompiledEpoch(recipe, self.feed, width, self._dtype)
             group, order = Group.dead(epoch, self._course), self._order(0, signature.batch_size)
-            self._first_call_s[key] = _seconds(lambda: group.run(order, 0, steps=0))
+            _, self._first_call_s[key] = _timed(lambda: group.run(order, 0, steps=0))
             self._epochs[key] = epoch
         return self._epochs[key]
 
     def _on_gpu(self) -> bool:
         return "GPU" in self.feed.inputs.mean.device
 
-    def _timing(self, signature: Signature, lanes: int) -> Timing:
+    def _choose_precision(
+        self, signature: Signature, expected_lane_epochs: int
+    ) -> tuple[int, dict[str, Any]]:
+        """The width at float32, and bfloat16 tried at that width if it may pay."""
+        exact, rounded = (replace(signature, precision=kind) for kind in ("float32", "bfloat16"))
+        width, told = self.choose_width(exact, expected_lane_epochs)
+        known, other = self._try(exact, width), None
+        if worth_trying(known.timing, expected_lane_epochs):
+            other = self._try(rounded, width)
+        return width, told | precision.evidence(known, other)
+
+    def _try(self, signature: Signature, lanes: int) -> Tried:
         """Trains made-up trials of the signature's full size for a few epochs at a width."""
         with tf.device(self._device):
             epoch = self._epoch(signature, lanes)
@@ -156,8 +176,11 @@ class Trainer:
             trials = [Trial(i, (), values) for i in range(lanes)]
             group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self._course)
             order = self._order(0, signature.batch_size)
-            fastest = min(_seconds(lambda: group.run(order, 0)) for _ in range(_TIMED_EPOCHS))
-        return Timing(lanes, self._first_call_s[signature, lanes], fastest / lanes)
+            found, seconds = zip(
+                *(_timed(lambda: group.run(order, 0)) for _ in range(_TIMED_EPOCHS)), strict=True
+            )
+        timing = Timing(lanes, self._first_call_s[signature, lanes], min(seconds) / lanes)
+        return Tried(timing, found[-1][0].dev_loss)
 
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
@@ -185,10 +208,11 @@ class Trainer:
         return data_order(self._seed, epoch, batch_size, self.feed.examples)
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _timed(call: Callable[[], _Found]) -> tuple[_Found, float]:
+    """What a call gave, and the seconds it took."""
     start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    found = call()
+    return found, time.perf_counter() - start
 
 
 def _groups(claim: Claim, width: int) -> Iterator[list[Lane]]:

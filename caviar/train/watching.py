@@ -45,18 +45,18 @@ def square_norms(layers: Params, watched: tf.Tensor | None, before: tf.Tensor | 
 
 
 def watch_of(
+    layers: int,
     gradient_norm: NDArray[np.float64],
     weight_norm: NDArray[np.float64],
     idle: NDArray[np.float64],
-    layers: int,
 ) -> Watch:
     """What was watched of a lane with `layers` hidden layers, padded ones left out.
 
     Args:
+        layers: true hidden layers.
         gradient_norm: `[padded layers + 1]`, the output layer last.
         weight_norm: likewise.
         idle: `[padded layers]`.
-        layers: true hidden layers.
     """
 
     def true(values: NDArray[np.float64]) -> tuple[float, ...]:

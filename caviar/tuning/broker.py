@@ -17,7 +17,16 @@ from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
 from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
-from caviar.study.records import Assignment, Claim, Lane, Measurement, Signature, Trial, TrialState
+from caviar.study.records import (
+    Assignment,
+    Claim,
+    Lane,
+    Measurement,
+    Settled,
+    Signature,
+    Trial,
+    TrialState,
+)
 from caviar.tuning.messages import Answer, Finished, Wait
 
 OWN_TRIES: Final = 3
@@ -77,7 +86,7 @@ class Broker:
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
         self._written = len(strategy.trials)
-        self._widths = journal.widths()
+        self._settled = journal.settled()
         # An earlier driver's slices are gone with it; nobody is to blame.
         journal.end_running_attempts(Outcome.INTERRUPTED)
         self._waiting: deque[_Open] = deque(
@@ -171,10 +180,10 @@ class Broker:
             self._journal.end_attempt(found.number, attempt, outcome, error)
             self._retry(self._as_it_stands(found), error)
 
-    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
-        """Settles how many lanes one call takes, for the study's life; the first word stands."""
-        stands = self._journal.decide_width(signature, width, evidence)
-        self._widths[signature] = stands
+    def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
+        """Settles how a signature's step is called, for the study's life; the first word stands."""
+        stands = self._journal.settle(signature, width, evidence)
+        self._settled[signature] = stands
         return stands
 
     def stop(self, why: str) -> None:
@@ -226,14 +235,16 @@ class Broker:
 
     def _claim(self, found: _Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
         signature = found.assignment.signature
+        settled = self._settled.get(signature)
         return Claim(
             assignment=found.number,
             attempt=attempt,
             lanes=lanes,
             last_epoch=found.assignment.last_epoch,
             signature=signature,
-            width=self._widths.get(signature),
+            width=settled.width if settled else None,
             expected_lane_epochs=self._strategy.expected_lane_epochs(signature),
+            precision=settled.precision if settled else "",
         )
 
     def _lanes(self, found: _Open) -> tuple[Lane, ...]:

@@ -19,7 +19,7 @@ from caviar.search.factory import caviar_strategy
 from caviar.study import lease
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
-from caviar.study.records import Claim, Measurement, Signature
+from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker import Broker
 from caviar.tuning.messages import Answer, Finished, Wait, Welcome
@@ -153,9 +153,10 @@ class BrokerActor:
         """See `Broker.abandon`."""
         self._guarded(None, lambda: self._broker.abandon(slice_name, assignment, attempt, error))
 
-    def decide_width(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> int:
-        """See `Broker.decide_width`."""
-        return self._guarded(width, lambda: self._broker.decide_width(signature, width, evidence))
+    def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
+        """See `Broker.settle`."""
+        home = Settled(width)
+        return self._guarded(home, lambda: self._broker.settle(signature, width, evidence))
 
     def lose(self, slice_name: str, error: str) -> None:
         """Tune found a slice dead."""

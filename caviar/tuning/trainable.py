@@ -10,12 +10,13 @@ import importlib
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 from ray import tune
 
-from caviar.study.records import Claim, Measurement, Signature
+from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.tuning.messages import NAMESPACE, Answer, Finished, Wait, Welcome, slice_name
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class SliceTrainable(tune.Trainable):
         """Trains a claim; returns the lane-epochs it took."""
         report = _Report(self._broker, self._name, claim, self._checkpoint_s)
         try:
-            width = claim.width or self._settle_width(claim)
+            claim, width = self._settled(claim)
             for progress in self._worker.train(claim, width):
                 if not report.add(progress):
                     break
@@ -128,10 +129,13 @@ class SliceTrainable(tune.Trainable):
             self._ask("abandon", self._name, claim.assignment, claim.attempt, _one_line(error))
         return report.epochs
 
-    def _settle_width(self, claim: Claim) -> int:
+    def _settled(self, claim: Claim) -> tuple[Claim, int]:
+        """The claim with its precision, and its width; measured first if nobody has yet."""
+        if claim.width is not None:
+            return claim, claim.width
         width, evidence = self._worker.choose_width(claim.signature, claim.expected_lane_epochs)
-        settled: int = self._ask("decide_width", claim.signature, width, dict(evidence))
-        return settled
+        settled: Settled = self._ask("settle", claim.signature, width, dict(evidence))
+        return replace(claim, precision=settled.precision), settled.width
 
     def _ask(self, method: str, *args: Any) -> Any:
         return ray.get(getattr(self._broker, method).remote(*args))

@@ -187,12 +187,21 @@ def test_failing_the_last_trial_closes_its_assignment(journal: Journal) -> None:
 
 
 def test_the_first_width_stands(journal: Journal) -> None:
-    assert journal.width(SIGNATURE) is None
-    assert journal.decide_width(SIGNATURE, 16, {"per_lane_s": {"1": 0.2}}) == 16
-    assert journal.decide_width(SIGNATURE, 4, {}) == 16
-    assert journal.widths() == {SIGNATURE: 16}
+    assert journal.settled() == {}
+    assert journal.settle(SIGNATURE, 16, {"per_lane_s": {"1": 0.2}}) == (16, "float32")
+    assert journal.settle(SIGNATURE, 4, {}) == (16, "float32")
+    assert journal.settled() == {SIGNATURE: (16, "float32")}
     (event,) = journal.events("width_decided")
     assert event.detail["evidence"] == {"per_lane_s": {"1": 0.2}}
+
+
+def test_the_precision_that_auto_came_to_is_kept(journal: Journal) -> None:
+    auto = replace(SIGNATURE, precision="auto")
+    assert journal.settle(auto, 1, {"precision": "bfloat16"}) == (1, "bfloat16")
+    assert journal.settle(auto, 1, {"precision": "float32"}) == (1, "bfloat16")
+    assert journal.settled() == {auto: (1, "bfloat16")}
+    fixed = replace(SIGNATURE, precision="bfloat16")
+    assert journal.settle(fixed, 1, {}) == (1, "bfloat16")
 
 
 def test_a_transaction_is_one_commit(journal: Journal) -> None:

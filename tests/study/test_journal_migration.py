@@ -82,7 +82,7 @@ def test_whoever_takes_the_lease_brings_it_up_to_date(study: Path) -> None:
         attempt = journal.start_attempt(2, "s")
         journal.report(2, attempt, [end], saved([1], 3), complete=True)
         assert journal.measurements(1)[-1] == end
-        assert journal.widths() == {SIGNATURE: 4}
+        assert journal.settled() == {SIGNATURE: (4, "float32")}
         number = journal.issue(rung(0, first=1, last=2))
         journal.report(number, journal.start_attempt(number, "s"), curve([0], [2]), {}, True)
     with Journal.open(study, write=True) as journal:

@@ -1,10 +1,12 @@
-"""The rule that chooses a width, and its measurement."""
+"""The rules that choose a width and a precision, and their measurements."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from small_problem import signature, trainer_of
+from small_problem import claim, signature, trainer_of, trial
 
+from caviar.train.precision import Tried, choose_precision
 from caviar.train.width import Timing, choose, on_gpu, worth_measuring
 
 ALONE = Timing(1, first_call_s=2.0, lane_epoch_s=0.01)
@@ -36,3 +38,28 @@ def test_the_trainer_measures_what_is_worth_it(parts):
     assert width in {1, 8}
     assert json.loads(json.dumps(evidence)) == evidence
     assert trainer.warm == {signature()}
+
+
+def test_auto_precision_tries_both_where_it_may_pay_and_says_what_it_saw():
+    auto = signature(precision="auto")
+    trainer = trainer_of()
+    assert trainer.choose_width(auto, 10)[1]["precision"] == "float32"
+    width, told = trainer.choose_width(auto, 10**9)
+    assert told["precision_rule"] == "measured"
+    assert told["precision_lane_epoch_s"].keys() == {"float32", "bfloat16"}
+    kept = told["precision_lane_epoch_s"]
+    clear = kept["bfloat16"] <= 0.9 * kept["float32"]
+    assert (told["precision"] == "bfloat16") == clear
+    settled = replace(claim([trial(0)], 1, auto), precision="bfloat16")
+    ((measured,),) = [p.measurements for p in trainer.train(settled, width)]
+    assert measured.epoch == 1
+    assert auto in trainer.warm
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loss", "expected"),
+    [(0.5, 0.3, "bfloat16"), (0.95, 0.3, "float32"), (0.5, 0.31, "float32")],
+)
+def test_bfloat16_must_be_clearly_faster_and_as_good(seconds, loss, expected):
+    exact = Tried(Timing(1, 2.0, 1.0), 0.3)
+    assert choose_precision(exact, Tried(Timing(1, 2.0, seconds), loss)) == expected

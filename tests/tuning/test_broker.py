@@ -283,8 +283,8 @@ def test_widths_are_settled_once(tmp_path):
     journal, broker = take_up(tmp_path / "s")
     claim = broker.claim("a", ())
     assert claim.width is None
-    assert broker.decide_width(claim.signature, 4, {"rule": "measured"}) == 4
-    assert broker.decide_width(claim.signature, 1, {"rule": "measured"}) == 4
+    assert broker.settle(claim.signature, 4, {"rule": "measured"}) == (4, "float32")
+    assert broker.settle(claim.signature, 1, {"rule": "measured"}) == (4, "float32")
     deliver(broker, "a", claim, StandIn())
     journal.close()
     _, later = take_up(tmp_path / "s")
