@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from caviar.errors import StudyError
 from caviar.study.records import Value
 
+_SHORTEST: Final = 1e-6
+"""Epochs of a cosine whose warm-up takes all of its length."""
+
 Time = float | NDArray[np.float64]
 """Epochs behind the warm-up, from 0: a number or many."""
 
@@ -114,7 +117,8 @@ def rates(
 
     During the first `warmup_epochs`, which may be a fraction, the rate grows linearly with every
     step, and its last step has all of alpha. Behind them t counts whole epochs, the first that is
-    free of warm-up being 0; or, per step, the fraction of epochs behind.
+    free of warm-up being 0; or, per step, the fraction of epochs behind. A cosine's `decay_epochs`
+    count from the very beginning, the warm-up included.
 
     Args:
         hyperparameters: the trial's by flat name; what is missing takes `DEFAULTS`.
@@ -129,6 +133,8 @@ def rates(
     alpha = _number(hyperparameters, "learning_rate", schedule)
     warmup = _number(hyperparameters, "warmup_epochs", schedule)
     own = {name: _number(hyperparameters, name, schedule) for name in schedule.hyperparameters}
+    if schedule.name == "cosine":  # its length includes the warm-up: it ends where the study does
+        own["decay_epochs"] = max(own["decay_epochs"] - warmup, _SHORTEST)
     t: Time = float(epoch - math.ceil(warmup))
     if per == "step":
         t = epoch + np.arange(steps) / steps - warmup

@@ -182,6 +182,7 @@ class BrokerActor:
             slices={name: _told(work) for name, work in broker.held.items()},
             planned=self._planned,
             arrived=len(self._actors),
+            metric=self._spec.metric,
         )
 
     def trouble(self) -> str:

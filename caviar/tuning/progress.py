@@ -60,8 +60,9 @@ def _best(status: Status) -> str:
     best = status.best
     if best is None:
         return ""
+    judged = f"train loss {best.train_loss:.4f}, " if status.metric == "train_loss" else ""
     return (
-        f"best dev accuracy {best.dev_accuracy:.4f}, loss {best.dev_loss:.4f} "
+        f"best {judged}dev accuracy {best.dev_accuracy:.4f}, loss {best.dev_loss:.4f} "
         f"(trial {best.trial}, epoch {best.epoch})"
     )
 

@@ -27,6 +27,7 @@ class Status:
         slices: what each slice is at, by name.
         planned: how many slices there are to be.
         arrived: how many of them are ready or at work.
+        metric: by which trials are compared.
     """
 
     study: str
@@ -43,3 +44,4 @@ class Status:
     slices: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
     arrived: int = 0
+    metric: str = "dev_accuracy"

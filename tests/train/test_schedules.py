@@ -85,7 +85,7 @@ def test_per_step_the_rate_changes_within_the_epoch(name, hyperparameters, expec
 
 @pytest.mark.parametrize("per", ["epoch", "step"])
 def test_a_warm_up_of_two_epochs_by_hand(per):
-    cosine = trial("cosine", warmup=2.0, decay_epochs=2.0)
+    cosine = trial("cosine", warmup=2.0, decay_epochs=4.0)
     np.testing.assert_allclose(rates(cosine, 0, 4, per), [0.025, 0.05, 0.075, 0.1], rtol=1e-12)
     np.testing.assert_allclose(rates(cosine, 1, 4, per), [0.125, 0.15, 0.175, 0.2], rtol=1e-12)
     lower = 0.1 + 0.1 * ROOT_HALF  # an eighth of a turn on

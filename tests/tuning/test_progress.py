@@ -34,6 +34,11 @@ def test_a_line_tells_states_pace_and_best():
     assert remaining(replace(STATUS, trained_here=0)) == ""
 
 
+def test_a_line_tells_the_train_loss_where_trials_are_compared_by_it():
+    line = summary_line(replace(STATUS, metric="train_loss"))
+    assert "best train loss 0.5000, dev accuracy 0.8750" in line
+
+
 def test_plain_lines_come_now_and_then_and_at_the_end():
     lines, now = [], [100.0]
     view = PlainView(lines.append, lambda: now[0])
