@@ -153,10 +153,9 @@ def gradcheck(
         results.append(checked.check)
     right = all(check.passed for check in results)
     worst = max(check.relative for check in results)
-    _write(
-        f"gradients of {spec.name}: {'right' if right else 'NOT right'}; {len(results)} trials, "
-        f"worst relative difference {worst:.1e}"
-    )
+    kinds = f"{len(results)} kind{'s' if len(results) > 1 else ''} of network"
+    verdict = "right" if right else "NOT right"
+    _write(f"gradients of {spec.name}: {verdict}; {kinds}, worst relative difference {worst:.1e}")
     if not right:
         raise typer.Exit(1)
 

@@ -16,7 +16,14 @@ import pytest
 import caviar
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "cluster/README.md", "docs/design.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "cluster/README.md",
+    "docs/design.md",
+    "docs/training.md",
+]
 LOCKS = ["requirements.lock", "requirements-test.lock"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -68,7 +75,7 @@ def test_readme_speaks_only_of_commands_the_command_line_knows() -> None:
     fenced = re.findall(r"^```\w*\n(.*?)^```$", texts, re.M | re.S)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", texts, flags=re.M | re.S))
     used = set(re.findall(r"(?:^|/|[ ])caviar ([a-z]+)\b", "\n".join(fenced + inline), re.M))
-    assert {"run", "check", "show", "init"} <= used
+    assert {"run", "check", "show", "gradcheck", "init"} <= used
     assert [name for name in used if not re.search(rf"^\W*{name}\b", helped.stdout, re.M)] == []
 
 
