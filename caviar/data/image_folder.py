@@ -50,8 +50,11 @@ def list_images(folder: Path) -> Listing:
     classes = {split: _folders(found) for split, found in splits.items()}
     names = tuple(sorted({path.name for found in classes.values() for path in found}))
     numbers = {name: number for number, name in enumerate(names)}
-    if not names:
-        raise StudyError(f"{place}: must hold a folder of images for each class, got none")
+    if len(names) < 2:
+        got = f"only {names[0]!r}" if names else "none"
+        raise StudyError(
+            f"{place}: must hold a folder of images for each of two or more classes, got {got}"
+        )
     files = {
         split: [(file, numbers[path.name]) for path in found for file in _images(place, path)]
         for split, found in classes.items()

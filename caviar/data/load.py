@@ -63,7 +63,8 @@ def read_source(request: Request, *, quiet: bool = True) -> Source:
 def _read_path(path: Path, request: Request, quiet: bool) -> Source:
     if not path.exists():
         raise StudyError(f"data.path: there is no file or folder {str(path)!r}")
-    if path.suffix in {".csv", ".parquet"} and path.is_file():
+    suffix = path.suffix.lower()
+    if suffix in {".csv", ".parquet"} and path.is_file():
         return read_table(path, request)
     for key in ("label", "drop", "categorical"):
         if getattr(request, key):
@@ -71,7 +72,7 @@ def _read_path(path: Path, request: Request, quiet: bool) -> Source:
     if path.is_dir():
         list_images(path)  # what is wrong with the folder is told before TensorFlow is woken
         return read_images_in_child(path, quiet=quiet)
-    if path.suffix == ".npz":
+    if suffix == ".npz":
         return read_npz(path)
     raise StudyError(
         "data.path: must be a .npz, .csv or .parquet file or a folder of images in class folders, "

@@ -114,15 +114,15 @@ def _features(source: Source, train: _Statistics, part: _Statistics) -> str:
     # What never varied in either part counts in the units of the training part itself.
     size = np.abs(difference) / np.where(deviation > 0, deviation, 1.0)
     error = np.sqrt(1 / train.rows + 1 / part.rows)
-    moment, column = np.unravel_index(int(size.argmax()), size.shape)
-    worst = size[moment, column]
-    if worst < _LARGE or worst < _far(size.size) * error:
-        return ""
-    if moment == 0:
-        moved = f"{difference[0, column]:+.1f} standard deviations of train away"
-        return f"the mean of {source.feature(int(column))} is {moved}"
-    spread = np.sqrt(part.mean[1, column] / max(train.mean[1, column], 1e-12))
-    return f"the spread of {source.feature(int(column))} is {spread:.2g} times that in train"
+    enough = max(_LARGE, _far(size.size) * error)
+    mean, spread = int(size[0].argmax()), int(size[1].argmax())
+    if size[0, mean] >= enough:
+        moved = f"{difference[0, mean]:+.1f} standard deviations of train away"
+        return f"the mean of {source.feature(mean)} is {moved}"
+    if size[1, spread] >= enough:
+        times = np.sqrt(part.mean[1, spread] / max(train.mean[1, spread], 1e-12))
+        return f"the spread of {source.feature(spread)} is {times:.2g} times that in train"
+    return ""
 
 
 def _far(chances: int) -> float:

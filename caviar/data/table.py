@@ -84,7 +84,7 @@ def _read(place: str, path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
         else:
             frame = pd.read_csv(path, low_memory=False)

@@ -68,9 +68,8 @@ def _check_augmentation(spec: StudySpec, data: Dataset) -> None:
     """Refuses to shift, flip, rotate or zoom what is no image; noise can be added to anything."""
     if data.image_shape is not None:
         return
-    asked = getattr(spec, "augmentation", None)
-    for key in IMAGE_ONLY if asked else ():
-        if extremes(getattr(asked, key))[1] > 0:
+    for key in IMAGE_ONLY:
+        if key in spec.techniques:
             raise StudyError(
                 f"augmentation.{key}: must be 0 on data that are no images [height, width] or "
                 f"[height, width, channels], got examples of shape {list(data.feature_shape)}"
