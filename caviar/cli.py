@@ -144,9 +144,8 @@ def gradcheck(
     from caviar.api import check_gradients
     from caviar.report.gradients import print_checked
 
-    # TensorFlow's messages would stand between the results; no GPU is needed for a small batch.
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     spec, console = _read(study), _console()
+    _wake_tensorflow()
     results = []
     for checked in check_gradients(spec, plant=plant):
         print_checked(console, checked, spec.space.names)
@@ -177,6 +176,23 @@ def init(
     except OSError as error:
         raise StudyError(f"{file}: cannot be written: {error.strerror}") from None
     _write(f"wrote {file}; check it with: caviar check {file}; run it with: caviar run {file}")
+
+
+def _wake_tensorflow() -> None:
+    """Imports TensorFlow without its messages, some of which no setting of its own turns off.
+
+    No GPU is needed for a small batch.
+    """
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            import tensorflow  # noqa: F401 - for its side effects
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _read(study: Path | None) -> StudySpec:
