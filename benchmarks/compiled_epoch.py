@@ -12,11 +12,8 @@ a passing load on the machine harms neither side. caviar's processes are pinned 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +21,9 @@ if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from keras_networks import Problem, Setting, epoch_seconds, settings
+from keras_networks import Setting, epoch_seconds, settings
+from problems import Problem
+from processes import answer, elsewhere, pin, seconds_of
 
 PROBLEMS = (
     Problem("digits", 64, (64, 64), 10, 1_437, 64),
@@ -37,18 +36,9 @@ TARGETS = {"digits": (30, 5), "signals": (15, 4), "images": (2.5, 1.4)}
 WIDTHS = (1, 4, 8, 16)
 
 
-def one_core() -> None:
-    """Pins this process, and TensorFlow in it, to the machine's last core."""
-    import tensorflow as tf
-
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def peak() -> dict[str, float]:
     """The fastest large float32 matrix products of one core, in GFLOP/s."""
-    one_core()
+    pin()
     import numpy as np
     import tensorflow as tf
 
@@ -64,73 +54,55 @@ def peak() -> dict[str, float]:
         }
         for name, call in calls.items():
             call()
-            found[name] = max(found[name], 2 * n**3 / min(_times(call, 8)) / 1e9)
+            found[name] = max(found[name], 2 * n**3 / min(seconds_of(call, 8)) / 1e9)
     return found
 
 
-def _times(call: Any, repeats: int) -> list[float]:
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return seconds
-
-
-def ours(problem: Problem, width: int, epochs: int) -> dict[str, Any]:
+def ours(problem: str, width: int, epochs: int) -> dict[str, Any]:
     """First call and the fastest epoch of one lane, in seconds, on one core."""
-    one_core()
+    pin()
     import numpy as np
     import tensorflow as tf
 
-    from caviar.nn.network import Network, Shape
-    from caviar.train.epoch import CompiledEpoch, resident
-    from caviar.train.lanes import initial_state
-    from caviar.train.optimizers import OPTIMIZERS
-    from caviar.train.order import data_order
+    from caviar.study.records import Signature, Trial
+    from caviar.train.epoch import CompiledEpoch, EpochNumbers
+    from caviar.train.feed import Resident
+    from caviar.train.lanes import initial_state, number
+    from caviar.train.order import data_order, random_key
+    from caviar.train.recipe import Recipe
 
-    shape, adam = Shape(problem.features, problem.units, problem.classes), OPTIMIZERS["adam"]
-    epoch = CompiledEpoch(
-        Network(shape), adam, resident(*problem.data()), problem.batch_size, width
+    asked = _problem(problem)
+    signature = Signature(asked.units, asked.batch_size, "adam")
+    recipe = Recipe.of(signature, asked.features, asked.classes)
+    epoch = CompiledEpoch(recipe, Resident(asked.dataset()), width)
+    numbers = EpochNumbers(
+        {name: np.full(width, number({"epsilon": 1e-7}, name)) for name in recipe.numbers},
+        np.full((epoch.steps, width), 0.003),
+        np.tile(asked.units, (width, 1)),
+        random_key(0, 0),
     )
-    values = {"learning_rate": 0.003, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-    numbers = {name: np.full(width, value) for name, value in values.items()}
-    active = np.ones((width, len(problem.units)), bool)
-    lanes = [epoch.layout.pack(initial_state(shape, adam, 0, lane)) for lane in range(width)]
-    state = tf.concat(lanes, 0)
+    shape, trials = recipe.network.shape, (Trial(lane, (), {}) for lane in range(width))
+    lanes = [initial_state(shape, recipe.optimizer, 0, trial) for trial in trials]
+    state = tf.concat([epoch.layout.pack(lane) for lane in lanes], 0)
 
     def call(behind: int, steps: int | None = None) -> None:
         nonlocal state
-        order = data_order(0, behind, problem.batch_size, problem.examples)
-        state, _ = epoch(state, numbers, active, order, steps)
+        order = data_order(0, behind, asked.batch_size, asked.examples)
+        state, _ = epoch(state, numbers, order, steps)
 
-    first = _times(lambda: call(0, 0), 1)[0]
-    seconds = [_times(lambda n=n: call(n), 1)[0] for n in range(epochs)]
+    first = seconds_of(lambda: call(0, 0))[0]
+    seconds = [seconds_of(lambda n=n: call(n))[0] for n in range(epochs)]
     assert epoch.traces == 1
     return {"first_call_s": first, "epoch_s": min(seconds) / width}
 
 
-def keras(problem: Problem, setting: Setting, epochs: int) -> dict[str, Any]:
+def keras(problem: str, setting: dict[str, Any], epochs: int) -> dict[str, Any]:
     """The fastest epoch in seconds, on all cores."""
-    return {"epoch_s": min(epoch_seconds(problem, setting, epochs))}
+    return {"epoch_s": min(epoch_seconds(_problem(problem), Setting(**setting), epochs))}
 
 
-def _elsewhere(call: str, **arguments: Any) -> Any:
-    """Runs one of the functions above in a process of its own."""
-    command = [sys.executable, __file__, "--child", json.dumps({"call": call, **arguments})]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _child(request: dict[str, Any]) -> None:
-    call = request.pop("call")
-    if "problem" in request:
-        request["problem"] = next(p for p in PROBLEMS if p.name == request["problem"])
-    if "setting" in request:
-        request["setting"] = Setting(**request["setting"])
-    print(json.dumps({"peak": peak, "ours": ours, "keras": keras}[call](**request)))
+def _problem(name: str) -> Problem:
+    return next(problem for problem in PROBLEMS if problem.name == name)
 
 
 def _fastest(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -143,19 +115,21 @@ def compare(problem: Problem, top: float, epochs: int, repeats: int, with_keras:
     runs: dict[Any, list[dict[str, Any]]] = {}
     for _ in range(repeats):
         for width in WIDTHS:
-            found = _elsewhere("ours", problem=problem.name, width=width, epochs=epochs)
+            found = elsewhere(__file__, "ours", problem=problem.name, width=width, epochs=epochs)
             runs.setdefault(width, []).append(found)
         for setting in (as_written, *sweep) if with_keras else ():
             n = max(epochs // 6, 5)
-            found = _elsewhere("keras", problem=problem.name, setting=vars(setting), epochs=n)
+            found = elsewhere(
+                __file__, "keras", problem=problem.name, setting=vars(setting), epochs=n
+            )
             runs.setdefault(setting, []).append(found)
     fastest = {key: _fastest(results) for key, results in runs.items()}
     _print(problem, top, fastest, as_written, sweep if with_keras else [])
 
 
 def _print(problem: Problem, top: float, fastest: dict, written: Setting, sweep: list) -> None:
-    sizes = "-".join(map(str, (problem.features, *problem.units, problem.classes)))
-    print(f"\n{problem.name}: {sizes}, {problem.examples} examples, batch {problem.batch_size}")
+    examples = f"{problem.examples} examples, batch {problem.batch_size}"
+    print(f"\n{problem.name}: {problem.sizes}, {examples}")
     for width in WIDTHS:
         seconds, first = fastest[width]["epoch_s"], fastest[width]["first_call_s"]
         rate = problem.flops / seconds / 1e9
@@ -186,9 +160,9 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _child(json.loads(options.child))
+        answer(options.child, {"peak": peak, "ours": ours, "keras": keras})
         return
-    peaks = _elsewhere("peak")
+    peaks = elsewhere(__file__, "peak")
     listed = ", ".join(f"{name} {rate:.0f}" for name, rate in peaks.items())
     print(f"float32 matrix-product peak of one core in GFLOP/s: {listed}", flush=True)
     for problem in PROBLEMS:

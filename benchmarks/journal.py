@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from caviar.search.standing import standing_of
 from caviar.study.journal import Journal
-from caviar.study.records import Assignment, Measurement, Signature, Trial
+from caviar.study.records import Assignment, Measurement, Signature, Trial, Watch
 
 SIGNATURE = Signature((112, 112), 64, "adam")
+WATCH = Watch((0.123456, 0.0123456, 0.34567), (12.3456, 11.2345, 3.45678), (0.0, 0.0123))
 
 
 def trial(index: int) -> Trial:
@@ -38,7 +40,9 @@ def write(journal: Journal, trials: int, epochs: int, checkpoint: bytes) -> floa
     claim = issue(journal, 0, epochs)
     for index in range(trials):
         measurements = [
-            Measurement(index, epoch, 0.1 * epoch, 0.9, 0.2, 0.8 + index % 7 / 100, 0.004)
+            Measurement(
+                index, epoch, 0.1 * epoch, 0.9, 0.2, 0.8 + index % 7 / 100, 0.004, watch=WATCH
+            )
             for epoch in range(1, epochs + 1)
         ]
         with journal.transaction():
@@ -80,7 +84,8 @@ def main() -> None:
         print(f"{'memory grew':<22}{after - before:10d} KiB")
         with Journal.open(directory) as journal:
             timed("summary", journal.summary)
-            timed("rungs", journal.rungs)
+            rungs = (options.epochs,)
+            timed("rungs", lambda: standing_of(journal.entries(), rungs, "dev_accuracy"))
             timed("open assignments", journal.open_assignments)
             timed("all measurements", journal.measurements)
             timed("entries, for a replay", lambda: sum(1 for _ in journal.entries()))

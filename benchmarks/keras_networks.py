@@ -5,48 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
 import tensorflow as tf
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Sizes of a benchmark: a network, its data and its minibatch."""
-
-    name: str
-    features: int
-    units: tuple[int, ...]
-    classes: int
-    examples: int
-    batch_size: int
-
-    def data(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """Made-up training and dev parts; a quarter as many dev examples, at most 2,000."""
-        rng = np.random.default_rng(0)
-        dev = self.dev_examples
-        x = rng.normal(size=(self.examples + dev, self.features)).astype(np.float32)
-        y = rng.integers(0, self.classes, len(x)).astype(np.int32)
-        return (x[:-dev], y[:-dev]), (x[-dev:], y[-dev:])
-
-    @property
-    def dev_examples(self) -> int:
-        """Evaluated after every epoch."""
-        return min(self.examples // 4, 2_000)
-
-    @property
-    def steps(self) -> int:
-        """Minibatches in an epoch; the last partial one is dropped."""
-        return self.examples // self.batch_size
-
-    @property
-    def flops(self) -> int:
-        """Of an epoch's matrix products: training's forward and two gradients, dev's forward."""
-        sizes = (self.features, *self.units, self.classes)
-        products = [2 * a * b for a, b in pairwise(sizes)]
-        trained = self.steps * self.batch_size * (3 * sum(products) - products[0])
-        return trained + self.dev_examples * sum(products)
+from problems import Problem
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,9 @@ def trainable(spec: StudySpec, jit: str) -> Any:
     """The trainable with its data and CPUs."""
     data = load_dataset(spec.data.name, spec.seed)
     parts = {
-        "train_x": data.train.x,
+        "train_x": data.standardised(data.train),
         "train_y": data.train.y,
-        "dev_x": data.dev.x,
+        "dev_x": data.standardised(data.dev),
         "dev_y": data.dev.y,
     }
     cpus = spec.resources.cpus_per_slice
