@@ -31,6 +31,7 @@ def test_they_are_all_there() -> None:
         "dropout_or_l2.toml",
         "optimizers.toml",
         "fashion_mnist.toml",
+        "fashion_mnist_best.toml",
         "csv.toml",
         "signals1d.toml",
     } <= set(STUDIES)
