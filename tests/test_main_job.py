@@ -122,7 +122,9 @@ def test_the_best_trial_is_as_good_in_numpy(killed):
         (record,) = [
             found for found in journal.checkpoints(best["trial"]) if found.epoch == best["epoch"]
         ]
-        accuracy, loss = accuracy_and_loss(journal.read_checkpoint(record), data.dev.x, data.dev.y)
+        accuracy, loss = accuracy_and_loss(
+            journal.read_checkpoint(record), data.standardised(data.dev), data.dev.y
+        )
     assert accuracy == pytest.approx(best["dev_accuracy"], abs=1e-6)
     assert loss == pytest.approx(best["dev_loss"], rel=1e-4)
 

@@ -73,6 +73,8 @@ def run_study(
     # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.
     prepared = prepare(spec)
     view.say(prepared.line)
+    for warning in prepared.warnings:
+        view.say(f"warning: {warning}")
     view.say(f"joining the cluster at {address}" if address else "starting Ray on this machine")
     url = connect(address)
     signals = Signals(view.say)
