@@ -69,7 +69,7 @@ def run_study(
         view.say(f"{directory}: the study is complete")
         return Outcome()
     check_address(address)
-    view.say(f"reading data set {spec.data.name}")
+    view.say(f"reading data set {spec.data.title}")
     # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.
     prepared = prepare(spec)
     view.say(prepared.line)
