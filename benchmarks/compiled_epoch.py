@@ -111,7 +111,7 @@ def _fastest(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def compare(problem: Problem, top: float, epochs: int, repeats: int, with_keras: bool) -> None:
     """Measures one problem in turns and prints its lines."""
-    as_written, sweep = settings(problem)
+    as_written, sweep = settings(problem.steps)
     runs: dict[Any, list[dict[str, Any]]] = {}
     for _ in range(repeats):
         for width in WIDTHS:

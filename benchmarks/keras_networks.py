@@ -5,52 +5,95 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
-from problems import Problem
+from problems import Examples, Problem
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How Keras is asked to train."""
+    """How Keras is asked to train.
+
+    Attributes:
+        jit: its `jit_compile`.
+        steps_per_execution: likewise.
+        source: how it gets its minibatches: "arrays"; "cached", a tf.data pipeline over single
+            examples; or "gathered", one over indices that takes a minibatch at once.
+    """
 
     jit: bool | str
     steps_per_execution: int
-    cached: bool
+    source: str
 
     def __str__(self) -> str:
-        source = "cached tf.data" if self.cached else "arrays"
+        source = self.source if self.source == "arrays" else f"{self.source} tf.data"
         return f"jit={self.jit}, steps_per_execution={self.steps_per_execution}, {source}"
 
 
-def settings(problem: Problem) -> tuple[Setting, list[Setting]]:
-    """Keras as people write it (its defaults, arrays), and the sweep whose fastest is its best."""
+def settings(steps: int) -> tuple[Setting, list[Setting]]:
+    """Keras as people write it (its defaults, arrays), and the sweep whose fastest is its best.
+
+    Args:
+        steps: of an epoch.
+    """
     sweep = [
-        Setting(jit, per_call, True)
+        Setting(jit, per_call, "cached")
         for jit in (True, False)
-        for per_call in (max(problem.steps // 4, 1), problem.steps)
+        for per_call in (max(steps // 4, 1), steps)
     ]
-    return Setting("auto", 1, False), sweep
+    return Setting("auto", 1, "arrays"), sweep
 
 
-def network(problem: Problem, setting: Setting) -> tf.keras.Model:
-    """Dense without bias, batch norm, ReLU; then logits; Adam, as caviar's."""
-    layers = [tf.keras.layers.Input((problem.features,))]
-    for units in problem.units:
+def network(
+    sizes: tuple[int, ...], setting: Setting, learning_rate: float = 0.003, beta_1: float = 0.9
+) -> tf.keras.Model:
+    """Dense without bias, batch norm, ReLU; then logits; Adam, as caviar's.
+
+    Args:
+        sizes: features, units of each hidden layer, classes.
+        setting: how it is to be trained.
+        learning_rate: Adam's.
+        beta_1: likewise.
+    """
+    layers = [tf.keras.layers.Input(sizes[:1])]
+    for units in sizes[1:-1]:
         layers += [
             tf.keras.layers.Dense(units, use_bias=False, kernel_initializer="he_normal"),
             tf.keras.layers.BatchNormalization(),
             tf.keras.layers.ReLU(),
         ]
-    model = tf.keras.Sequential([*layers, tf.keras.layers.Dense(problem.classes)])
+    model = tf.keras.Sequential([*layers, tf.keras.layers.Dense(sizes[-1])])
     model.compile(
-        tf.keras.optimizers.Adam(0.003),
+        tf.keras.optimizers.Adam(learning_rate, beta_1),
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=setting.jit,
         steps_per_execution=setting.steps_per_execution,
     )
     return model
+
+
+def fed(train: Examples, dev: Examples, batch_size: int, setting: Setting) -> dict[str, Any]:
+    """The data as arguments of `fit`."""
+    if setting.source == "arrays":
+        x, y = train
+        return {"x": x, "y": y, "batch_size": batch_size, "validation_data": dev}
+    whole = tf.data.Dataset.from_tensor_slices(dev).batch(1024).cache()
+    one_at_a_time = setting.source == "cached"
+    pipeline = (_cached if one_at_a_time else _gathered)(train, batch_size)
+    return {"x": pipeline.prefetch(tf.data.AUTOTUNE), "validation_data": whole}
+
+
+def _cached(train: Examples, batch_size: int) -> tf.data.Dataset:
+    examples = tf.data.Dataset.from_tensor_slices(train).cache().shuffle(len(train[0]))
+    return examples.batch(batch_size, drop_remainder=True)
+
+
+def _gathered(train: Examples, batch_size: int) -> tf.data.Dataset:
+    x, y = map(tf.constant, train)
+    order = tf.data.Dataset.range(len(y)).shuffle(len(y)).batch(batch_size, drop_remainder=True)
+    return order.map(lambda i: (tf.gather(x, i), tf.gather(y, i)), tf.data.AUTOTUNE)
 
 
 class _Clock(tf.keras.callbacks.Callback):
@@ -70,14 +113,7 @@ class _Clock(tf.keras.callbacks.Callback):
 
 def epoch_seconds(problem: Problem, setting: Setting, epochs: int) -> Iterator[float]:
     """Seconds of each epoch after the first two, in which Keras compiles."""
-    (x, y), dev = problem.data()
-    clock, model = _Clock(), network(problem, setting)
-    if setting.cached:
-        train = tf.data.Dataset.from_tensor_slices((x, y)).cache().shuffle(len(x))
-        train = train.batch(problem.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
-        held = tf.data.Dataset.from_tensor_slices(dev).batch(1024).cache()
-        model.fit(train, validation_data=held, epochs=epochs + 2, verbose=0, callbacks=[clock])
-    else:
-        size = problem.batch_size
-        model.fit(x, y, size, epochs + 2, verbose=0, callbacks=[clock], validation_data=dev)
+    clock, model = _Clock(), network(problem.layers, setting)
+    data = fed(*problem.data(), problem.batch_size, setting)
+    model.fit(**data, epochs=epochs + 2, verbose=0, callbacks=[clock])
     yield from clock.seconds[2:]

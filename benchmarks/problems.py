@@ -67,15 +67,19 @@ class Problem:
     @property
     def flops(self) -> int:
         """Of an epoch's matrix products: training's forward and two gradients, dev's forward."""
-        sizes = (self.features, *self.units, self.classes)
-        products = [2 * a * b for a, b in pairwise(sizes)]
+        products = [2 * a * b for a, b in pairwise(self.layers)]
         trained = self.steps * self.batch_size * (3 * sum(products) - products[0])
         return trained + self.dev_examples * sum(products)
 
     @property
+    def layers(self) -> tuple[int, ...]:
+        """Features, units of each hidden layer, classes."""
+        return self.features, *self.units, self.classes
+
+    @property
     def sizes(self) -> str:
         """As `784-256-128-10`."""
-        return "-".join(map(str, (self.features, *self.units, self.classes)))
+        return "-".join(map(str, self.layers))
 
 
 def read_fashion_mnist(data_dir: Path | None) -> Dataset:
