@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,15 @@ def read_npz(path: Path) -> Source:
     """
     place = f"data.path: {path.name!r}"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        # Opened here, as NumPy leaves a file open that is no archive.
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            arrays = file if isinstance(file, np.ndarray) else dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise StudyError(f"{place}: must be a .npz of arrays without pickles: {reason}") from error
+    if isinstance(arrays, np.ndarray):
+        raise StudyError(f"{place}: must be a .npz of named arrays, got a single one of np.save's")
     return from_arrays("path", path.name, "file", arrays)
 
 
@@ -54,14 +58,19 @@ def from_arrays(key: str, name: str, version: str, arrays: Mapping[str, Any]) ->
         StudyError: naming the array.
     """
     place = f"data.{key}: {name!r}"
-    arrays = {_OTHER_NAMES.get(array, array): given for array, given in arrays.items()}
     _check_names(place, arrays)
+    arrays = {
+        _OTHER_NAMES.get(name, name): _as_array(place, name, given)
+        for name, given in arrays.items()
+        if given is not None
+    }
+    _check_pairs(place, arrays)
     present = [split for split, (x, _) in SPLITS.items() if x in arrays]
     shape = _feature_shape(place, arrays)
     inputs = {split: _inputs(place, SPLITS[split], arrays, shape) for split in present}
-    labels = [np.asarray(arrays[SPLITS[split][1]]) for split in present]
+    labels = [arrays[SPLITS[split][1]] for split in present]
     places = [f"{place}: array {SPLITS[split][1]!r}" for split in present]
-    if arrays.get("class_names") is not None:
+    if "class_names" in arrays:
         names = _class_names(place, arrays["class_names"])
         numbers = [_as_given(*pair) for pair in zip(places, labels, strict=True)]
     else:
@@ -73,36 +82,57 @@ def from_arrays(key: str, name: str, version: str, arrays: Mapping[str, Any]) ->
 def _check_names(place: str, arrays: Mapping[str, Any]) -> None:
     known = [*(array for pair in SPLITS.values() for array in pair), *_ABOUT]
     for array in arrays:
-        if array not in known:
-            near = difflib.get_close_matches(array, known, n=1, cutoff=0.0)[0]
-            raise StudyError(f"{place}: unknown array {array!r}; the nearest known is {near!r}")
+        if array not in known and array not in _OTHER_NAMES:
+            raise StudyError(
+                f"{place}: unknown array {array!r}; the arrays may be {', '.join(known)}"
+            )
+        if _OTHER_NAMES.get(array) in arrays:
+            raise StudyError(f"{place}: must hold {_OTHER_NAMES[array]!r} or {array!r}, got both")
+
+
+def _as_array(place: str, name: str, given: Any) -> Any:
+    """What was given as an array; a masked value is missing, which only NaN can say."""
+    try:
+        if isinstance(given, np.ma.MaskedArray) and given.dtype.kind in "biuf":
+            return np.ma.filled(given.astype(np.float64), np.nan)
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise StudyError(f"{place}: array {name!r} must be an array: {reason}") from error
+
+
+def _check_pairs(place: str, arrays: Mapping[str, Any]) -> None:
     for split, (x, y) in SPLITS.items():
         for array, other in ((x, y), (y, x)):
             if array not in arrays and (split == "train" or other in arrays):
-                raise StudyError(f"{place}: array {array!r} is missing, got {', '.join(arrays)}")
+                got = ", ".join(arrays) or "none"
+                raise StudyError(f"{place}: array {array!r} is missing, got {got}")
 
 
 def _feature_shape(place: str, arrays: Mapping[str, Any]) -> tuple[int, ...]:
-    x = np.asarray(arrays["x"])
+    x = arrays["x"]
     if x.ndim < 2 or 0 in x.shape[1:]:
         raise StudyError(
             f"{place}: array 'x' must be [examples, features, ..], got shape {list(x.shape)}"
         )
     given = arrays.get("feature_shape")
-    shape = x.shape[1:] if given is None else tuple(int(size) for size in np.atleast_1d(given))
-    if np.prod(shape) != np.prod(x.shape[1:]):
+    if given is None:
+        return tuple(x.shape[1:])
+    sizes = np.atleast_1d(given)
+    whole = sizes.dtype.kind in "iu" and (sizes > 0).all()
+    if not whole or np.prod(sizes) != np.prod(x.shape[1:]):
         raise StudyError(
             f"{place}: feature_shape must hold the {np.prod(x.shape[1:])} features of an example, "
-            f"got {list(shape)}"
+            f"got {sizes.tolist()}"
         )
-    return shape
+    return tuple(sizes.tolist())
 
 
 def _inputs(
     place: str, names: tuple[str, str], arrays: Mapping[str, Any], shape: Sequence[int]
 ) -> NDArray[Any]:
     """Flat inputs `[n, features]`: bytes and truths as uint8, every other number as float32."""
-    x, y = (np.asarray(arrays[name]) for name in names)
+    x, y = (arrays[name] for name in names)
     if x.dtype.kind not in "biuf":
         raise StudyError(f"{place}: array {names[0]!r} must be numbers, got {x.dtype}")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
@@ -126,7 +156,11 @@ def _kept(dtype: np.dtype[Any]) -> type[np.generic]:
 
 
 def _class_names(place: str, given: Any) -> tuple[str, ...]:
-    names = tuple(str(name) for name in np.asarray(given).ravel().tolist())
+    if given.ndim != 1:
+        raise StudyError(
+            f"{place}: class_names must be a list of names, got shape {list(given.shape)}"
+        )
+    names = tuple(str(name) for name in given.tolist())
     for name in names:
         if names.count(name) > 1:
             raise StudyError(f"{place}: class_names must differ, got {name!r} twice")

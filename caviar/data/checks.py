@@ -78,8 +78,13 @@ def _not_finite(source: Source, split: str, row: int, column: int) -> str:
     value = source.splits[split].x[row, column]
     where, feature = source.split_place(split), source.feature(column)
     if not np.isnan(value):
-        return f"{where}: features must be finite, got {value} in row {row}, {feature}"
-    advice = 'data.missing = "mean" would fill it in'
+        return (
+            f"{where}: features must be finite, got {value} in row {row}, {feature}; the largest "
+            "that float32 holds is 3.4e38"
+        )
+    text = any(block.start <= column < block.stop for block in source.one_hot)
+    way = "most_frequent" if text else "mean"
+    advice = f'data.missing = "{way}" would fill it in'
     if source.feature_names:
         return f"{where}: {feature}: must have a value, got none in row {row} (from 0); {advice}"
     return f"{where}: features must be finite, got nan in row {row}, {feature}; {advice}"

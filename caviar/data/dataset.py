@@ -122,6 +122,7 @@ class Source:
         feature_names: of a table, the column that each feature comes from.
         one_hot: the columns of each text column; they are missing together.
         key: of the study file's table `[data]` that says where it is: `name` or `path`.
+        warnings: what a person should know of what was read, one line each.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Source:
     feature_names: tuple[str, ...] = ()
     one_hot: tuple[slice, ...] = ()
     key: str = "name"
+    warnings: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

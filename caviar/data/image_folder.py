@@ -61,6 +61,10 @@ def list_images(folder: Path) -> Listing:
     }
     if not files["train"]:
         raise StudyError(f"{place}: must hold images in its class folders, got none")
+    seen = {number for found in files.values() for _, number in found}
+    for name, number in numbers.items():
+        if number not in seen:
+            raise StudyError(f"{place}: must hold images of every class, got none in {name!r}")
     return Listing(names, files)
 
 

@@ -49,7 +49,12 @@ def _checked(place: str, labels: NDArray[Any]) -> NDArray[Any]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise StudyError(f"{place}: must be one label an example, got shape {list(labels.shape)}")
+        raise StudyError(
+            f"{place}: must be one label an example, got shape {list(labels.shape)}; "
+            "of one-hot rows argmax gives the labels"
+        )
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
+        return labels.astype(np.str_)
     if labels.dtype.kind == "b":
         return labels.astype(str)
     if labels.dtype.kind == "f":

@@ -61,6 +61,14 @@ def read_source(request: Request, *, quiet: bool = True) -> Source:
 
 
 def _read_path(path: Path, request: Request, quiet: bool) -> Source:
+    try:
+        return _read_file_or_folder(path, request, quiet)
+    except OSError as error:
+        where = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}..."
+        raise StudyError(f"data.path: {where!r} cannot be read: {error.strerror}") from error
+
+
+def _read_file_or_folder(path: Path, request: Request, quiet: bool) -> Source:
     if not path.exists():
         raise StudyError(f"data.path: there is no file or folder {str(path)!r}")
     suffix = path.suffix.lower()
@@ -99,7 +107,7 @@ def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Da
         for name, (origin, rows) in cut.items()
     }
     mean, std = moments(parts["train"].x)
-    warnings = shift_warnings(source, parts, mean, std)
+    warnings = (*source.warnings, *shift_warnings(source, parts, mean, std))
     if not request.normalise:
         mean, std = np.zeros_like(mean), np.ones_like(std)
     return Dataset(
@@ -133,7 +141,9 @@ def _cut(source: Source, rng: np.random.Generator, fractions: split.Fractions | 
     if fractions is None:
         train = 1.0 - dev - test
     shares = np.array([train, dev, test]) / (train + dev + test)
-    rows = split.stratified_split(examples.y, shares.tolist(), rng, source.class_names)
+    rows = split.stratified_split(
+        examples.y, shares.tolist(), rng, source.class_names, source.place
+    )
     cut: Cut = {"train": ("train", rows[0])}
     cut["dev"] = ("train", rows[1]) if dev > 0.0 else _whole("validation", source.splits)
     if own_test:

@@ -56,6 +56,7 @@ def stratified_split(
     shares: Sequence[float],
     rng: np.random.Generator,
     class_names: Sequence[str],
+    place: str = "data",
 ) -> list[NDArray[np.int64]]:
     """Cuts rows by shares so that every class is represented alike in each part.
 
@@ -64,6 +65,7 @@ def stratified_split(
         shares: one a part, adding up to 1; the first part takes what rounding leaves.
         rng: where the shuffle within each class comes from.
         class_names: for the message.
+        place: of the data, for the message.
 
     Returns:
         Row numbers of each part, ascending, disjoint, together all of them.
@@ -72,7 +74,7 @@ def stratified_split(
         StudyError: a class has fewer examples than there are parts that want some.
     """
     totals = np.bincount(labels, minlength=len(class_names))
-    _check_totals(totals, sum(share > 0.0 for share in shares), class_names)
+    _check_totals(place, totals, sum(share > 0.0 for share in shares), class_names)
     counts = np.stack([class_counts(totals, share) for share in shares[1:]])
     _leave_one(counts, totals)
     bounds = np.cumsum(counts, axis=0)
@@ -108,9 +110,11 @@ def _leave_one(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> None:
             counts[np.argmax(counts[:, number]), number] -= 1
 
 
-def _check_totals(totals: NDArray[np.int64], parts: int, class_names: Sequence[str]) -> None:
+def _check_totals(
+    place: str, totals: NDArray[np.int64], parts: int, class_names: Sequence[str]
+) -> None:
     for number in np.flatnonzero((totals > 0) & (totals < parts)):
         raise StudyError(
-            f"data: class {class_names[int(number)]!r} must have at least one example for each of "
-            f"{parts} parts, got {totals[number]}"
+            f"{place}: class {class_names[int(number)]!r} must have at least one example for each "
+            f"of {parts} parts, got {totals[number]}"
         )

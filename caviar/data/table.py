@@ -7,8 +7,10 @@ texts are is taken from the whole file: a text the training part lacks is a colu
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from caviar.data.dataset import Examples, Source
 from caviar.data.labels import class_numbers
 from caviar.data.request import Request
+from caviar.data.table_file import read_frame
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -25,6 +28,15 @@ if TYPE_CHECKING:
 
 MOST_TEXTS = 1000
 """Different texts a column may have; with more of them it is a name or a sentence."""
+
+_FEW_TEXTS = 20
+"""Up to so many different texts a column may have however few rows there are."""
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?([./-])\d\d?\2\d{2,4}([T ,].*)?")
+"""A date as people write it, perhaps with a time."""
+
+_MOST_LOST = 0.1
+"""What rounding to float32 may take from a number, in standard deviations of its column."""
 
 _MOSTLY_NUMBERS = 0.8
 """From this share of readable numbers on, the other texts of a column are slips of the pen."""
@@ -38,11 +50,13 @@ class _Column:
         values: float32 `[n, features]`, NaN where it is missing.
         name: the column's.
         one_hot: whether it was text.
+        warning: what a person should know of it; empty if all is well.
     """
 
     values: NDArray[np.float32]
     name: str
     one_hot: bool
+    warning: str = ""
 
     @property
     def width(self) -> int:
@@ -57,7 +71,7 @@ def read_table(path: Path, request: Request) -> Source:
         StudyError: naming the file and the column, and the row where it is one row's fault.
     """
     place = f"data.path: {path.name!r}"
-    frame = _read(place, path)
+    frame = read_frame(place, path, request.drop)
     label = _check_columns(place, frame, request)
     names, (y,) = class_numbers([f"{place}: column {label!r}"], [_labels(place, frame[label])])
     kept = [name for name in frame.columns if name != label and name not in request.drop]
@@ -77,26 +91,8 @@ def read_table(path: Path, request: Request) -> Source:
         feature_names=tuple(column.name for column in columns for _ in range(column.width)),
         one_hot=_blocks(columns),
         key="path",
+        warnings=tuple(f"{place}: {column.warning}" for column in columns if column.warning),
     )
-
-
-def _read(place: str, path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path).reset_index(drop=True)
-        else:
-            frame = pd.read_csv(path, low_memory=False)
-    except ImportError as error:
-        raise StudyError(f"{place}: reading parquet needs pyarrow: pip install pyarrow") from error
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's parsers raise ValueErrors
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise StudyError(f"{place}: could not be read as a table: {reason[:200]}") from error
-    frame.columns = [str(name) for name in frame.columns]
-    if frame.empty:
-        raise StudyError(f"{place}: must have rows and columns, got {list(frame.shape)}")
-    return frame
 
 
 def _check_columns(place: str, frame: pd.DataFrame, request: Request) -> str:
@@ -132,7 +128,7 @@ def _labels(place: str, column: pd.Series) -> NDArray[np.generic]:
     for row in np.flatnonzero(column.isna())[:1]:
         raise StudyError(
             f"{place}: column {column.name!r}: must have a class in every row, "
-            f"got none in row {row} (from 0)"
+            f"got none in row {row} (from 0); a cell with NA or None counts as empty"
         )
     if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
         return column.astype(str).to_numpy(dtype=np.str_)
@@ -146,20 +142,40 @@ def _features(place: str, column: pd.Series, categorical: bool) -> _Column:
     name = str(column.name)
     if kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column):
         raise StudyError(f"{place}: must be numbers, truths or texts, got dates; see data.drop")
+    if not column.notna().any():
+        raise StudyError(f"{place}: must have a value somewhere, got none; data.drop leaves it out")
     if not categorical and not kinds.is_numeric_dtype(column):
-        column = _truths(column)
+        column = _numbers(column)
     if categorical or not kinds.is_numeric_dtype(column):
         return _one_hot(place, name, column, categorical)
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(over="ignore"):  # too large for float32 becomes inf, which is refused by row
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
-    return _Column(numbers[:, None], name, one_hot=False)
+        values = numbers.astype(np.float32)
+    return _Column(values[:, None], name, one_hot=False, warning=_warning(name, numbers, values))
 
 
-def _truths(column: pd.Series) -> pd.Series:
-    """A column of truths with gaps, which pandas takes for text, as numbers."""
+def _warning(name: str, numbers: NDArray[np.float64], values: NDArray[np.float32]) -> str:
+    """What is suspicious about a column of numbers, in float64 as read and in float32 as kept."""
+    if not np.isfinite(values).all():
+        return ""
+    if len(numbers) > _FEW_TEXTS and (np.diff(numbers) == 1.0).all():
+        return f"column {name!r} counts the rows; if it is only a name, drop it by data.drop"
+    scale = max(np.abs(numbers).max(), np.finfo(np.float64).tiny)
+    tiny = np.abs(values) < np.finfo(np.float32).tiny  # devices take it for 0
+    lost = np.where(tiny, 0.0, values.astype(np.float64)) / scale - numbers / scale
+    if np.abs(lost).max() > _MOST_LOST * (numbers / scale).std() > 0.0:
+        return (
+            f"column {name!r} differs by too little, or is too small, for float32: subtract a "
+            "constant from it, or multiply it by one"
+        )
+    return ""
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Truths with gaps, decimals and other numbers that pandas takes for texts, as numbers."""
     known = column.dropna()
-    if len(known) and all(isinstance(value, bool | np.bool_) for value in known):
-        return column.astype("boolean").astype("Float64")
+    if all(isinstance(value, Number | np.bool_) for value in known):
+        return column.astype("Float64")
     return column
 
 
@@ -170,10 +186,8 @@ def _one_hot(place: str, name: str, column: pd.Series, categorical: bool) -> _Co
         kind = type(known[row]).__name__
         raise StudyError(f"{place}: must be numbers, truths or texts, got a {kind} in row {row}")
     texts = sorted(set(known.astype(str)))
-    if not texts:
-        raise StudyError(f"{place}: must have a value somewhere, got none; data.drop leaves it out")
     if not categorical:
-        _check_texts(place, known.astype(str))
+        _check_texts(place, known.astype(str), texts)
     if len(texts) > MOST_TEXTS:
         raise StudyError(
             f"{place}: must have at most {MOST_TEXTS} different texts, got {len(texts)}; "
@@ -187,9 +201,15 @@ def _one_hot(place: str, name: str, column: pd.Series, categorical: bool) -> _Co
     return _Column(values, name, one_hot=True)
 
 
-def _check_texts(place: str, known: pd.Series) -> None:
-    """Refuses a column of numbers with a few texts in it: one-hot would hide the mistake."""
+def _check_texts(place: str, known: pd.Series, texts: Sequence[str]) -> None:
+    """Refuses texts that one-hot columns would only hide: dates, names, numbers with slips."""
     import pandas as pd
+
+    if all(_DATE.fullmatch(text) for text in texts):
+        raise StudyError(
+            f"{place}: must be numbers, truths or texts, got dates such as {texts[0]!r}; data.drop "
+            "leaves it out"
+        )
 
     numbers = pd.to_numeric(known, errors="coerce")
     slips = known[numbers.isna()]
@@ -197,6 +217,11 @@ def _check_texts(place: str, known: pd.Series) -> None:
         raise StudyError(
             f"{place}: must be numbers as most of it are, got {slips.iloc[0]!r} in row "
             f"{slips.index[0]} (from 0)"
+        )
+    if len(texts) > max(_FEW_TEXTS, len(known) // 2):
+        raise StudyError(
+            f"{place}: must be numbers, or texts that come again, got {len(texts)} different texts "
+            f"in {len(known)} rows, such as {texts[0]!r}; data.drop leaves it out"
         )
 
 

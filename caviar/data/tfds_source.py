@@ -115,6 +115,8 @@ def find_builder(name: str, data_dir: Path | None) -> Any:
 
 def _own_builder(name: str, base: str, data_dir: Path | None) -> Any:
     module = importlib.import_module(f"caviar.data.{base}.{base}_dataset_builder")
+    if "/" in name:
+        raise StudyError(f"data.name: {base!r} has no configurations, got {name!r}")
     version = name.partition(":")[2] or None
     try:
         return module.Builder(data_dir=data_dir, version=version)

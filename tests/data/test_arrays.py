@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from caviar.data import registry
+from caviar.data.arrays import read_npz
 from caviar.data.load import load_dataset
 from caviar.data.registry import register_dataset
 from caviar.data.request import Request
@@ -116,7 +117,9 @@ NAMES = ["a", "b", "c"]
     [
         ({"y": None}, "array 'y' is missing, got x"),
         ({"x_test": np.ones((3, 4, 4))}, "array 'y_test' is missing"),
-        ({"z": np.ones(3)}, "unknown array 'z'; the nearest known is '"),
+        ({"z": np.ones(3)}, "unknown array 'z'; the arrays may be x, y, x_dev, y_dev, x_test, "),
+        ({"x_train": np.ones((60, 16))}, "must hold 'x' or 'x_train', got both"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "array 'x' must be an array: "),
         ({"y": np.arange(59)}, "arrays 'x' and 'y' must have one row an example, got shapes [60"),
         ({"x": np.ones(60)}, "array 'x' must be [examples, features, ..], got shape [60]"),
         ({"x": np.full((60, 2), "a")}, "array 'x' must be numbers, got <U1"),
@@ -129,6 +132,9 @@ NAMES = ["a", "b", "c"]
         ({"class_names": NAMES, "y": np.arange(60) % 3 + 2**32}, "labels must be in [0, 3)"),
         ({"class_names": ["a", "a", "b"]}, "class_names must differ, got 'a' twice"),
         ({"feature_shape": (3, 3)}, "feature_shape must hold the 16 features of an example"),
+        ({"feature_shape": (-4, -4)}, "16 features of an example, got [-4, -4]"),
+        ({"feature_shape": "wide"}, "16 features of an example, got ['wide']"),
+        ({"class_names": "abc"}, "class_names must be a list of names, got shape []"),
         ({"x_test": np.ones((3, 5)), "y_test": np.arange(3)}, "array 'x_test' must have 16 feat"),
         (
             {"x_dev": np.ones((4, 16)), "y_dev": np.array([0, 1, 0, 1])},
@@ -160,3 +166,41 @@ def test_other_paths_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(StudyError, match=rf"^data.path: .*{name}"):
         load_dataset(Request(path=tmp_path / name), 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "array 'x' is missing, got none"),
+        ({7: np.ones(3)}, "unknown array 7; the arrays may be x, y, "),
+        ({"x": None, "y": np.ones(3)}, "array 'x' is missing, got y"),
+    ],
+)
+def test_what_is_no_mapping_of_known_arrays_is_one_line(
+    given: dict[Any, Any], message: str
+) -> None:
+    register_dataset("made", lambda: given)
+    with pytest.raises(StudyError, match=message):
+        load_dataset("made", 0)
+
+
+def test_names_from_pandas_and_masked_values() -> None:
+    names = np.array(["ant", "bee", "cow"] * 20, object)
+    x = np.ma.masked_equal(np.arange(960.0).reshape(60, 16), 3.0)
+    register_dataset("made", lambda: {"x": x, "y": names, "x_test": None})
+    data = load_dataset(Request(name="made", missing="mean", fractions=(0.8, 0.2, 0.0)), 0)
+    assert data.class_names == ("ant", "bee", "cow")
+    with pytest.raises(StudyError, match="got nan in row 0, feature 3"):
+        load_dataset("made", 0)
+
+
+def test_an_npz_that_is_none_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "made.npz"
+    for content in (b"", b"PK\x03\x04 and so on", b"text"):
+        path.write_bytes(content)
+        with pytest.raises(StudyError, match=r"'made.npz': must be a .npz of arrays"):
+            read_npz(path)
+    with path.open("wb") as file:
+        np.save(file, np.ones((3, 4)))
+    with pytest.raises(StudyError, match="named arrays, got a single one"):
+        read_npz(path)

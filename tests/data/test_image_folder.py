@@ -102,3 +102,10 @@ def test_a_folder_beside_train_must_be_a_part(tmp_path: Path) -> None:
     lay(tmp_path / "spare")
     with pytest.raises(StudyError, match="only beside 'train', got 'spare'"):
         list_images(tmp_path)
+
+
+def test_a_class_without_images_is_named(tmp_path: Path) -> None:
+    lay(tmp_path)
+    (tmp_path / "cow").mkdir()
+    with pytest.raises(StudyError, match="must hold images of every class, got none in 'cow'"):
+        list_images(tmp_path)

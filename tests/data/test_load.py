@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from caviar.data.dataset import Dataset, Examples, Source
-from caviar.data.load import cut_source
+from caviar.data.load import cut_source, load_dataset
 from caviar.data.request import Request
 from caviar.data.split import Fractions, generator
 from caviar.errors import StudyError
@@ -88,3 +91,26 @@ def test_values_that_are_not_finite_are_named_with_their_place(value: float) -> 
 def test_an_empty_split_is_refused() -> None:
     with pytest.raises(StudyError, match="split 'test': must have examples, got 0"):
         made(train=examples(20), test=examples(0))
+
+
+def test_a_path_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        StudyError, match=r"^data\.path: .*\.\.\.' cannot be read: File name too long"
+    ):
+        load_dataset(Request(path=tmp_path / ("a" * 5000)), 0)
+
+
+def test_a_folder_without_permission_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(StudyError, match="cannot be read: Permission denied"):
+        load_dataset(Request(path=tmp_path), 0)
+
+
+def test_own_data_sets_have_no_configurations() -> None:
+    with pytest.raises(StudyError, match="'digits' has no configurations, got 'digits/small'"):
+        load_dataset("digits/small", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,15 @@ def refused(folder: Path, text: str, **asked: object) -> str:
         load_dataset(Request(path=write(folder, text), **({"label": "kind"} | asked)), 0)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def outcome(folder: Path, text: str) -> str:
+    """What is said of a file whose gaps are filled in; nothing if all is well."""
+    try:
+        load_dataset(Request(path=write(folder, text), label="kind", missing="mean"), 0)
+    except StudyError as error:
+        return str(error)
+    return ""
 
 
 def many(rows: int = 60, **columns: object) -> str:
@@ -120,9 +130,38 @@ def test_gaps_are_filled_on_request(tmp_path: Path, how: str) -> None:
         (many(age=["1e300"] * 60), {}, "features must be finite, got inf in row 0, column 'age'"),
         (many(extra=None), {}, "column 'extra'"),
         (
-            many(3000, name=[f"n{row}" for row in range(3000)]),
+            many(3000, name=[f"n{row // 2}" for row in range(3000)]),
             {},
             "at most 1000 different texts, got",
+        ),
+        (
+            many(name=[f"n{row}" for row in range(60)]),
+            {},
+            "column 'name': must be numbers, or texts that come again, got 60 different texts in "
+            "60 rows, such as 'n0'; data.drop leaves it out",
+        ),
+        (
+            many(day=[f"2020-01-{row % 9 + 1:02}" for row in range(60)]),
+            {},
+            "got dates such as '2020-01-01'; data.drop leaves it out",
+        ),
+        (many(day="3.11.2020 14:05"), {}, "got dates such as '3.11.2020 14:05'"),
+        (ROWS.replace(",", ";"), {}, "columns must be separated by commas, got semicolons"),
+        (ROWS.replace(",", "\t"), {}, "columns must be separated by commas, got tabs"),
+        (
+            ROWS.replace("wild", "color"),
+            {},
+            "column names must differ, got 'color' twice; data.drop = [\"color.1\"] leaves it out",
+        ),
+        (
+            ROWS.replace("age", ""),
+            {},
+            'got none for column 0 (from 0); data.drop = ["Unnamed: 0"] leaves it out',
+        ),
+        (
+            many(kind=["cat"] * 58 + ["dog"] * 2),
+            {},
+            "data.path: 'pets.csv': class 'dog' must have at least one example for each of 3 parts",
         ),
         ("", {}, "data.path: 'pets.csv': could not be read as a table"),
         ("age,kind\n", {}, "data.path: 'pets.csv': must have rows and columns, got [0, 2]"),
@@ -138,9 +177,17 @@ def test_what_cannot_be_used_is_one_line(
 def test_a_column_empty_in_the_training_part_cannot_be_filled(tmp_path: Path) -> None:
     said = refused(tmp_path, many(extra=None), missing="mean")
     assert said == (
-        "data.path: 'pets.csv': column 'extra': must have a value in the training part to fill in "
-        "where it is missing, got none"
+        "data.path: 'pets.csv': column 'extra': must have a value somewhere, got none; data.drop "
+        "leaves it out"
     )
+    # Whichever the only row with a value is: it lies in the training part or it does not.
+    rows = [[None] * row + [1.0] + [None] * (59 - row) for row in range(0, 60, 6)]
+    said = {outcome(tmp_path, many(extra=row)) for row in rows}
+    assert said == {
+        "",
+        "data.path: 'pets.csv': column 'extra': must have a value in the training part to fill in "
+        "where it is missing, got none",
+    }
 
 
 def test_regression_says_so(tmp_path: Path) -> None:
@@ -158,3 +205,48 @@ def test_dates_and_lists_are_refused(tmp_path: Path) -> None:
         base.assign(odd=column).to_parquet(path)
         with pytest.raises(StudyError, match=f"column 'odd'.*{word}"):
             load_dataset(Request(path=path, label="kind"), 0)
+
+
+def test_nameless_and_second_columns_can_be_dropped(tmp_path: Path) -> None:
+    path = write(tmp_path, ",age,age,kind\n0,5,6,cat\n1,7,8,dog\n")
+    source = read(path, drop=["Unnamed: 0", "age.1"])
+    assert source.feature_names == ("age",)
+    np.testing.assert_array_equal(source.splits["train"].x[:, 0], [5, 7])
+
+
+def test_other_encodings_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff" + ROWS)
+    assert read(path, drop=["color"]).feature_names == ("age", "wild")
+    path.write_bytes("größe,kind\n1,cat\n".encode("latin-1"))
+    with pytest.raises(StudyError, match=r"must be text in UTF-8, got the byte 0xf6$"):
+        read(path)
+
+
+def test_decimals_are_numbers_and_a_named_index_is_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "pets.parquet"
+    prices = [Decimal("1.5"), None, Decimal("2.5"), Decimal("1.5")]
+    frame = pd.DataFrame({"price": prices, "kind": ["cat", "dog"] * 2})
+    frame.set_index("kind").to_parquet(path)
+    source = read(path)
+    np.testing.assert_array_equal(source.splits["train"].x[:, 0], [1.5, np.nan, 2.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (np.arange(60) + 7, ["column 'n' counts the rows"]),
+        (1.6e9 + np.arange(60) % 7, ["column 'n' differs by too little"]),
+        (1e-300 * (np.arange(60) % 7), ["column 'n' differs by too little, or is too small"]),
+        (1e9 * (np.arange(60) % 7), []),
+        (np.full(60, 1e9), []),
+        (np.arange(60) % 7, []),
+    ],
+)
+def test_suspicious_numbers_are_warned_of(
+    tmp_path: Path, numbers: object, words: list[str]
+) -> None:
+    data = load_dataset(Request(path=write(tmp_path, many(n=numbers)), label="kind"), 0)
+    told = [line for line in data.warnings if "pets.csv" in line]
+    assert len(told) == len(words)
+    for line, word in zip(told, words, strict=True):
+        assert line.startswith(f"data.path: 'pets.csv': {word}")
