@@ -15,7 +15,7 @@ class Scores(NamedTuple):
 
     Attributes:
         loss: cross-entropy in nats.
-        correct: 1 where the largest logit is the label's, else 0.
+        correct: 1 where the label's logit is the largest, the first of equal ones, else 0.
     """
 
     loss: tf.Tensor
@@ -35,7 +35,10 @@ def scores(logits: tf.Tensor, labels: tf.Tensor) -> Scores:
     shifted = _shifted(logits)
     label_logit = _label_logit(shifted, labels)
     loss = _log_sum_exp(shifted) - label_logit
-    return Scores(loss, tf.stop_gradient(tf.cast(tf.equal(label_logit, 0.0), logits.dtype)))
+    # Not label_logit == 0: weights of zero, which say the same of every class, would be right of
+    # every example.
+    best = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return Scores(loss, tf.cast(tf.equal(best, tf.cast(labels, tf.int32)), logits.dtype))
 
 
 def cost(

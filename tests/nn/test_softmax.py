@@ -16,8 +16,18 @@ def problem():
 def test_loss_and_hits_by_hand():
     found = scores(tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float64), tf.constant([1, 0]))
     np.testing.assert_allclose(found.loss, [np.log(2.0), -np.log(0.75)], rtol=1e-12)
-    np.testing.assert_array_equal(found.correct, [1.0, 1.0])
+    np.testing.assert_array_equal(found.correct, [0.0, 1.0])
     assert scores(tf.constant([[1.0, 0.0]]), tf.constant([1])).correct.numpy() == [0.0]
+
+
+@pytest.mark.parametrize("logits", [[0.0] * 4, [1.0, 2.0, 2.0, 0.0], [-1e30, 0.0, 0.0, 0.0]])
+def test_of_equal_logits_one_alone_is_right(logits):
+    """Else weights of zero, which say the same of every class, would be right of every example."""
+    every = tf.constant([logits] * 4)
+    hits = scores(every, tf.range(4)).correct
+    np.testing.assert_array_equal(hits, hard_max(every)[0])
+    stack = scores(tf.stack([every, every]), tf.range(4)).correct
+    np.testing.assert_array_equal(stack, [hits, hits])
 
 
 def test_huge_logits_do_not_overflow():
