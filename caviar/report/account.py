@@ -91,7 +91,11 @@ def _watch(watch: Watch | None) -> dict[str, list[float | None]] | None:
     return {
         "gradient_norm": [*map(_finite, watch.gradient_norm)],
         "weight_norm": [*map(_finite, watch.weight_norm)],
-        "idle": [*map(_finite, watch.idle)],
+        # Units of a layer without sound weights neither work nor idle.
+        "idle": [
+            _finite(share) if math.isfinite(norm) else None
+            for share, norm in zip(watch.idle, watch.weight_norm, strict=False)
+        ],
     }
 
 

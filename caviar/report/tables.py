@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,9 @@ ENDED = 5
 """Trials of which is said why they ended."""
 _ENDS = ("diverged", "stopped", "failed")
 _METRICS = ("dev_accuracy", "dev_loss")
+_LEADER_KEYS = ("trial", "state", "epochs")
+_GAP = 2
+"""Characters between columns."""
 
 
 def print_description(console: Console, spec: StudySpec) -> None:
@@ -84,7 +88,8 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
         _line(console, f"best: trial {best['trial']} at epoch {best['epoch']}, {scores}")
         _line(console, f"  {configuration(best['hyperparameters'])}")
     if trial is not None:
-        _print_curve(console, trial, told["curve"])
+        _print_trial(console, told["trials"][trial])
+        _print_curve(console, told["curve"])
         print_layers(console, told["curve"])
         for sentence in told["findings"]:
             _line(console, sentence)
@@ -96,20 +101,40 @@ def _print_leaders(console: Console, told: dict[str, Any]) -> None:
     trained.sort(key=lambda row: (-row["epochs"], *_order(row, told["metric"])))
     if not trained:
         return
+    columns = [_leader_column(told, trained[:LEADERS], key) for key in _LEADER_KEYS]
+    columns += [_leader_column(told, trained[:LEADERS], key) for key in _metrics(told)]
     varied = _varied(told["trials"])
-    table = _table("trial", "state", "epochs", *map(_spaced, _metrics(told)), *varied)
-    for row in trained[:LEADERS]:
-        scores = [_metric(row[key]) for key in _metrics(told)]
-        values = [_value(row["hyperparameters"].get(name)) for name in varied]
-        cells = (str(row["trial"]), row["state"], str(row["epochs"]), *scores, *values)
+    columns += [_leader_column(told, trained[:LEADERS], name) for name in varied]
+    shown = _fitting(columns, console.width, at_least=len(columns) - len(varied))
+    table = _table(*(heading for heading, *_ in columns[:shown]))
+    for cells in zip(*(cells for _, *cells in columns[:shown]), strict=True):
         table.add_row(*map(Text, cells))
     console.print(table)
+    if shown < len(columns):
+        hidden = ", ".join(heading for heading, *_ in columns[shown:])
+        _line(console, f"no room for {hidden}; --trial N tells all of a trial, --json of every one")
+
+
+def _leader_column(told: dict[str, Any], rows: list[dict[str, Any]], key: str) -> list[str]:
+    """A column of the leaderboard: its heading, and what stands below."""
+    if key in _LEADER_KEYS:
+        return [key, *(str(row[key]) for row in rows)]
+    if key in _metrics(told):
+        return [_spaced(key), *(_metric(row[key]) for row in rows)]
+    return [key, *(_value(row["hyperparameters"].get(key)) for row in rows)]
+
+
+def _fitting(columns: list[list[str]], width: int, at_least: int) -> int:
+    """How many columns stand side by side in so many characters; so many are needed anyway."""
+    ends = list(accumulate(max(map(len, column)) + _GAP for column in columns))
+    return max(at_least, sum(end - _GAP <= width for end in ends))
 
 
 def _varied(trials: list[dict[str, Any]]) -> list[str]:
-    """Hyperparameters that are not the same everywhere."""
+    """Hyperparameters that are not the same wherever they play."""
     names = dict.fromkeys(name for row in trials for name in row["hyperparameters"])
-    return [n for n in names if len({row["hyperparameters"].get(n) for row in trials}) > 1]
+    found = {n: {row["hyperparameters"].get(n) for row in trials} - {None} for n in names}
+    return [name for name in names if len(found[name]) > 1]
 
 
 def _value(value: Value | None) -> str:
@@ -142,8 +167,16 @@ def _print_ended(console: Console, trials: list[dict[str, Any]]) -> None:
         _line(console, f"and {len(ended) - ENDED} more; --json tells of all")
 
 
-def _print_curve(console: Console, trial: int, curve: list[dict[str, Any]]) -> None:
-    _line(console, f"trial {trial}")
+def _print_trial(console: Console, row: dict[str, Any]) -> None:
+    """What a trial is, and how far it came."""
+    epochs = f"{row['epochs']} epoch{'s' * (row['epochs'] != 1)}"
+    _line(console, f"trial {row['trial']}: {row['state']}, {epochs} trained")
+    _line(console, f"  {configuration(row['hyperparameters'])}")
+
+
+def _print_curve(console: Console, curve: list[dict[str, Any]]) -> None:
+    if not curve:
+        return
     keys = ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
     table = _table("epoch", *map(_spaced, keys))
     for row in curve:
@@ -156,7 +189,9 @@ def _spaced(key: str) -> str:
 
 
 def _metric(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.4f}"
+    if value is None:
+        return "not finite"
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
 
 
 def _table(*columns: str) -> Table:

@@ -15,7 +15,7 @@ from caviar.study.records import Measurement, Watch
 VANISHING: Final = 1000
 """The first layer's gradient norm is so many times below the output's where gradients vanish."""
 SEVERAL: Final = 3
-"""Epochs in a row after which that is no accident."""
+"""Epochs in a row after which that is no accident. A trial that has fewer must show more."""
 EXPLODING: Final = 100
 """The whole gradient's norm grows over so many times where gradients explode."""
 IDLE: Final = 0.5
@@ -53,14 +53,20 @@ def _vanishing(watched: _Epochs) -> str:
         list(group) for small, group in groupby(watched, key=lambda at: _is_small(at[1])) if small
     ]
     longest = max(stretches, key=len, default=[])
-    if len(longest) < SEVERAL:
+    least = min((_ratio(watch) for _, watch in longest), default=0.0)
+    no_accident = len(longest) >= SEVERAL
+    if not no_accident and not (len(longest) == len(watched) and least > VANISHING**2):
         return ""
-    least = min(_ratio(watch) for _, watch in longest)
     below = "nothing beside" if math.isinf(least) else f"about {_times(least)} times or more below"
     return (
-        f"vanishing gradients: in epochs {longest[0][0]} to {longest[-1][0]} the first layer's "
+        f"vanishing gradients: in {_epochs(longest)} the first layer's "
         f"gradient norm was {below} the output layer's"
     )
+
+
+def _epochs(stretch: _Epochs) -> str:
+    first, last = stretch[0][0], stretch[-1][0]
+    return f"epoch {first}" if first == last else f"epochs {first} to {last}"
 
 
 def _is_small(watch: Watch) -> bool:

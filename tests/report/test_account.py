@@ -112,3 +112,43 @@ def test_a_trial_that_was_not_watched(tmp_path):
     assert told["curve"][0]["watch"] is None
     assert told["findings"] == ["diverged in epoch 1: loss inf [red]"]
     assert printed(told, 3).splitlines()[-1] == told["findings"][0]
+
+
+def test_a_trial_is_told_with_its_values_and_how_far_it_came(tmp_path):
+    out = printed(told_of(tmp_path, "dev_loss", trial=2), 2)
+    assert "trial 2: stopped, 1 epoch trained\n  optimizer=adam beta_1=0.95\n" in out
+
+
+def test_idle_shares_of_a_layer_without_sound_weights_are_no_numbers(tmp_path):
+    watch = Watch((0.0, math.nan), (math.nan, 1.0), (0.0,))
+    spec = StudySpec.parse("[search]\ntrials = 1")
+    with Journal.create(tmp_path, spec.to_json(), "x") as journal:
+        journal.acquire_lease()
+        number = journal.issue(Assignment((0,), 0, 1, ANY), trials=[Trial(0, (), VALUES[0])])
+        attempt = journal.start_attempt(number, "s")
+        found = [measured(0, 1, math.nan, 3.2e12, watch=watch, diverged=True, reason="nan")]
+        journal.report(number, attempt, found, {}, complete=True)
+        told = account(journal) | course(journal, 0)
+    assert told["curve"][0]["watch"]["idle"] == [None]
+    assert " 3.2e+12 " in printed(told, 0)  # not all its digits
+
+
+def test_columns_without_room_are_named(tmp_path):
+    told = told_of(tmp_path, "dev_loss")
+    for row in told["trials"]:
+        row["hyperparameters"] = {f"quite_long_name_{n}": row["trial"] for n in range(9)}
+    out = printed(told)
+    table = out[out.index("trial  state") :].splitlines()
+    assert table[0].split()[:6] == ["trial", "state", "epochs", "dev", "accuracy", "dev"]
+    assert table[0].split()[7:] == ["quite_long_name_0"]
+    assert "no room for quite_long_name_1, quite_long_name_2" in " ".join(out.split())
+
+
+def test_what_is_the_same_wherever_it_plays_has_no_column(tmp_path):
+    told = told_of(tmp_path, "dev_loss")
+    for row in told["trials"]:
+        row["hyperparameters"].pop("beta_1", None)
+        row["hyperparameters"] |= {"epsilon": 1e-8} if row["trial"] % 2 else {}
+    out = printed(told)
+    heading = out[out.index("trial  state") :].splitlines()[0]
+    assert heading.split()[-1] == "optimizer"

@@ -31,6 +31,14 @@ def test_a_healthy_trial_needs_no_words():
     ("norms", "told"),
     [
         ([(0.9e-3, 1.0)] * 2, []),  # too few epochs to be sure
+        (
+            [(1e-9, 1.0)],  # all there is, and beyond doubt
+            [
+                "vanishing gradients: in epoch 1 the first layer's gradient norm was about "
+                "1e+09 times or more below the output layer's"
+            ],
+        ),
+        ([(1e-9, 1.0), (1.0, 1.0)], []),
         ([(1.1e-3, 1.0)] * 9, []),  # not so far below
         ([(0.0, 0.0)] * 9, []),  # nobody learns any more
         ([(1e-9,)] * 9, []),  # softmax regression has one layer
