@@ -48,19 +48,12 @@ class Inputs(NamedTuple):
             tf.constant(data.mean.astype(kind)),
             tf.constant((1.0 / data.std.astype(np.float64)).astype(kind)),
             None if weights is None else tf.constant(weights.astype(kind)),
-            image_shape(data.feature_shape),
+            data.image_shape,
         )
 
     def standardised(self, x: tf.Tensor) -> tf.Tensor:
         """Examples `[n, features]` as they lie on disk, standardised."""
         return (tf.cast(x, self.mean.dtype) - self.mean) * self.scale
-
-
-def image_shape(feature_shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """(height, width, channels) of examples that are images, else None."""
-    if len(feature_shape) == 2:
-        return (*feature_shape, 1)
-    return feature_shape if len(feature_shape) == 3 else None
 
 
 class Examples(NamedTuple):
@@ -129,7 +122,7 @@ class Stream:
             steps: how many to take.
 
         Yields:
-            The first step, how many steps are true, and the chunk, filled up with its last rows.
+            The first step, how many steps are true, and the chunk, filled up with other rows.
         """
         size = self.chunk_steps(batch_size)
         for first, rows in zip(

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from caviar.errors import StudyError
 from caviar.nn.initialisers import initial_weights
 from caviar.nn.network import Shape
+from caviar.study.flat import HYPERPARAMETERS
 from caviar.study.records import Trial, Value
 from caviar.train.optimizers import Optimizer
 from caviar.train.recipe import AUGMENTATIONS
@@ -39,6 +40,8 @@ DEFAULTS: Mapping[str, float] = {
 
 _LEAST_EPSILON = float(np.finfo(np.float32).tiny)
 """Below it a float32 counts as 0, and a padded weight's update would be 0 / 0."""
+_AVERAGING = ("beta_1", "beta_2", "batch_norm_momentum")
+"""Weights of the past in averages; one that rounds to 1 would let nothing in and divide by 0."""
 
 
 def number(hyperparameters: Mapping[str, Value], name: str) -> float:
@@ -47,14 +50,17 @@ def number(hyperparameters: Mapping[str, Value], name: str) -> float:
     Where a name is of one layer, as `keep_prob_2`, the one for all layers stands in for it.
 
     Raises:
-        StudyError: it is missing and has no default.
+        StudyError: it is missing and has no default, or float32 cannot hold it.
     """
     common = name if name in DEFAULTS else re.sub(r"_\d+$", "", name)
     value = hyperparameters.get(name, hyperparameters.get(common, DEFAULTS.get(common)))
+    place = f"{HYPERPARAMETERS.get(common, 'training')}.{name}"
     if value is None:
-        raise StudyError(f"training.{name}: is needed to train, got none")
+        raise StudyError(f"{place}: is needed to train, got none")
     if name in {"epsilon", "batch_norm_epsilon"} and not float(value) >= _LEAST_EPSILON:
-        raise StudyError(f"training.{name}: must be > 0 in float32, got {value}")
+        raise StudyError(f"{place}: must be > 0 in float32, got {value}")
+    if name in _AVERAGING and not np.float32(value) < 1.0:
+        raise StudyError(f"{place}: must be < 1 in float32, got {value}")
     return float(value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 
 from caviar.data.dataset import Dataset, Part
@@ -82,3 +84,21 @@ def train(trainer, claim, width):
         if progress.done:
             kept |= {t: data for t, (_, data) in progress.checkpoints().items()}
     return curves, kept
+
+
+def arrays_of(checkpoint):
+    """A checkpoint's arrays by name, without its header."""
+    with np.load(io.BytesIO(checkpoint)) as archive:
+        return {name: archive[name] for name in archive.files if name != "header"}
+
+
+def relative_gap(one, other):
+    """How far apart two checkpoints' parameters are, normwise; infinite if of other sizes."""
+    vectors = []
+    for checkpoint in (one, other):
+        arrays = arrays_of(checkpoint)
+        vectors.append([arrays[name].ravel() for name in arrays if name.startswith("params")])
+    found, expected = map(np.concatenate, vectors)
+    if len(found) != len(expected):
+        return np.inf
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

@@ -114,6 +114,9 @@ def test_a_checkpoint_of_another_trial_or_epoch_is_refused(trainer):
         ("adam", trial(0, units=9), "must fit into the signature's"),
         ("adam", trial(0, layers=0), "network.layers"),
         ("adam", trial(0, epsilon=0.0), "training.epsilon: must be > 0"),
+        ("adam", trial(0, batch_norm_epsilon=1e-40), "network.batch_norm_epsilon: must be > 0"),
+        ("adam", trial(0, beta_1=1 - 1e-9), "training.beta_1: must be < 1 in float32"),
+        ("adam", trial(0, batch_norm_momentum=1 - 1e-9), "network.batch_norm_momentum: must be"),
         ("adagrad", trial(0), "training.optimizer: must be one of sgd, .* got 'adagrad'"),
     ],
 )
