@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,9 @@ from caviar.errors import StudyError
 _PR_SET_PDEATHSIG = 1
 _MISTAKE = 3
 """The child's exit status for a person's mistake; its last line of output is the message."""
+
+_FAREWELL_S = 10.0
+"""What a child gets to clean up in."""
 
 
 def read_in_child(name: str, data_dir: Path | None, *, quiet: bool = True) -> Source:
@@ -51,20 +55,34 @@ def read_images_in_child(folder: Path, *, quiet: bool = True) -> Source:
 def _in_child(place: str, request: Mapping[str, Any], *, quiet: bool) -> Source:
     with tempfile.TemporaryDirectory(prefix="caviar-data-") as scratch:
         command = [sys.executable, "-m", "caviar.data.child", scratch, json.dumps(request)]
-        done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
-            command,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
-        )
+        done = _run(command, quiet=quiet)
         if done.returncode == _MISTAKE:
             raise StudyError(done.stdout.strip().splitlines()[-1])
         if done.returncode != 0:
             raise StudyError(f"{place}: could not be read: {_last_words(done)}")
         return _load(Path(scratch))
+
+
+def _run(command: list[str], *, quiet: bool) -> subprocess.CompletedProcess[str]:
+    """Runs the child; if we are interrupted it may still take away what it half prepared."""
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        command,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else None,
+        text=True,
+    )
+    with child:
+        try:
+            said, complained = child.communicate()
+        except BaseException:
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_FAREWELL_S)
+            child.kill()
+            raise
+    return subprocess.CompletedProcess(command, child.returncode, said, complained)
 
 
 def main(scratch: str, request: str) -> int:
@@ -75,6 +93,10 @@ def main(scratch: str, request: str) -> int:
     except StudyError as error:
         sys.stdout.write(f"{error}\n")
         return _MISTAKE
+    except (SystemExit, KeyboardInterrupt):
+        # What was half prepared is gone by now; TFDS's threads would go on downloading, and wait.
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(128 + signal.SIGTERM)
     return 0
 
 
