@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,19 @@ def _nothing_left_behind(root: Path, name: str) -> Iterator[None]:
 
 def _remove_new(folder: Path, before: set[Path]) -> None:
     if folder not in before:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         return
     for path in set(folder.iterdir()) - before:
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _remove(folder: Path, tries: int = 20) -> None:
+    """Removes a folder that downloads of other threads may still be writing to."""
+    for _ in range(tries):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
