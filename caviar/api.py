@@ -40,17 +40,18 @@ class Study:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The best trial: `trial, epoch, dev_accuracy, dev_loss, hyperparameters`; None so far."""
+        """The best trial so far, or None: `trial`, `epoch`, its metrics, `hyperparameters`."""
         found: dict[str, Any] | None = self.account["best"]
         return found
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row a trial, indexed by it: state, epochs, dev metrics, a column a hyperparameter."""
+        """A row a trial, indexed by it: state, metrics, why it ended, its hyperparameters."""
         import pandas as pd
 
         rows = [row | row["hyperparameters"] for row in self.account["trials"]]
-        columns = ["trial", "state", "epochs", "dev_accuracy", "dev_loss", *self._names()]
+        metrics = ["dev_accuracy", "dev_loss", "train_loss"]
+        columns = ["trial", "state", "epochs", *metrics, "reason", *self._names()]
         return pd.DataFrame(rows, columns=columns).set_index("trial")
 
     @property

@@ -74,11 +74,14 @@ def run(
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
     from caviar.api import default_directory
+    from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
     from caviar.tuning.progress import LiveView, PlainView
 
     spec = _read(study).override(trials=trials, max_epochs=max_epochs, seed=seed)
     directory = dir if dir is not None else default_directory(spec)
+    for remark in remarks(spec):
+        _write(f"note: {remark}")
     console = _console()
     if console.is_terminal:
         with LiveView(console) as live:

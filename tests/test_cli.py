@@ -220,6 +220,7 @@ def test_python_reads_a_study(study):
     opened = package.load(study)
     frame = opened.trials
     assert list(frame.columns[:4]) == ["state", "epochs", "dev_accuracy", "dev_loss"]
+    assert list(frame.columns[4:6]) == ["train_loss", "reason"]
     assert frame.loc[0, "state"] == "diverged"
     assert frame["learning_rate"].between(1e-4, 1.0).all()
     curves = opened.curves

@@ -16,6 +16,7 @@ from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
 from caviar.study.describe import HyperparameterRow, describe
 from caviar.study.records import Value
+from caviar.study.remarks import remarks
 from caviar.study.spec import StudySpec
 from caviar.study.wording import configuration, duration, number, one_line, states
 
@@ -51,6 +52,8 @@ def print_description(console: Console, spec: StudySpec) -> None:
         f"{told.trial_epochs} trial-epochs, at most {told.most_trial_epochs} if the best of every "
         f"rung comes last; up to {told.most_compiled_steps} compiled steps on each slice",
     )
+    for remark in remarks(spec):
+        _line(console, f"note: {remark}")
 
 
 def _print_space(console: Console, rows: Iterable[HyperparameterRow]) -> None:

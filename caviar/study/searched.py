@@ -89,6 +89,13 @@ def first_mistake(flat: Flat) -> tuple[str, str] | None:
     return None
 
 
+def why_unused(flat: Flat) -> dict[str, str]:
+    """By flat name, why no trial has a hyperparameter: nothing in any of them would read it."""
+    found = conditions(flat)
+    own = {name: owner(name) for name in flat if found[name] is NEVER}
+    return {name: _reason(clause, flat, found) for name, clause in own.items() if clause}
+
+
 def _open_clauses(
     clauses: tuple[Clause, ...], flat: Flat, found: Mapping[str, tuple[Clause, ...] | None]
 ) -> tuple[Clause, ...] | None:

@@ -29,7 +29,7 @@ from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
 from caviar.study.reading import beside, read_text
 from caviar.study.run_tables import Resources, Search
-from caviar.study.searched import first_mistake, space_of, techniques_of
+from caviar.study.searched import first_mistake, space_of, techniques_of, why_unused
 from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
 from caviar.study.wording import one_line, show
@@ -215,6 +215,11 @@ class StudySpec(Table):
     def techniques(self) -> tuple[str, ...]:
         """The techniques that some trial may use, sorted; each is compiled into every step."""
         return techniques_of(self.space)
+
+    @property
+    def unused(self) -> dict[str, str]:
+        """By flat name, why no trial of the study has a hyperparameter; see `why_unused`."""
+        return why_unused(self._flat)
 
     @cached_property
     def _flat(self) -> dict[str, Held | Following]:

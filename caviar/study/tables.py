@@ -62,8 +62,8 @@ _POSITIVE = Rule(above=0)
 _EPSILON = Rule(above=0, at_least=2.0**-126)
 """What is added under a root or to it must not vanish in float32."""
 
-_UNSEARCHED: Final = {"beta_1": 0.9, "beta_2": 0.999}
-"""What replaces a default range where the optimiser does not use the hyperparameter."""
+STAND_INS: Final = {"units": 50, "beta_1": 0.9, "beta_2": 0.999}
+"""What replaces a default range where nothing uses the hyperparameter."""
 
 
 class Network(Table):
@@ -90,7 +90,7 @@ class Network(Table):
         units = raw.get("units")
         if isinstance(units, list | tuple) and units:
             return {"layers": len(units)} | raw
-        return {"units": 50} | raw if raw.get("layers") == 0 else raw
+        return {"units": STAND_INS["units"]} | raw if raw.get("layers") == 0 else raw
 
 
 class Regularization(Table):
@@ -154,7 +154,7 @@ class Training(Table):
         if not isinstance(raw, dict):
             return raw
         used = {name for one in optimizers_in(raw) for name in OPTIMIZERS.get(one, ())}
-        given_way = {name: value for name, value in _UNSEARCHED.items() if name not in used}
+        given_way = {name: STAND_INS[name] for name in ("beta_1", "beta_2") if name not in used}
         return given_way | raw
 
 

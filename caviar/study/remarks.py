@@ -1,0 +1,41 @@
+"""What a study file says without effect: allowed, but probably not what the person meant."""
+
+from __future__ import annotations
+
+from caviar.study.flat import HYPERPARAMETERS, key_of
+from caviar.study.hyperparameter import extremes
+from caviar.study.spec import StudySpec
+from caviar.study.tables import STAND_INS, neutral
+from caviar.study.wording import number
+
+
+def remarks(spec: StudySpec) -> list[str]:
+    """A line for each thing that is said in vain; [] if there is none."""
+    lines = [f"{place}: no trial uses it, since {reason}" for place, reason in _unused(spec)]
+    most = spec.search.max_epochs
+    patience = spec.training.patience
+    if patience and patience >= most - 1:
+        lines.append(
+            f"training.patience: {patience} epochs without a better metric are not over before "
+            f"max_epochs = {most}: no trial stops early"
+        )
+    least_warmup = extremes(spec.training.warmup_epochs)[0]
+    if least_warmup >= most:
+        lines.append(
+            f"training.warmup_epochs: {number(least_warmup)} epochs are not over before "
+            f"max_epochs = {most}: no trial reaches its learning rate"
+        )
+    return lines
+
+
+def _unused(spec: StudySpec) -> list[tuple[str, str]]:
+    """Place and reason of hyperparameters that were given, are not the default, and do nothing."""
+    found: dict[str, str] = {}
+    for name, reason in spec.unused.items():
+        key = key_of(name)
+        table = getattr(spec, HYPERPARAMETERS[key])
+        held = getattr(table, key)
+        usual = (type(table).model_fields[key].default, STAND_INS.get(key))
+        if key in table.model_fields_set and held not in usual and not neutral(key, held):
+            found[f"{HYPERPARAMETERS[key]}.{key}"] = reason
+    return list(found.items())
