@@ -72,7 +72,7 @@ class DevChunks(NamedTuple):
     """Dev examples on the device, in chunks of at most `DEV_BATCH`.
 
     Attributes:
-        x: `[chunks, chunk, features]`, as on disk; the last chunk is filled up with zeros.
+        x: `[chunks, chunk, features]`, as on disk; the last ones are filled up with zeros.
         y: `[chunks, chunk]`.
         weight: `[chunks, chunk]`, 1 for an example and 0 for filling.
     """
@@ -131,12 +131,15 @@ class Stream:
             yield first, min(size, steps - first), Examples(*rows)
 
     def dev_chunks(self) -> Iterator[DevChunks]:
-        """The dev part, `CHUNK_BYTES` at a time."""
-        row = self._dev.x.shape[1] * self._dev.x.dtype.itemsize
-        rows = DEV_BATCH * max(1, CHUNK_BYTES // max(1, row * DEV_BATCH))
-        for first in range(0, len(self._dev), rows):
-            piece = Part(self._dev.x[first : first + rows], self._dev.y[first : first + rows])
-            yield dev_chunks(piece, self._dtype, min(DEV_BATCH, len(self._dev)))
+        """The dev part, at most `CHUNK_BYTES` at a time, in pieces of equal shape."""
+        dev, chunk = self._dev, min(DEV_BATCH, len(self._dev))
+        chunks = -(-len(dev) // chunk)
+        most = max(1, CHUNK_BYTES // max(1, chunk * dev.x.shape[1] * dev.x.dtype.itemsize))
+        # Shared out evenly, so that little is filled up.
+        each = -(-chunks // -(-chunks // most))
+        for first in range(0, len(dev), each * chunk):
+            rows = slice(first, first + each * chunk)
+            yield dev_chunks(Part(dev.x[rows], dev.y[rows]), self._dtype, chunk, each)
 
     def _gathered(self, order: NDArray[np.int32], rows: int) -> tf.data.Dataset:
         x, y = self._train.x, self._train.y
@@ -175,12 +178,22 @@ def feed_of(
     return Resident(data, dtype) if resident else Stream(data, dtype)
 
 
-def dev_chunks(part: Part, dtype: tf.DType, chunk: int | None = None) -> DevChunks:
-    """A part on the current device, in chunks of `chunk` (by default `DEV_BATCH` at most)."""
+def dev_chunks(
+    part: Part, dtype: tf.DType, chunk: int | None = None, chunks: int | None = None
+) -> DevChunks:
+    """A part on the current device, in so many chunks of `chunk`; `DEV_BATCH` at most by default.
+
+    Args:
+        part: the examples, or some of them.
+        dtype: of the step.
+        chunk: examples in a chunk.
+        chunks: how many to fill up to; as many as the examples take by default.
+    """
     size = chunk or min(DEV_BATCH, len(part))
+    count = chunks or -(-len(part) // size)
     weight = np.ones(len(part), dtype.as_numpy_dtype)
-    x = _chunked(part.x.astype(_kind(part.x, dtype), copy=False), size)
-    return DevChunks(*(tf.constant(a) for a in (x, _chunked(part.y, size), _chunked(weight, size))))
+    x = part.x.astype(_kind(part.x, dtype), copy=False)
+    return DevChunks(*(tf.constant(_chunked(a, count, size)) for a in (x, part.y, weight)))
 
 
 def _features(x: NDArray[Any], dtype: tf.DType) -> tf.Tensor:
@@ -192,10 +205,8 @@ def _kind(x: NDArray[Any], dtype: tf.DType) -> np.dtype[Any]:
     return np.dtype(np.uint8) if x.dtype == np.uint8 else np.dtype(dtype.as_numpy_dtype)
 
 
-def _chunked(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """`[n, ...]` as `[chunks, size, ...]`, the last chunk filled up with zeros."""
-    fill = -len(array) % size
-    if not fill:
-        return array.reshape(-1, size, *array.shape[1:])
-    padded = np.pad(array, [(0, fill)] + [(0, 0)] * (array.ndim - 1))
-    return padded.reshape(-1, size, *array.shape[1:])
+def _chunked(array: NDArray[Any], chunks: int, size: int) -> NDArray[Any]:
+    """`[n, ...]` as `[chunks, size, ...]`, filled up with zeros."""
+    fill = chunks * size - len(array)
+    padded = np.pad(array, [(0, fill)] + [(0, 0)] * (array.ndim - 1)) if fill else array
+    return padded.reshape(chunks, size, *array.shape[1:])
