@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -57,6 +58,88 @@ def test_help_tells_what_is_measured(script: str) -> None:
     out = run(script, "--help")
     assert f"python benchmarks/{script}" in out
     assert "--trials" in out
+
+
+@pytest.mark.parametrize("script", ["fashion_mnist.py", "feeding.py", "watching.py", "bfloat16.py"])
+def test_help_of_training_tells_the_command(script: str) -> None:
+    out = run(script, "--help")
+    assert f"python benchmarks/{script}" in out
+    assert "--repeats" in out
+    assert "--child" not in out
+
+
+def test_a_kept_data_set_is_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    problems = load("problems", monkeypatch)
+    data = problems.Problem("small", 5, (4,), 3, 40, 8).dataset()
+    problems.keep(data, tmp_path)
+    again = problems.kept(tmp_path)
+    for part in ("train", "dev"):
+        np.testing.assert_array_equal(getattr(again, part).x, getattr(data, part).x)
+        np.testing.assert_array_equal(getattr(again, part).y, getattr(data, part).y)
+    assert (again.features, again.classes, again.test) == (5, 3, None)
+
+
+def test_flops_are_those_of_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = load("problems", monkeypatch).Problem("small", 5, (4,), 3, 43, 8)
+    trained = 40 * 2 * (2 * 5 * 4 + 3 * 4 * 3)  # the inputs need no gradient
+    assert problem.flops == trained + 10 * 2 * (5 * 4 + 4 * 3)
+
+
+def test_both_sides_train_the_same_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = load("fashion_mnist", monkeypatch).values
+    assert values(0, 4) == values(0, 4)
+    assert len({trial["learning_rate"] for process in (0, 1) for trial in values(process, 4)}) == 8
+    for trial in values(1, 50):
+        assert 10**-3.5 <= trial["learning_rate"] <= 10**-2
+        assert 0.8 <= trial["beta_1"] <= 0.99
+
+
+CHILD = """
+import sys
+from processes import answer, wait_for_start
+
+def double(number):
+    wait_for_start()
+    return 2 * number
+
+def fail():
+    raise ValueError("a child's own words")
+
+answer(sys.argv[2], {"double": double, "fail": fail})
+"""
+
+
+def test_children_answer_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    processes, script = load("processes", monkeypatch), tmp_path / "script.py"
+    script.write_text(CHILD)
+    monkeypatch.setenv("PYTHONPATH", str(BENCHMARKS))
+    monkeypatch.setenv("XLA_FLAGS", "--nonsense")
+    assert processes.side_by_side(script, "double", [{"number": 2}, {"number": 5}]) == [4, 10]
+    with pytest.raises(SystemExit, match="a child's own words"):
+        processes.elsewhere(script, "fail")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_watching_is_measured_against_a_blind_copy() -> None:
+    out = run("watching.py", "--only", "digits", "--seconds", "1", "--repeats", "1", timeout=280)
+    assert figure(out, r"median ms of ([\d,]+) epochs") >= 3
+    assert len(re.findall(r"watching adds [+-]", out)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_blind_watches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from caviar.train.feed import Resident
+
+    watching = load("watching", monkeypatch)
+    problem = watching.Problem("small", 5, (4,), 3, 40, 8)
+    feed, order = Resident(problem.dataset()), np.arange(40, dtype=np.int32)
+    copies = (watching.Copy(problem, feed, 1, watched) for watched in (True, False))
+    seeing, blind = (copy._group.run(order, 1)[0] for copy in copies)
+    assert min(seeing.watch.gradient_norm + seeing.watch.weight_norm) > 0
+    assert set(blind.watch.gradient_norm + blind.watch.weight_norm + blind.watch.idle) == {0.0}
+    assert blind.dev_loss == pytest.approx(seeing.dev_loss, rel=1e-4)
 
 
 def test_no_op_worker_trains_what_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
