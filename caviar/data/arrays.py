@@ -22,6 +22,8 @@ _OTHER_NAMES = {"x_train": "x", "y_train": "y"}
 """As Keras names them in its files."""
 
 _ABOUT = ("class_names", "feature_shape")
+ARRAYS = (*(array for pair in SPLITS.values() for array in pair), *_ABOUT)
+"""Every array that may be given."""
 
 
 def read_npz(path: Path) -> Source:
@@ -80,11 +82,10 @@ def from_arrays(key: str, name: str, version: str, arrays: Mapping[str, Any]) ->
 
 
 def _check_names(place: str, arrays: Mapping[str, Any]) -> None:
-    known = [*(array for pair in SPLITS.values() for array in pair), *_ABOUT]
     for array in arrays:
-        if array not in known and array not in _OTHER_NAMES:
+        if array not in ARRAYS and array not in _OTHER_NAMES:
             raise StudyError(
-                f"{place}: unknown array {array!r}; the arrays may be {', '.join(known)}"
+                f"{place}: unknown array {array!r}; the arrays may be {', '.join(ARRAYS)}"
             )
         if _OTHER_NAMES.get(array) in arrays:
             raise StudyError(f"{place}: must hold {_OTHER_NAMES[array]!r} or {array!r}, got both")

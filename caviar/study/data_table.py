@@ -36,7 +36,8 @@ def _read_fractions(raw: object) -> Fractions | None:
         return None
     table = raw._asdict() if isinstance(raw, Fractions) else raw
     if not isinstance(table, dict):
-        raise broken_rule(f"must be a table, got {show(table)}")
+        shape = "{ train = 0.6, dev = 0.2, test = 0.2 }"
+        raise broken_rule(f"must be a table such as {shape}, got {show(table)}")
     for key in table:
         if key not in Fractions._fields:
             raise broken_rule(f"unknown key, {nearest(key, Fractions._fields)}", key)
@@ -141,8 +142,9 @@ class Data(Table):
         if self.path is None or not self.path.lower().endswith(COLUMNED):
             for key in ("label", "drop", "categorical"):
                 if getattr(self, key):
+                    source = f"path {show(self.path)}" if self.path else f"name {show(self.name)}"
                     rule = f"must not be given: only {' and '.join(COLUMNED)} files have columns"
-                    raise broken_rule(rule, key)
+                    raise broken_rule(f"{rule}, got {source}", key)
         return self
 
     @model_validator(mode="after")

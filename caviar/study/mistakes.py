@@ -37,6 +37,9 @@ _ADVICE: Final = {
     "objective": _CLASSIFIES,
     "dropout": "dropout is said as keep_prob in [regularization]: 1 - the share dropped",
     "target": 'the column of the class is "label"',
+    "lr": "it is learning_rate in [training]",
+    "alpha": "it is learning_rate in [training]",
+    "epochs": "it is max_epochs in [search]",
 }
 """What to say of keys that other tools have."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from caviar.data.arrays import ARRAYS
 from caviar.study.spec import StudySpec
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,11 @@ def test_bare_names_are_keys_or_code() -> None:
         match[1] for name in NAMED if (match := re.fullmatch(r"([a-z]\w*)( = .*)?", name, re.I))
     }
     known = (
-        keys | SYMBOLS | {name for _, name in DEFINED} | {"adamw", "low", "high", "when", "other"}
+        keys
+        | SYMBOLS
+        | {*ARRAYS}
+        | {name for _, name in DEFINED}
+        | {"adamw", "low", "high", "when", "other"}
     )
     assert sorted(words - known - {"units_1", "units_2", "one_minus", "log"}) == []
 

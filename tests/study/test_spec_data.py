@@ -121,10 +121,15 @@ def test_a_study_written_before_these_keys_existed_is_the_same_study() -> None:
         ),
         ("path = ''", "path: must be a file or a folder, got ''"),
         ("path = 3", "path: must be text, got 3"),
-        ("label = 'y'", "label: must not be given: only .csv and .parquet files have columns"),
+        (
+            "label = 'y'",
+            "label: must not be given: only .csv and .parquet files have columns, "
+            "got name 'digits'",
+        ),
         (
             "path = 'x.npz'\ndrop = ['id']",
-            "drop: must not be given: only .csv and .parquet files have columns",
+            "drop: must not be given: only .csv and .parquet files have columns, "
+            "got path 'x.npz'",
         ),
         ("path = 'x.csv'\ndrop = 'id'", "drop: must be a list of columns' names, got 'id'"),
         ("path = 'x.csv'\ndrop = ['a', 'a']", "drop: must name a column once, got 'a' twice"),

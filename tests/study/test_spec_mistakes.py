@@ -184,7 +184,13 @@ MISTAKES = [
     ),
     ("[data]\nfractions = { train = 1.0 }", "data.fractions.dev: is missing"),
     ("[data]\nfractions = { train = 1.0, dev = 0 }", "data.fractions.train: must be < 1, got 1.0"),
-    ("[data]\nfractions = [0.6, 0.4]", "data.fractions: must be a table, got [0.6, 0.4]"),
+    (
+        "[data]\nfractions = [0.6, 0.4]",
+        "data.fractions: must be a table such as { train = 0.6, dev = 0.2, test = 0.2 }, "
+        "got [0.6, 0.4]",
+    ),
+    ("[training]\nlr = 0.1", "training.lr: unknown key, it is learning_rate in [training]"),
+    ("[training]\nepochs = 9", "training.epochs: unknown key, it is max_epochs in [search]"),
     # Search and resources.
     ("[search]\nstrategy = 'panda'", "search.strategy: must be 'caviar', got 'panda'"),
     ("[search]\nsearcher = 'grid'", "search.searcher: must be 'sobol', got 'grid'"),
