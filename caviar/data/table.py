@@ -166,7 +166,7 @@ def _warning(name: str, numbers: NDArray[np.float64], values: NDArray[np.float32
     if np.abs(lost).max() > _MOST_LOST * (numbers / scale).std() > 0.0:
         return (
             f"column {name!r} differs by too little, or is too small, for float32: subtract a "
-            "constant from it, or multiply it by one"
+            "constant from it, or scale it up"
         )
     return ""
 
