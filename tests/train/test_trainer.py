@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import small_problem as small
-from small_problem import claim, signature, train, trainer_of, trial
+from small_problem import claim, relative_gap, signature, train, trainer_of, trial
 
 from caviar.errors import StudyError
 from caviar.study.records import Claim, Lane
@@ -61,7 +61,8 @@ def test_a_group_whose_lanes_all_diverged_ends(trainer):
     assert steps[0].checkpoints() == {}
 
 
-def test_an_exploding_loss_is_divergence_from_the_second_epoch_on(parts):
+@pytest.mark.usefixtures("eagerly")
+def test_an_exploding_loss_is_divergence_from_the_second_epoch_on():
     touchy = trainer_of(diverged_above=0.1)
     curves, kept = train(touchy, claim([trial(0, 1e-5)], 4, signature()), 1)
     assert curves[0, 1][0] > 0.1 * math.log(3)
@@ -78,25 +79,21 @@ def test_lanes_at_different_epochs_train_in_groups_of_their_own(trainer):
     assert groups == [(1, 2)] * 4 + [(0,)] * 2
 
 
-def test_elapsed_is_the_lanes_share_of_the_call_without_compiling(trainer):
-    progress = next(trainer.train(claim([trial(0), trial(1)], 1, signature("sgd")), 2))
-    times = [m.elapsed_s for m in progress.measurements]
+def test_elapsed_is_the_lanes_share_of_the_call_without_compiling():
+    """Softmax regression compiles fastest, and still far longer than it trains."""
+    fresh, kind = trainer_of(), signature("sgd", ())
+    pair = [trial(0, layers=0), trial(1, layers=0)]
+    times = [m.elapsed_s for m in next(fresh.train(claim(pair, 1, kind), 2)).measurements]
     assert times[0] == times[1]
-    assert 0 < times[0] < 0.5
+    assert 0 < times[0] < 0.2 * fresh._first_call_s[kind, 2]
 
 
-def test_the_learning_rate_decays(trainer):
+@pytest.mark.usefixtures("eagerly")
+def test_the_learning_rate_decays():
     """With a decay of 1e9 nothing but the first epoch moves the weights."""
-    from caviar.nn.network import Shape
-    from caviar.train import checkpoint
-    from caviar.train.optimizers import OPTIMIZERS
-
-    shape, found = Shape(small.FEATURES, (8, 8), small.CLASSES), []
-    for epochs in (1, 2):
-        only = trial(0, learning_rate_decay=1e9)
-        _, kept = train(trainer, claim([only], epochs, signature("sgd")), 2)
-        found.append(checkpoint.load(kept[0], shape, OPTIMIZERS["sgd"])[0].params[0]["w"])
-    np.testing.assert_allclose(found[1], found[0], atol=1e-7)
+    only, decaying = trial(0, learning_rate_decay=1e9), trainer_of()
+    kept = [train(decaying, claim([only], epochs, signature("sgd")), 2)[1][0] for epochs in (1, 2)]
+    assert relative_gap(*kept) < 1e-7
 
 
 def test_a_checkpoint_of_another_trial_or_epoch_is_refused(trainer):

@@ -28,8 +28,13 @@ def test_a_gpu_begins_with_more(weights, width):
     assert on_gpu(weights) == width
 
 
-def test_the_trainer_measures_what_is_worth_it(parts):
-    trainer = trainer_of()
+@pytest.fixture(scope="module")
+def trainer():
+    """Compiles a width once for both tests."""
+    return trainer_of()
+
+
+def test_the_trainer_measures_what_is_worth_it(trainer):
     width, evidence = trainer.choose_width(signature(), 10)
     assert width == 1
     assert evidence["lane_epoch_s"].keys() == {"1"}
@@ -40,9 +45,8 @@ def test_the_trainer_measures_what_is_worth_it(parts):
     assert trainer.warm == {signature()}
 
 
-def test_auto_precision_tries_both_where_it_may_pay_and_says_what_it_saw():
+def test_auto_precision_tries_both_where_it_may_pay_and_says_what_it_saw(trainer):
     auto = signature(precision="auto")
-    trainer = trainer_of()
     assert trainer.choose_width(auto, 10)[1]["precision"] == "float32"
     width, told = trainer.choose_width(auto, 10**9)
     assert told["precision_rule"] == "measured"
