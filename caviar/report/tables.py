@@ -22,6 +22,8 @@ from caviar.study.wording import configuration, duration, number, one_line, stat
 
 LEADERS = 10
 """Trials in the leaderboard."""
+EPOCHS = 40
+"""Epochs of a trial that are printed."""
 ENDED = 5
 """Trials of which is said why they ended."""
 _ENDS = ("diverged", "stopped", "failed")
@@ -92,8 +94,12 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
         _line(console, f"  {configuration(best['hyperparameters'])}")
     if trial is not None:
         _print_trial(console, told["trials"][trial])
-        _print_curve(console, told["curve"])
-        print_layers(console, told["curve"])
+        curve = _thinned(told["curve"])
+        _print_curve(console, curve)
+        print_layers(console, curve)
+        if len(curve) < len(told["curve"]):
+            shown = f"{len(curve)} of {len(told['curve'])} epochs"
+            _line(console, f"{shown}, evenly spaced; --json has all")
         for sentence in told["findings"]:
             _line(console, sentence)
 
@@ -175,6 +181,12 @@ def _print_trial(console: Console, row: dict[str, Any]) -> None:
     epochs = f"{row['epochs']} epoch{'s' * (row['epochs'] != 1)}"
     _line(console, f"trial {row['trial']}: {row['state']}, {epochs} trained")
     _line(console, f"  {configuration(row['hyperparameters'])}")
+
+
+def _thinned(curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most `EPOCHS` of a curve's epochs, the first and the last among them."""
+    steps = min(len(curve), EPOCHS)
+    return [curve[round(step * (len(curve) - 1) / max(1, steps - 1))] for step in range(steps)]
 
 
 def _print_curve(console: Console, curve: list[dict[str, Any]]) -> None:

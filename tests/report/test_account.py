@@ -152,3 +152,14 @@ def test_what_is_the_same_wherever_it_plays_has_no_column(tmp_path):
     out = printed(told)
     heading = out[out.index("trial  state") :].splitlines()[0]
     assert heading.split()[-1] == "optimizer"
+
+
+@pytest.mark.parametrize(("epochs", "shown"), [(1, 1), (40, 40), (1000, 40)])
+def test_of_a_long_trial_some_epochs_are_printed(tmp_path, epochs, shown):
+    told = told_of(tmp_path, "dev_loss", trial=0)
+    told["curve"] = [told["curve"][0] | {"epoch": epoch} for epoch in range(1, epochs + 1)]
+    out = printed(told, 0)
+    curve = out[out.index("epoch  train loss") : out.index("layer by layer")].splitlines()[1:]
+    assert len(curve) == shown
+    assert (int(curve[0].split()[0]), int(curve[-1].split()[0])) == (1, epochs)
+    assert ("40 of 1000 epochs" in out) == (epochs > 40)
