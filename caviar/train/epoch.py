@@ -7,21 +7,19 @@ counts the first, the tests count the second from what XLA dumps. (A loop over `
 or a `TensorArray` would compile again for every new length, with a single trace.) With zero steps
 the call only evaluates. Streamed examples take the same step in a program of their own, chunk by
 chunk, and the dev part in another.
-
-A stack of one lane drops its stack axis inside, since plain matrix products are faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from caviar.nn.network import Live
 from caviar.nn.softmax import Scores
+from caviar.train.arguments import Arguments, EpochNumbers, Lanes, Packed
 from caviar.train.evaluation import Evaluation, Tally
 from caviar.train.feed import DevChunks, Examples, Resident, Stream
 from caviar.train.order import steps_per_epoch
@@ -29,9 +27,6 @@ from caviar.train.recipe import Recipe
 from caviar.train.state import Layout, State, zero_state
 from caviar.train.step import Batch, Step
 from caviar.train.watching import WATCH_EVERY, every_watched, square_norms
-
-_KEYS = 4
-"""Integers in an epoch's random key."""
 
 
 class EpochScores(NamedTuple):
@@ -58,38 +53,12 @@ class EpochScores(NamedTuple):
     idle: NDArray[np.float64]
 
 
-class EpochNumbers(NamedTuple):
-    """What an epoch is to be trained with, in NumPy.
-
-    Attributes:
-        hyper: `recipe.numbers` by name, each `[width]`.
-        rates: learning rates of every step, `[steps, width]`.
-        units: true units of each lane's hidden layers, 0 for a layer it lacks, `[width, depth]`.
-        key: the epoch's random key, `[4]`.
-    """
-
-    hyper: Mapping[str, NDArray[np.floating]]
-    rates: NDArray[np.floating]
-    units: NDArray[np.integer]
-    key: NDArray[np.integer]
-
-
-class _Trained(NamedTuple):
+class _Sums(NamedTuple):
     """Sums over the steps of an epoch: `[]` or `[stack]`, the squares `[..., layers]`."""
 
     loss: tf.Tensor
     correct: tf.Tensor
     squares: tf.Tensor
-
-
-class _Lanes(NamedTuple):
-    """What a traced call unpacks: without the stack axis where the width is 1."""
-
-    state: State
-    hyper: dict[str, tf.Tensor]
-    rates: tf.Tensor
-    live: list[Live]
-    key: tf.Tensor
 
 
 class CompiledEpoch:
@@ -120,6 +89,7 @@ class CompiledEpoch:
         self.steps = steps_per_epoch(feed.examples, recipe.batch_size)
         self.layout = Layout(zero_state(recipe.network.shape, recipe.optimizer, self.dtype))
         self.traces = 0
+        self._arguments = Arguments(recipe, self.layout, width)
         self._step = Step(recipe, feed.inputs)
         self._evaluation = Evaluation(recipe, feed.inputs)
         self._whole, self._chunk, self._dev, self._close = (
@@ -146,147 +116,107 @@ class CompiledEpoch:
             The new state, packed, and the epoch's scores.
         """
         count = self.steps if steps is None else steps
-        rows = [numbers.hyper[name] for name in self.recipe.numbers]
-        floats = tf.constant(np.vstack([*rows, numbers.rates]).astype(self.dtype))
-        wholes = [np.array([count]), numbers.key, numbers.units.ravel()]
         if isinstance(self.feed, Resident):
-            ints = tf.constant(np.concatenate([*wholes, order]).astype(np.int32))
-            train, dev = self.feed.train, self.feed.dev
-            state, found = self._whole(state, floats, ints, train, dev)
+            packed = self._arguments.pack(state, numbers, count, order)
+            state, found = self._whole(packed, self.feed.train, self.feed.dev)
         else:
-            ints = tf.constant(np.concatenate(wholes).astype(np.int32))
-            state, found = self._streamed(state, floats, ints, order, count)
+            packed = self._arguments.pack(state, numbers, count)
+            state, found = self._streamed(self.feed, packed, order, count)
         return state, self._scores(found.numpy().astype(np.float64))
 
     def _streamed(
-        self,
-        state: tf.Tensor,
-        floats: tf.Tensor,
-        ints: tf.Tensor,
-        order: NDArray[np.int32],
-        count: int,
+        self, feed: Stream, packed: Packed, order: NDArray[np.int32], count: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        feed = self.feed
-        assert isinstance(feed, Stream)
-        # Zeros rather than nothing, so that the first chunk is traced like the others.
         lone = () if self.width == 1 else (self.width,)
-        trained = self._nothing(lone)
-        tally = self._evaluation.start(tf.zeros(lone, self.dtype))
+        sums, tally = self._nothing(lone), self._evaluation.start(tf.zeros(lone, self.dtype))
+        # A chunk even where no step is to be taken, so that it is compiled.
         chunks = feed.chunks(order, self.recipe.batch_size, max(count, 1))
         for first, steps, examples in chunks:
             place = tf.constant([first, min(steps, count)], tf.int32)
-            state, trained = self._chunk(state, floats, ints, examples, place, trained)
+            state, sums = self._chunk(packed, examples, place, sums)
+            packed = packed._replace(state=state)
         for dev in feed.dev_chunks():
-            tally = self._dev(state, floats, ints, dev, tally)
-        return state, self._close(state, floats, ints, trained, tally)
+            tally = self._dev(packed, dev, tally)
+        return packed.state, self._close(packed, sums, tally)
 
     # What is traced
 
-    def _call(
-        self,
-        packed: tf.Tensor,
-        floats: tf.Tensor,
-        ints: tf.Tensor,
-        train: Examples,
-        dev: DevChunks,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _call(self, packed: Packed, train: Examples, dev: DevChunks) -> tuple[tf.Tensor, tf.Tensor]:
         """The whole epoch: the new state, packed, and the scores `[rows, width]`."""
         self.traces += 1
-        lanes = self._unpack(packed, floats, ints)
-        batch_size = self.recipe.batch_size
-        order = ints[1 + _KEYS + self.width * self.recipe.depth :]
-        batches = tf.reshape(order, (self.steps, batch_size))
+        lanes = self._arguments.unpack(packed)
+        batches = tf.reshape(lanes.order, (self.steps, self.recipe.batch_size))
 
         def batch_at(i: tf.Tensor) -> Examples:
             chosen = tf.gather(batches, i)
             return Examples(tf.gather(train.x, chosen), tf.gather(train.y, chosen))
 
         start = self._nothing(lanes.state.step.shape)
-        state, trained = self._train(lanes, batch_at, tf.constant(0), ints[0], ints[0], start)
+        state, sums = self._train(lanes, batch_at, tf.constant(0), lanes.steps, start)
         lanes = lanes._replace(state=state)
-        first = self._evaluation.start(state.step)
-        tally = self._evaluation.add(first, state, lanes.live, lanes.hyper, dev)
-        return self._packed(state), self._found(lanes, trained, tally, ints[0])
+        tally = self._evaluated(lanes, dev, self._evaluation.start(state.step))
+        return self._arguments.pack_state(state), self._found(lanes, sums, tally)
 
     def _call_chunk(
-        self,
-        packed: tf.Tensor,
-        floats: tf.Tensor,
-        ints: tf.Tensor,
-        examples: Examples,
-        place: tf.Tensor,
-        trained: _Trained,
-    ) -> tuple[tf.Tensor, _Trained]:
+        self, packed: Packed, examples: Examples, place: tf.Tensor, sums: _Sums
+    ) -> tuple[tf.Tensor, _Sums]:
         """The steps of a streamed chunk; `place` is its first step and how many it has."""
         self.traces += 1
-        lanes = self._unpack(packed, floats, ints)
+        lanes = self._arguments.unpack(packed)
         shaped = [tf.reshape(a, (-1, self.recipe.batch_size, *a.shape[1:])) for a in examples]
         first, count = place[0], place[1]
 
         def batch_at(i: tf.Tensor) -> Examples:
             return Examples(*(tf.gather(a, i - first) for a in shaped))
 
-        state, trained = self._train(lanes, batch_at, first, first + count, ints[0], trained)
-        return self._packed(state), trained
+        state, sums = self._train(lanes, batch_at, first, first + count, sums)
+        return self._arguments.pack_state(state), sums
 
-    def _call_dev(
-        self,
-        packed: tf.Tensor,
-        floats: tf.Tensor,
-        ints: tf.Tensor,
-        dev: DevChunks,
-        tally: Tally,
-    ) -> Tally:
+    def _call_dev(self, packed: Packed, dev: DevChunks, tally: Tally) -> Tally:
         """The tally with a streamed piece of the dev part added."""
         self.traces += 1
-        lanes = self._unpack(packed, floats, ints)
-        return self._evaluation.add(tally, lanes.state, lanes.live, lanes.hyper, dev)
+        return self._evaluated(self._arguments.unpack(packed), dev, tally)
 
-    def _call_close(
-        self,
-        packed: tf.Tensor,
-        floats: tf.Tensor,
-        ints: tf.Tensor,
-        trained: _Trained,
-        tally: Tally,
-    ) -> tf.Tensor:
+    def _call_close(self, packed: Packed, sums: _Sums, tally: Tally) -> tf.Tensor:
         """The scores of a streamed epoch."""
         self.traces += 1
-        return self._found(self._unpack(packed, floats, ints), trained, tally, ints[0])
+        return self._found(self._arguments.unpack(packed), sums, tally)
 
     def _train(
         self,
-        lanes: _Lanes,
+        lanes: Lanes,
         batch_at: Callable[[tf.Tensor], Examples],
         first: tf.Tensor,
         last: tf.Tensor,
-        steps: tf.Tensor,
-        start: _Trained,
-    ) -> tuple[State, _Trained]:
-        """Takes the steps from `first` to before `last` of an epoch of `steps`."""
+        start: _Sums,
+    ) -> tuple[State, _Sums]:
+        """Takes the epoch's steps from `first` to before `last`, adding to the sums."""
 
-        def body(i: tf.Tensor, state: State, sums: _Trained) -> tuple[tf.Tensor, State, _Trained]:
+        def body(i: tf.Tensor, state: State, sums: _Sums) -> tuple[tf.Tensor, State, _Sums]:
             hyper = {**lanes.hyper, "learning_rate": tf.gather(lanes.rates, i)}
             new = self._step(state, lanes.live, hyper, Batch(*batch_at(i), lanes.key, i))
-            watched = tf.equal((steps - 1 - i) % WATCH_EVERY, 0)
+            watched = tf.equal((lanes.steps - 1 - i) % WATCH_EVERY, 0)
             squares = square_norms(new.gradients, watched, sums.squares)
             loss, correct = sums.loss + new.scores.loss, sums.correct + new.scores.correct
-            return i + 1, new.state, _Trained(loss, correct, squares)
+            return i + 1, new.state, _Sums(loss, correct, squares)
 
         loop = (first, lanes.state, start)
         return tf.while_loop(lambda i, *_: i < last, body, loop)[1:]
 
-    def _found(self, lanes: _Lanes, trained: _Trained, tally: Tally, steps: tf.Tensor) -> tf.Tensor:
+    def _evaluated(self, lanes: Lanes, dev: DevChunks, tally: Tally) -> Tally:
+        return self._evaluation.add(tally, lanes.state, lanes.live, lanes.hyper, dev)
+
+    def _found(self, lanes: Lanes, sums: _Sums, tally: Tally) -> tf.Tensor:
         """All scores as `[rows, width]`."""
-        kind = trained.loss.dtype
-        taken = tf.cast(tf.maximum(steps, 1), kind)
-        watched = tf.cast(every_watched(steps), kind)
+        kind = sums.loss.dtype
+        taken = tf.cast(tf.maximum(lanes.steps, 1), kind)
+        watched = tf.cast(every_watched(lanes.steps), kind)
         weights = square_norms(lanes.state.params, None, None)
         rows = [
-            *(Scores(trained.loss / taken, trained.correct / taken)),
+            *(Scores(sums.loss / taken, sums.correct / taken)),
             *(Scores(tally.loss / tally.examples, tally.correct / tally.examples)),
             tf.cast(_finite(lanes.state), kind),
-            *tf.unstack(tf.sqrt(trained.squares / watched), axis=-1),
+            *tf.unstack(tf.sqrt(sums.squares / watched), axis=-1),
             *tf.unstack(tf.sqrt(weights), axis=-1),
             *self._evaluation.idle_shares(tally, lanes.live),
         ]
@@ -300,27 +230,9 @@ class CompiledEpoch:
             **scores, finite=single[4] > 0, gradient_norm=gradients, weight_norm=weights, idle=idle
         )
 
-    # Between packed and unpacked
-
-    def _unpack(self, packed: tf.Tensor, floats: tf.Tensor, ints: tf.Tensor) -> _Lanes:
-        names, depth = self.recipe.numbers, self.recipe.depth
-        state, key = self.layout.unpack(packed), ints[1 : 1 + _KEYS]
-        units = tf.reshape(ints[1 + _KEYS : 1 + _KEYS + self.width * depth], (self.width, depth))
-        if self.width == 1:
-            state, units = tf.nest.map_structure(lambda t: tf.squeeze(t, 0), (state, units))
-            floats = tf.squeeze(floats, 1)
-        hyper = {name: floats[place] for place, name in enumerate(names)}
-        live = self.recipe.network.live(units)
-        return _Lanes(state, hyper, floats[len(names) :], live, key)
-
-    def _packed(self, state: State) -> tf.Tensor:
-        if self.width == 1:
-            state = tf.nest.map_structure(lambda t: tf.expand_dims(t, 0), state)
-        return self.layout.pack(state)
-
-    def _nothing(self, shape: tuple[int, ...]) -> _Trained:
+    def _nothing(self, shape: tuple[int, ...]) -> _Sums:
         zero = tf.zeros(shape, self.dtype)
-        return _Trained(zero, zero, tf.zeros((*shape, self.recipe.depth + 1), self.dtype))
+        return _Sums(zero, zero, tf.zeros((*shape, self.recipe.depth + 1), self.dtype))
 
 
 def _finite(state: State) -> tf.Tensor:

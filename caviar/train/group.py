@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from caviar.study.records import Lane, Signature, Watch
 from caviar.train import checkpoint
+from caviar.train.arguments import EpochNumbers
 from caviar.train.checkpoint import CheckpointError, Header
-from caviar.train.epoch import CompiledEpoch, EpochNumbers, EpochScores
+from caviar.train.epoch import CompiledEpoch, EpochScores
 from caviar.train.lanes import initial_state, number, padded, trial_shape, unpadded
 from caviar.train.order import random_key
 from caviar.train.schedules import rates
