@@ -41,6 +41,20 @@ def test_it_is_a_plain_archive_of_arrays_led_by_the_stack_axis(state):
         assert archive["step"].shape == (1,)
 
 
+def test_the_names_of_format_1_stay():
+    """Studies of the first version have checkpoints of these, without the inputs' moments."""
+    layer = [("w", "gamma", "beta")] * 2 + [("w", "b")]
+    params = [f"{place}.{name}" for place, names in enumerate(layer) for name in names]
+    expected = {"header", "step", *(f"params.{name}" for name in params)}
+    expected |= {f"slots.{name}.{slot}" for name in params for slot in ("m", "v")}
+    expected |= {f"averages.{i}.{name}" for i in range(2) for name in ("mean", "variance")}
+    first = initial_state(SHAPE, ADAM, 0, Trial(7, (), {}))
+    moments = {"mean": np.zeros(4, np.float32), "std": np.ones(4, np.float32)}
+    for more, inputs in (({}, None), ({"input.mean", "input.std"}, moments)):
+        with np.load(io.BytesIO(checkpoint.save(first, HEADER, inputs))) as archive:
+            assert set(archive.files) == expected | set(more)
+
+
 @pytest.mark.parametrize("spoil", ["cut", "empty", "pickle"])
 def test_broken_bytes_are_refused(state, spoil):
     data = bytearray(checkpoint.save(state, HEADER))
