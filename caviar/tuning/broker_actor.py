@@ -246,10 +246,11 @@ def _check_data(journal: Journal, facts: Mapping[str, Any]) -> None:
     if not known:
         journal.record("data_set_read", facts)
     elif known[0].detail["fingerprint"] != facts["fingerprint"]:
+        then, now = known[0].detail["version"], facts["version"]
+        versions = f"version {then} then, {now} now, and " if then != now else ""
         raise StudyError(
-            f"data.name: {facts['name']} is not what the study in {journal.directory} was begun "
-            f"with: version {known[0].detail['version']} then, {facts['version']} now, and other "
-            "examples or another cut"
+            f"data: {facts['name']} is not what the study in {journal.directory} was begun with: "
+            f"{versions}other examples or another cut"
         )
 
 
