@@ -17,7 +17,7 @@ from caviar.data.dataset import Dataset, Part
 
 DEV_BATCH = 1024
 """Dev examples evaluated at a time, so that activations stay small."""
-CHUNK_BYTES = 32 << 20
+CHUNK_BYTES = 8 << 20
 """Of a streamed chunk of examples; a few of them are in flight."""
 
 HOST_MIB = 1024
