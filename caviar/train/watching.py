@@ -62,4 +62,6 @@ def watch_of(
     def true(values: NDArray[np.float64]) -> tuple[float, ...]:
         return tuple(float(v) for v in (*values[:layers], values[-1]))
 
-    return Watch(true(gradient_norm), true(weight_norm), tuple(float(v) for v in idle[:layers]))
+    # Of weights that are not finite nothing can be said: a comparison with NaN is just false.
+    told = np.where(np.isfinite(weight_norm[:layers]), idle[:layers], np.nan)
+    return Watch(true(gradient_norm), true(weight_norm), tuple(float(v) for v in told))
