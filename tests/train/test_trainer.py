@@ -25,12 +25,17 @@ def test_it_learns(trainer):
     assert curves[0, 12][2] < curves[0, 1][2]
 
 
-def test_dev_scores_equal_a_forward_pass_in_numpy(trainer, parts):
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
+@pytest.mark.parametrize("feed", ["resident", "stream"])
+@pytest.mark.parametrize("dev_batch", [16, 1024], ids=["filled up", "whole"])
+def test_dev_scores_equal_a_forward_pass_in_numpy(parts, monkeypatch, feed, dev_batch):
+    monkeypatch.setattr("caviar.train.feed.DEV_BATCH", dev_batch)
     from caviar.nn.network import Shape
     from caviar.train import checkpoint
     from caviar.train.optimizers import OPTIMIZERS
 
-    curves, kept = train(trainer, claim([trial(0, units=5)], 3, signature()), 1)
+    curves, kept = train(trainer_of(feed=feed), claim([trial(0, units=5)], 3, signature()), 1)
     shape = Shape(small.FEATURES, (5, 5), small.CLASSES)
     state, header = checkpoint.load(kept[0], shape, OPTIMIZERS["adam"])
     assert (header.trial, header.epoch, state.step[0]) == (0, 3, 18.0)
