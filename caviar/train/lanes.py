@@ -15,8 +15,8 @@ from caviar.nn.initialisers import initial_weights
 from caviar.nn.network import Shape
 from caviar.study.flat import HYPERPARAMETERS
 from caviar.study.records import Trial, Value
+from caviar.study.tables import TECHNIQUES
 from caviar.train.optimizers import Optimizer
-from caviar.train.recipe import AUGMENTATIONS
 from caviar.train.state import State, zero_state
 
 DEFAULTS: Mapping[str, float] = {
@@ -26,14 +26,7 @@ DEFAULTS: Mapping[str, float] = {
     "epsilon": 1e-8,
     "batch_norm_momentum": 0.99,
     "batch_norm_epsilon": 1e-3,
-    "keep_prob": 1.0,
-    "l2": 0.0,
-    "l1": 0.0,
-    "weight_decay": 0.0,
-    "label_smoothing": 0.0,
-    "max_norm": 0.0,
-    "clip_norm": 0.0,
-    **dict.fromkeys(AUGMENTATIONS, 0.0),
+    **TECHNIQUES,
     "initializer_scale": 1.0,
 }
 """What a number is where a trial does not say: the value that changes nothing, or the usual one."""

@@ -8,9 +8,10 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.nn.network import Network, Shape
 from caviar.study.records import Signature
+from caviar.study.tables import Augmentation
 from caviar.train.optimizers import OPTIMIZERS, Optimizer
 
-AUGMENTATIONS: Final = ("shift", "flip", "rotation", "zoom", "noise")
+AUGMENTATIONS: Final = tuple(Augmentation.model_fields)
 """Techniques that change the minibatch."""
 
 
