@@ -1,0 +1,150 @@
+"""A search replayed on a table of curves, in simulated time: the harness of `replay.py`.
+
+    replay(make, read_table(path), seed=0, workers=1, budget=1020)   # regrets [budget]
+
+A suggested point is answered by the nearest row not yet used; each epoch a worker trains takes one
+unit of time and one of the budget. Everything here imports in no time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from curves import Floats, Table
+
+BUDGET = 1020
+"""Trial-epochs of a replay: twenty trainings of 51 epochs."""
+SHARES = (0.1, 0.25, 0.5, 1.0)
+"""Of the budget, where regrets are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a free worker does: takes a trial on from where it is.
+
+    Attributes:
+        trial: any number of the method's own, the same for one trial.
+        point: `[d]` in the unit cube; looked at when the trial is new.
+        last_epoch: epochs it shall have behind it, at most those of the table.
+    """
+
+    trial: int
+    point: Floats
+    last_epoch: int
+
+
+class Method(Protocol):
+    """A searcher with whatever stops, pauses and promotes."""
+
+    def ask(self) -> Job | None:
+        """Work for a free worker, or None while it can only wait for others."""
+        ...
+
+    def tell(self, trial: int, epoch: int, loss: float) -> bool:
+        """Takes the loss (inf: diverged) after an epoch; whether the job goes on.
+
+        Told after the last epoch of a job too, when the answer is of no account.
+        """
+        ...
+
+
+Make = Callable[[Table, int, int, int], Method]
+"""From table, seed, workers and budget to a fresh method."""
+
+
+class Rows:
+    """Answers points with rows of a table, each once; when all are used, all are free again."""
+
+    def __init__(self, table: Table) -> None:
+        self._points = table.points
+        self._unused = np.ones(len(table.points), bool)
+
+    def nearest(self, point: Floats) -> int:
+        """The nearest unused row, which is used from now on."""
+        if not self._unused.any():
+            self._unused[:] = True
+        distances = ((self._points - np.asarray(point)) ** 2).sum(axis=1)
+        row = int(np.where(self._unused, distances, np.inf).argmin())
+        self._unused[row] = False
+        return row
+
+
+@dataclass
+class Replay:
+    """One search at work.
+
+    Attributes:
+        rows: by trial, the row that answered it.
+        epochs: by trial, how many it has behind it.
+        regrets: after each trained epoch.
+    """
+
+    method: Method
+    table: Table
+    workers: int = 1
+    budget: int = BUDGET
+    rows: dict[int, int] = field(default_factory=dict)
+    epochs: dict[int, int] = field(default_factory=dict)
+    regrets: list[float] = field(default_factory=list)
+
+    def run(self) -> Floats:
+        """Spends the budget; the regrets `[budget]`.
+
+        Raises:
+            RuntimeError: all workers wait for one another.
+        """
+        self._answer = Rows(self.table)
+        self._incumbent = np.inf
+        self._events: list[tuple[int, int, Job]] = []
+        self._serial = 0
+        idle = self._hand_out(self.workers, now=0)
+        while len(self.regrets) < self.budget:
+            if not self._events:
+                raise RuntimeError("the method starts nothing, and nothing runs")
+            now, _, job = heapq.heappop(self._events)
+            if self._train(job):
+                self._push(job, now)
+            else:
+                idle += 1
+            idle = self._hand_out(idle, now)
+        return np.array(self.regrets)
+
+    def _hand_out(self, idle: int, now: int) -> int:
+        """Asks for work for the free workers; how many are left without."""
+        while idle and len(self.regrets) < self.budget:
+            job = self.method.ask()
+            if job is None:
+                break
+            self._begin(job)
+            self._push(job, now)
+            idle -= 1
+        return idle
+
+    def _begin(self, job: Job) -> None:
+        if job.trial not in self.rows:
+            self.rows[job.trial] = self._answer.nearest(job.point)
+            self.epochs[job.trial] = 0
+        assert self.epochs[job.trial] < job.last_epoch <= self.table.epochs
+
+    def _push(self, job: Job, now: int) -> None:
+        self._serial += 1
+        heapq.heappush(self._events, (now + 1, self._serial, job))
+
+    def _train(self, job: Job) -> bool:
+        """One epoch of a job; whether there is more of it."""
+        self.epochs[job.trial] += 1
+        epoch = self.epochs[job.trial]
+        loss = float(self.table.losses[self.rows[job.trial], epoch - 1])
+        self._incumbent = min(self._incumbent, loss)
+        self.regrets.append(self.table.regret(self._incumbent))
+        goes_on = self.method.tell(job.trial, epoch, loss)
+        return goes_on and epoch < job.last_epoch
+
+
+def replay(make: Make, table: Table, seed: int, workers: int = 1, budget: int = BUDGET) -> Floats:
+    """The normalised regrets `[budget]` of a method after each trained epoch."""
+    return Replay(make(table, seed, workers, budget), table, workers, budget).run()
