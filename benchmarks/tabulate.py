@@ -31,7 +31,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.search.quasi_random import Sobol
 from caviar.space.domain import Choice, Domain, Value
 from caviar.study.records import Claim, Lane, Measurement, Signature, Trial
 from caviar.study.signature import signature_of
@@ -67,12 +66,12 @@ def number(domain: Domain, value: Value) -> float:
 
 def trials_of(spec: StudySpec) -> list[Trial]:
     """The study's Sobol configurations."""
-    searcher = Sobol(spec.space.dimensions, spec.seed)
-    points = (searcher.suggest(index) for index in range(spec.search.trials))
-    return [
-        Trial(index, tuple(point.tolist()), spec.space.decode(point))
-        for index, point in enumerate(points)
-    ]
+    from scipy.stats import qmc
+
+    count = spec.search.trials
+    sobol = qmc.Sobol(spec.space.dimensions, rng=np.random.default_rng(spec.seed))
+    points = sobol.random_base2((count - 1).bit_length())[:count].tolist()
+    return [Trial(i, tuple(p), spec.space.decode(p)) for i, p in enumerate(points)]
 
 
 def hyperparameters_of(spec: StudySpec, trials: Sequence[Trial]) -> NDArray[np.float64]:
