@@ -9,6 +9,8 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.space.condition import Condition, Following, in_order
 from caviar.space.domain import Domain, Value
+from caviar.space.expression import Expression
+from caviar.space.terms import Kind, kind_of
 
 INACTIVE: Final = 0.5
 """The coordinate of a hyperparameter that is inactive; any other would decode alike."""
@@ -23,11 +25,14 @@ class SearchSpace:
         fixed: values that every trial shares, by name, or that follow another's value; none of
             them in `domains`.
         conditions: by name, where one of `domains` or `fixed` is active; without, everywhere.
+        constraints: what a trial must fulfil to be tried; points that do not are in the cube and
+            decode as all others, but are `feasible` to nobody.
     """
 
     domains: Mapping[str, Domain]
     fixed: Mapping[str, Value | Following] = field(default_factory=dict)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
+    constraints: tuple[Expression, ...] = ()
     _order: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -38,6 +43,22 @@ class SearchSpace:
         for name in ("domains", "fixed", "conditions"):
             object.__setattr__(self, name, dict(getattr(self, name)))
         object.__setattr__(self, "_order", self._find_order())
+        self._check_constraints()
+
+    def _check_constraints(self) -> None:
+        kinds = {name: self._kind(name) for name in self._order}
+        for constraint in self.constraints:
+            for name in constraint.names:
+                if name not in kinds:
+                    raise StudyError(f"{constraint}: unknown hyperparameter {name!r}")
+            constraint.check(kinds)
+
+    def _kind(self, name: str) -> Kind:
+        """What the values of a hyperparameter are."""
+        if name in self.domains:
+            return kind_of(self.domains[name].bounds[0])
+        fixed = self.fixed[name]
+        return kind_of(fixed.values[0][1] if isinstance(fixed, Following) else fixed)
 
     def _find_order(self) -> tuple[str, ...]:
         """All names, each behind those its condition or its value depends on."""
@@ -89,6 +110,14 @@ class SearchSpace:
         return tuple(
             self._encode_one(name, active) if name in active else INACTIVE for name in self.domains
         )
+
+    def feasible(self, hyperparameters: Mapping[str, Value]) -> bool:
+        """Whether a trial with these, as `decode` gives them, fulfils all constraints."""
+        return all(constraint.holds(hyperparameters) for constraint in self.constraints)
+
+    def feasible_point(self, point: Iterable[float]) -> bool:
+        """Whether the point `[d]` decodes to what is feasible; cheap without constraints."""
+        return not self.constraints or self.feasible(self.decode(point))
 
     def _active(self, searched: Mapping[str, Value]) -> dict[str, Value]:
         """The active hyperparameters; `searched` has the values of the searched ones."""
