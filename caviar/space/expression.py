@@ -164,8 +164,8 @@ def _tree(text: str) -> ast.expr:
             warnings.simplefilter("error")
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        where = f"{quoted(text)} at character {error.offset}" if text else '""'
-        raise StudyError(f"is no expression: {error.msg}, got {where}") from None
+        place = f" at character {error.offset}" if error.offset else ""
+        raise StudyError(f"is no expression: {error.msg}, got {quoted(text)}{place}") from None
     except (ValueError, RecursionError, MemoryError, Warning):
         raise StudyError(f"is no expression, got {quoted(text)}") from None
 

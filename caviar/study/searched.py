@@ -13,6 +13,7 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.space.condition import Clause, Condition, Following, in_order, is_one_of
 from caviar.space.domain import Domain, Float, Value
+from caviar.space.expression import Expression
 from caviar.space.search_space import SearchSpace
 from caviar.study.flat import clauses_of, key_of, owner
 from caviar.study.hyperparameter import Conditional, Held, as_domain, bare, values
@@ -25,10 +26,15 @@ NEVER: Final = None
 """In the place of a condition that cannot hold."""
 
 
-def space_of(flat: Flat) -> SearchSpace:
-    """The search space of a study without mistakes."""
+def space_of(flat: Flat, constraints: tuple[Expression, ...] = ()) -> SearchSpace:
+    """The search space of a study without mistakes.
+
+    Raises:
+        StudyError: if a constraint compares what cannot be compared.
+    """
     found = conditions(flat)
     needed = {other for one in found.values() if one for other, _ in one}
+    needed |= {name for constraint in constraints for name in constraint.names}
     domains: dict[str, Domain] = {}
     fixed: dict[str, Value | Following] = {}
     for name, held in flat.items():
@@ -40,9 +46,8 @@ def space_of(flat: Flat) -> SearchSpace:
         elif name in needed or not _changes_nothing(name, held):
             fixed[name] = held if isinstance(held, Following) else _fixed(held)
     kept = {**domains, **fixed}
-    return SearchSpace(
-        domains, fixed, {n: Condition(c) for n, c in found.items() if c and n in kept}
-    )
+    conditioned = {n: Condition(c) for n, c in found.items() if c and n in kept}
+    return SearchSpace(domains, fixed, conditioned, constraints)
 
 
 def techniques_of(space: SearchSpace) -> tuple[str, ...]:
@@ -152,7 +157,7 @@ def _changes_nothing(name: str, held: Held | Following) -> bool:
 
 def _mistake_in_clause(other: str, wanted: tuple[Value, ...], flat: Flat) -> str | None:
     if other not in flat:
-        return f"unknown hyperparameter {show(other)}, {_advice(other, flat)}"
+        return f"unknown hyperparameter {show(other)}, {advice(other, flat)}"
     held = flat[other]
     if isinstance(held, Following):
         return f"{other} must not be asked for, since it follows {held.other}"
@@ -171,7 +176,7 @@ def _mistake_in_clause(other: str, wanted: tuple[Value, ...], flat: Flat) -> str
     return None
 
 
-def _advice(name: str, flat: Flat) -> str:
+def advice(name: str, flat: Flat) -> str:
     """The nearest name; all of them would be a long line."""
     advice = nearest(name, flat)
     return advice if advice.startswith("did you mean") else "it must be a key such as optimizer"

@@ -1,0 +1,96 @@
+"""`search.where`: constraints of a study, read and checked against what it searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from caviar.errors import StudyError
+from caviar.space.condition import Following
+from caviar.space.domain import Value
+from caviar.space.expression import Expression
+from caviar.space.search_space import SearchSpace
+from caviar.space.terms import quoted
+from caviar.study.searched import NEVER, Flat, advice, conditions, space_of, why_unused
+from caviar.study.wording import show
+
+MOST_CONSTRAINTS: Final = 30
+MOST_DRAWS: Final = 10_000
+"""Points drawn before a space is said to have no feasible one."""
+
+
+def check_where(where: Sequence[str], flat: Flat) -> None:
+    """Checks a study's constraints.
+
+    Raises:
+        StudyError: without a place, if one cannot be read, names what no trial has, says nothing
+            about what is searched, or if no point drawn fulfils them.
+    """
+    if len(where) > MOST_CONSTRAINTS:
+        raise StudyError(f"must be at most {MOST_CONSTRAINTS} constraints, got {len(where)}")
+    constraints = tuple(map(Expression.parse, where))
+    for constraint in constraints:
+        _check_names(constraint, flat)
+    space = space_of(flat, constraints)
+    for constraint in constraints:
+        _check_searched(constraint, space)
+    if not any(map(space.feasible, _draws(space, MOST_DRAWS))):
+        raise StudyError(_infeasible(space))
+
+
+def share_feasible(space: SearchSpace, draws: int = 1000) -> float:
+    """The share of the unit cube whose points fulfil the constraints, from so many draws."""
+    if not space.constraints:
+        return 1.0
+    return sum(map(space.feasible, _draws(space, draws))) / draws
+
+
+def _draws(space: SearchSpace, count: int) -> Iterator[dict[str, Value]]:
+    """The hyperparameters of uniform points, always the same: a check must not depend on luck."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        yield space.decode(rng.random(space.dimensions).tolist())
+
+
+def _check_names(constraint: Expression, flat: Flat) -> None:
+    for name in constraint.names:
+        if name not in flat:
+            rule = f'unknown hyperparameter "{name}", {advice(name, flat)}'
+            raise StudyError(rule)
+    found = conditions(flat)
+    for name in constraint.names:
+        if found[name] is NEVER:
+            reason = why_unused(flat).get(name, "its condition never holds")
+            got = quoted(constraint.text)
+            raise StudyError(f"no trial has {name}, since {reason}, got {got}")
+
+
+def _check_searched(constraint: Expression, space: SearchSpace) -> None:
+    """A constraint on values that all trials share is a mistake, or a fatal one."""
+    if any(_varies(name, space) for name in constraint.names):
+        return
+    fixed = {n: value for n, value in space.fixed.items() if not isinstance(value, Following)}
+    truth = show(constraint.holds(fixed))
+    rule = "must name a hyperparameter that is searched"
+    raise StudyError(f"{rule}, got {quoted(constraint.text)}, which is always {truth}")
+
+
+def _varies(name: str, space: SearchSpace) -> bool:
+    """Whether trials differ in it; one under a condition is in some of them only."""
+    is_searched = name in space.domains or name in space.conditions
+    return is_searched or isinstance(space.fixed[name], Following)
+
+
+def _infeasible(space: SearchSpace) -> str:
+    """What to say of constraints without a feasible point: the one at fault, or all of them."""
+    alone = next((one for one in space.constraints if not _ever_holds(one, space)), None)
+    guilty = space.constraints if alone is None else (alone,)
+    together = " together" if len(guilty) > 1 else ""
+    texts = " and ".join(quoted(one.text) for one in guilty)
+    return f"no point of {MOST_DRAWS:,} drawn fulfils {texts}{together}"
+
+
+def _ever_holds(constraint: Expression, space: SearchSpace) -> bool:
+    return any(map(constraint.holds, _draws(space, MOST_DRAWS)))
