@@ -1,4 +1,4 @@
-"""caviar's own strategies, random search and a plain zoom as methods of `replaying.py`."""
+"""caviar's own strategies as methods of `replaying.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from curves import Table
+from replay_plain import ETA, rungs_of
 from replaying import Job, Make, Method
 
 from caviar.search.caviar import CaviarStrategy
@@ -15,7 +16,6 @@ from caviar.search.searcher import Searcher
 from caviar.search.strategy import Strategy
 from caviar.study.records import Measurement, Signature
 
-ETA = 3
 ONE_KIND = Signature((64,), 32, "adam")
 """Every network of a table shares a compiled step: packing is not what is measured."""
 
@@ -46,14 +46,6 @@ class StrategyMethod:
         return not diverged
 
 
-def rungs_of(epochs: int) -> tuple[int, ...]:
-    """1, 3, 9, ... and last `epochs`."""
-    rungs = [1]
-    while rungs[-1] * ETA < epochs:
-        rungs.append(rungs[-1] * ETA)
-    return (*rungs, epochs) if epochs > 1 else (1,)
-
-
 def strategy_with(searcher: Searcher, table: Table, workers: int, budget: int) -> CaviarStrategy:
     """The caviar strategy on a table, with as many trials as the budget can begin."""
     return CaviarStrategy(
@@ -81,22 +73,3 @@ def method_of(make: MakeStrategy) -> Make:
         return StrategyMethod(make(table, seed, workers, budget))
 
     return method
-
-
-class Random:
-    """Uniform points, each trained to the end."""
-
-    def __init__(self, table: Table, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._table = table
-        self._trials = 0
-
-    def ask(self) -> Job:
-        """A new point."""
-        self._trials += 1
-        point = self._rng.random(self._table.dimensions)
-        return Job(self._trials, point, self._table.epochs)
-
-    def tell(self, trial: int, epoch: int, loss: float) -> bool:
-        """A diverged trial is over."""
-        return math.isfinite(loss)

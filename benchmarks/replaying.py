@@ -9,6 +9,7 @@ unit of time and one of the budget. Everything here imports in no time.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -45,9 +46,10 @@ class Method(Protocol):
         ...
 
     def tell(self, trial: int, epoch: int, loss: float) -> bool:
-        """Takes the loss (inf: diverged) after an epoch; whether the job goes on.
+        """Takes the loss after an epoch; whether the job goes on.
 
-        Told after the last epoch of a job too, when the answer is of no account.
+        Told after the last epoch of a job too, and with inf where training diverged and is over;
+        then the answer is of no account.
         """
         ...
 
@@ -142,7 +144,7 @@ class Replay:
         self._incumbent = min(self._incumbent, loss)
         self.regrets.append(self.table.regret(self._incumbent))
         goes_on = self.method.tell(job.trial, epoch, loss)
-        return goes_on and epoch < job.last_epoch
+        return goes_on and math.isfinite(loss) and epoch < job.last_epoch
 
 
 def replay(make: Make, table: Table, seed: int, workers: int = 1, budget: int = BUDGET) -> Floats:
