@@ -31,7 +31,7 @@ def trial(index: int) -> Trial:
 
 def issue(journal: Journal, index: int, epochs: int) -> tuple[int, int]:
     assignment = Assignment((index,), 0, epochs, SIGNATURE)
-    number = journal.issue(assignment, trials=[trial(index)])
+    number = journal.issue(assignment, decisions=[trial(index)])
     return number, journal.start_attempt(number, "slice-0")
 
 

@@ -37,7 +37,7 @@ def refused(*arguments, cwd=None):
 
 
 def train(journal, strategy, assignment, *, diverged=()):
-    number = journal.issue(assignment, trials=strategy.trials[len(journal.trials()) :])
+    number = journal.issue(assignment, decisions=strategy.news())
     attempt = journal.start_attempt(number, "slice")
     measured = [
         Measurement(

@@ -7,6 +7,7 @@ journal's entries in commit order, so a killed driver that replays them decides 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,21 +15,21 @@ from functools import partial
 from itertools import islice
 from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from caviar.search.affinity import Affinity
+from caviar.search.drawing import Drawing
 from caviar.search.history import History
 from caviar.search.packing import Pool, packed
-from caviar.search.searcher import Searcher
 from caviar.search.stacking import COMPILE_S, Pace, StackSize
 from caviar.search.standing import best_of
 from caviar.study.records import (
     Assignment,
+    Change,
+    ChangeKind,
     Entry,
     Failure,
     Measurement,
     Purpose,
+    Round,
     Signature,
     Trial,
     TrialState,
@@ -40,7 +41,6 @@ LOOK_AHEAD: Final = 64
 SCANNED: Final = 256
 """Promotable trials of a rung looked at in one decision; the rest have their turn later."""
 
-Decode = Callable[[NDArray[np.float64]], Mapping[str, Value]]
 SignatureOf = Callable[[Mapping[str, Value]], Signature]
 
 
@@ -55,8 +55,7 @@ class CaviarStrategy:
     def __init__(
         self,
         *,
-        searcher: Searcher,
-        decode: Decode,
+        drawing: Drawing,
         signature_of: SignatureOf,
         trials: int,
         rungs: Sequence[int],
@@ -69,8 +68,7 @@ class CaviarStrategy:
         """Makes a fresh strategy.
 
         Args:
-            searcher: suggests the point of each trial.
-            decode: from a point `[d]` to hyperparameters.
+            drawing: makes the trials, from a searcher's points.
             signature_of: from hyperparameters to what they must be compiled for.
             trials: how many to draw.
             rungs: epochs at which trials are compared, ascending, ending with `max_epochs`.
@@ -80,10 +78,12 @@ class CaviarStrategy:
             slices: how many slices share the work.
             look_ahead: most trials drawn before they can start.
         """
-        self._searcher = searcher
-        self._decode = decode
+        self._drawing = drawing
         self._signature_of = signature_of
         self._wanted = trials
+        self._halted = ""
+        self._paused = False
+        self._news: list[Trial | Round] = []
         self._metric = metric
         self._look_ahead = look_ahead
         self._stack_size = StackSize(stack, slices)
@@ -97,10 +97,27 @@ class CaviarStrategy:
         """Every trial drawn so far, by index."""
         return self._history.ledger.trials
 
+    def news(self) -> Sequence[Trial | Round]:
+        """What was decided since this was last asked, in order."""
+        news, self._news = self._news, []
+        return news
+
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing could start any more."""
-        return not self._history.ledger.running and not self._startable and self._closing() is None
+        if self._history.ledger.running or self._paused:
+            return False
+        return bool(self._halted) or (not self._startable and self._closing() is None)
+
+    @property
+    def ending(self) -> str:
+        """Why it ends, or waits, before its work is done, in words; or ""."""
+        return "paused" if self._paused else self._halted
+
+    @property
+    def wanted(self) -> int:
+        """How many trials there are to be, those not drawn yet included."""
+        return len(self.trials) if self._drawing.exhausted else self._wanted
 
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
@@ -118,12 +135,12 @@ class CaviarStrategy:
     @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
-        return self._history.ledger.most_lane_epochs(self._wanted, self._history.halving)
+        return self._history.ledger.most_lane_epochs(self.wanted, self._history.halving)
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
         return self._history.ledger.expected_lane_epochs(
-            signature, self._wanted, self._history.halving
+            signature, self.wanted, self._history.halving
         )
 
     def next_assignment(
@@ -135,6 +152,8 @@ class CaviarStrategy:
             warm: signatures whose compiled step the asking slice has ready; preferred.
             attended: those that other slices have ready; little work of theirs is left to them.
         """
+        if self.ending:
+            return None
         self._draw()
         groups = self._left_over(list(self._groups()), frozenset(attended) - frozenset(warm))
         preference = partial(self._affinity.preference, warm=frozenset(warm))
@@ -153,10 +172,34 @@ class CaviarStrategy:
         for measurement in measurements:
             self._observe(measurement)
 
-    def fail(self, trial: int) -> None:
-        """Takes note that a trial is given up; it ranks last in the rung it was running for."""
-        self._history.fail(trial)
+    def fail(self, trial: int, *, stopped: bool = False) -> None:
+        """A trial is given up: it ranks last in the rung it was running for; or was `stopped`."""
+        self._history.fail(trial, stopped=stopped)
         self._pool.remove(trial, self._history.ledger.courses[trial].signature)
+        if not stopped:
+            self._drawing.searcher.observe(self.trials[trial], 0, math.inf)
+
+    def refusal(self, change: Change) -> str | None:
+        """Why a change cannot be made, in one line, or None; nothing happens."""
+        match change.kind:
+            case ChangeKind.NUDGE | ChangeKind.ROLLBACK:
+                return f"a {change.kind} is for a panda, and this study's strategy is caviar"
+        return None
+
+    def change(self, change: Change) -> None:
+        """Takes a change that was journalled."""
+        match change.kind:
+            case ChangeKind.ADD_TRIALS:
+                self._wanted += int(change.detail["trials"])
+            case ChangeKind.ADD_POINT:
+                self._wanted += 1
+                self._drawing.give(change.detail["hyperparameters"])
+            case ChangeKind.STOP:
+                self._halted = str(change.detail.get("why") or "stopped by a person")
+            case ChangeKind.PAUSE:
+                self._paused = True
+            case ChangeKind.CONTINUE:
+                self._paused, self._halted = False, ""
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Rebuilds a fresh strategy from the journal's entries, in commit order.
@@ -173,14 +216,18 @@ class CaviarStrategy:
                 case Measurement():
                     self._observe(entry)
                 case Failure():
-                    self.fail(entry.trial)
+                    self.fail(entry.trial, stopped=entry.stopped)
+                case Round():
+                    self._drawing.note(entry)
+                case Change():
+                    self.change(entry)
 
     # What could start
 
     @property
     def _startable(self) -> int:
         """Trials that could start now, those not yet drawn included."""
-        undrawn = max(0, self._wanted - len(self.trials))
+        undrawn = max(0, self.wanted - len(self.trials))
         promotable = self._history.halving.promotable_count
         return undrawn + promotable + len(self._pool) + len(self._history.interrupted)
 
@@ -239,14 +286,22 @@ class CaviarStrategy:
 
     def _draw(self) -> None:
         """Fills the pool from the searcher."""
-        while len(self.trials) < self._wanted and len(self._pool) < self._look_ahead:
-            index = len(self.trials)
-            point = self._searcher.suggest(index)
-            self._admit(Trial(index, tuple(point.tolist()), self._decode(point)))
+        most = min(self._look_ahead, max(1, self._drawing.searcher.ahead))
+        while len(self.trials) < self._wanted and len(self._pool) < most:
+            drawn = self._drawing.next(len(self.trials))
+            if drawn is None:
+                return
+            trial, begun = drawn
+            if begun is not None:
+                self._drawing.note(begun)
+                self._news.append(begun)
+            self._admit(trial)
+            self._news.append(trial)
 
     def _admit(self, trial: Trial) -> None:
         signature = self._signature_of(trial.hyperparameters)
         self._history.admit(trial, signature)
+        self._drawing.note(trial)
         if trial.index < self._wanted:
             self._pool.add(trial.index, signature)
 
@@ -262,5 +317,5 @@ class CaviarStrategy:
         self._pace.observe(course.signature, measurement.elapsed_s)
         rank = self._history.observe(measurement)
         if rank is not None:
-            point = np.asarray(self.trials[measurement.trial].point, dtype=np.float64)
-            self._searcher.observe(point, measurement.epoch, rank[0])
+            trial = self.trials[measurement.trial]
+            self._drawing.searcher.observe(trial, measurement.epoch, rank[0])

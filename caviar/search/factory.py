@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from caviar.search.caviar import CaviarStrategy
+from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
+from caviar.search.searcher import Searcher
 from caviar.study.records import Signature, Trial, Value
 from caviar.study.signature import signature_of
 from caviar.study.spec import StudySpec
@@ -19,8 +21,7 @@ def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
         slices: how many slices share the work; it changes how trials are packed, no result.
     """
     return CaviarStrategy(
-        searcher=Sobol(spec.space.dimensions, spec.seed),
-        decode=spec.space.decode,
+        drawing=Drawing(searcher_of(spec), spec.space, spec.search.points),
         signature_of=partial(signature_of, spec),
         trials=spec.search.trials,
         rungs=spec.rungs(),
@@ -29,6 +30,11 @@ def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
         stack=spec.resources.stack,
         slices=slices,
     )
+
+
+def searcher_of(spec: StudySpec) -> Searcher:
+    """A fresh searcher, as `search.searcher` says."""
+    return Sobol(spec.space.dimensions, spec.seed)
 
 
 def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signature, Trial]:
@@ -44,7 +50,7 @@ def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signatu
     searcher = Sobol(spec.space.dimensions, spec.seed)
     kinds: dict[tuple[Value, ...], tuple[Signature, Trial]] = {}
     for index in range(min(among, spec.search.trials)):
-        point = searcher.suggest(index)
+        point = searcher.point(index)
         values = spec.space.decode(point)
         signature = signature_of(spec, values)
         kind = (values["layers"], signature.activation, signature.batch_norm)

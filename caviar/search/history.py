@@ -77,11 +77,12 @@ class History:
             self._pause(measurement, at_rung=at_rung)
         return rank if at_rung else None
 
-    def fail(self, trial: int) -> None:
-        """A trial was given up: it ranks last in the rung it was running for."""
+    def fail(self, trial: int, *, stopped: bool = False) -> None:
+        """A trial was given up, or `stopped`: it ranks last in the rung it was running for."""
         course = self.ledger.courses[trial]
         if course.ended is None:
-            self._end(trial, course.epoch, TrialState.FAILED)
+            state = TrialState.STOPPED if stopped else TrialState.FAILED
+            self._end(trial, course.epoch, state)
 
     def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
         self.ledger.pause(measurement.trial)

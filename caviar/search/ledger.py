@@ -17,7 +17,7 @@ class Course:
 
     Attributes:
         signature: of its compiled step.
-        epoch: epochs measured, from 0.
+        epoch: epochs behind it, those of its parent included.
         target: epochs it is running to, or None.
         rungs: how many rungs it has come to.
         ended: how it ended, diverged, stopped or failed; None while it could go on.
@@ -45,7 +45,7 @@ class Ledger:
     def add(self, trial: Trial, signature: Signature) -> None:
         """Enters a new trial."""
         self.trials.append(trial)
-        self.courses.append(Course(signature))
+        self.courses.append(Course(signature, epoch=trial.first_epoch))
         self._drawn[signature] = self._drawn.get(signature, 0) + 1
         self._count(signature, 0, 1)
 

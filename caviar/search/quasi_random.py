@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from caviar.search.box import Box
+from caviar.search.searcher import Suggestion
+from caviar.study.records import Round, Trial
+
 if TYPE_CHECKING:
     from scipy.stats import qmc
 
@@ -18,9 +22,11 @@ class Sobol:
     """Suggests the scrambled Sobol sequence (Owen, 1998; `scipy.stats.qmc.Sobol`).
 
     Point `i` is a function of (`seed`, `dimensions`, `i`) alone, so any index may be asked for in
-    any order, and a sequence that outgrows a power of two just goes on. On integers and choices
-    several points may decode to one configuration; they are left as they are.
+    any order, and a sequence that outgrows a power of two just goes on.
     """
+
+    ahead: Final = 1_000_000
+    """A cover does not learn: all of it may be drawn at once."""
 
     def __init__(self, dimensions: int, seed: int) -> None:
         """Makes the sequence.
@@ -34,16 +40,23 @@ class Sobol:
         self._chunk = np.empty((CHUNK, dimensions))
         self._engine = _engine(dimensions, seed) if dimensions else None
 
-    def suggest(self, index: int) -> NDArray[np.float64]:
-        """The point `[d]` in [0, 1) of trial `index` >= 0."""
+    def suggest(self, draw: int, box: Box) -> Suggestion:
+        """Point `draw` of the sequence, moved into the box."""
+        return Suggestion(box.place(self.point(draw)), "cover")
+
+    def point(self, index: int) -> NDArray[np.float64]:
+        """Point `index` >= 0 of the sequence, `[d]` in [0, 1)."""
         chunk, row = divmod(index, CHUNK)
         if chunk != self._chunk_index:
             self._chunk, self._chunk_index = self._draw(chunk), chunk
         point: NDArray[np.float64] = self._chunk[row].copy()
         return point
 
-    def observe(self, point: NDArray[np.float64], epoch: int, score: float) -> None:
+    def note(self, entry: Trial | Round) -> None:
         """Takes no notice: a cover of the cube does not learn."""
+
+    def observe(self, trial: Trial, epoch: int, score: float) -> None:
+        """Takes no notice either."""
 
     def _draw(self, chunk: int) -> NDArray[np.float64]:
         """Points `[CHUNK, d]` of one chunk, by jumping there from wherever the engine stands."""

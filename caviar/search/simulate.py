@@ -114,7 +114,6 @@ class Simulation:
         self._slices = [Slice() for _ in range(self._conditions.slices)]
         self._events: list[tuple[float, int, int]] = []
         self._serial = itertools.count()
-        self._journalled = len(self.strategy.trials)
         self._orphans = unfinished(self.outcome.entries)
 
     def run(self, until_s: float = math.inf) -> Outcome:
@@ -152,9 +151,7 @@ class Simulation:
         """Asks the strategy, and journals what it says."""
         self.outcome.decisions += 1
         assignment = self.strategy.next_assignment(free.warm)
-        trials = self.strategy.trials
-        self.outcome.entries.extend(trials[self._journalled :])
-        self._journalled = len(trials)
+        self.outcome.entries.extend(self.strategy.news())
         if assignment is not None:
             self.outcome.entries.append(assignment)
         return assignment

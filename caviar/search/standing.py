@@ -113,4 +113,4 @@ def _take(history: History, entry: Entry) -> None:
         case Measurement():
             history.observe(entry)
         case Failure():
-            history.fail(entry.trial)
+            history.fail(entry.trial, stopped=entry.stopped)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from caviar.study.records import Assignment, Entry, Measurement, Signature, Trial, TrialState
+from caviar.study.records import (
+    Assignment,
+    Change,
+    Entry,
+    Measurement,
+    Round,
+    Signature,
+    Trial,
+    TrialState,
+)
 
 
 class Strategy(Protocol):
@@ -16,12 +25,29 @@ class Strategy(Protocol):
 
     @property
     def trials(self) -> Sequence[Trial]:
-        """Every trial drawn so far, by index; the broker journals new ones as they appear."""
+        """Every trial drawn so far, by index."""
+        ...
+
+    def news(self) -> Sequence[Trial | Round]:
+        """What was decided since this was last asked, in order: the broker journals it first.
+
+        What `replay` and `change` brought is none of it.
+        """
         ...
 
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing could start any more."""
+        ...
+
+    @property
+    def ending(self) -> str:
+        """Why it ends, or waits, before its work is done (a budget, a person), in words; or ""."""
+        ...
+
+    @property
+    def wanted(self) -> int:
+        """How many trials there are to be, those not drawn yet included."""
         ...
 
     @property
@@ -58,8 +84,16 @@ class Strategy(Protocol):
         """Takes committed measurements, in commit order."""
         ...
 
-    def fail(self, trial: int) -> None:
-        """Takes note that a trial is given up; it ranks below every other."""
+    def fail(self, trial: int, *, stopped: bool = False) -> None:
+        """Takes note that a trial is given up and ranks below every other, or was `stopped`."""
+        ...
+
+    def refusal(self, change: Change) -> str | None:
+        """Why a change cannot be made, in one line, or None; nothing happens."""
+        ...
+
+    def change(self, change: Change) -> None:
+        """Takes a change that was journalled."""
         ...
 
     def expected_lane_epochs(self, signature: Signature) -> int:

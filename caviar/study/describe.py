@@ -13,6 +13,7 @@ from caviar.study.hyperparameter import Conditional, Held, extremes, values
 from caviar.study.signature import bucketed, is_small, unit_ranges
 from caviar.study.spec import StudySpec
 from caviar.study.tables import Network
+from caviar.study.where import share_feasible
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Description:
         trial_epochs: what it costs, in epochs of one trial, if no trial diverges or comes late.
         most_trial_epochs: what it can cost when the best of every rung comes after its share.
         most_compiled_steps: how many signatures its trials can have; each costs seconds a slice.
+        constraints: what points must fulfil to be tried.
+        feasible: the share of points that do, from 1,000 draws.
     """
 
     rows: tuple[HyperparameterRow, ...]
@@ -57,6 +60,8 @@ class Description:
     trial_epochs: int
     most_trial_epochs: int
     most_compiled_steps: int
+    constraints: tuple[str, ...]
+    feasible: float
 
 
 def describe(
@@ -72,6 +77,8 @@ def describe(
         trial_epochs=trial_epochs(spec),
         most_trial_epochs=trial_epochs(spec) + late_trial_epochs(spec),
         most_compiled_steps=most_compiled_steps(spec),
+        constraints=tuple(map(str, spec.space.constraints)),
+        feasible=share_feasible(spec.space),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from caviar.study.records import Assignment, Measurement, Value
+from caviar.study.records import Assignment, Change, Measurement, Value
 
 
 class Outcome(StrEnum):
@@ -127,6 +127,25 @@ class Event:
     recorded_at: float
     kind: str
     detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked of a study while it may have been driven elsewhere.
+
+    Attributes:
+        number: from 1.
+        change: what is asked for.
+        requested_at: seconds since 1970.
+        answered_at: seconds since 1970, or None while no driver has seen it.
+        refusal: why it could not be done, or None.
+    """
+
+    number: int
+    change: Change
+    requested_at: float
+    answered_at: float | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

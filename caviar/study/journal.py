@@ -14,13 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from caviar.study import lease, opening, reports, rows
+from caviar.errors import StudyError
+from caviar.study import lease, opening, reports, rows, schema
 from caviar.study.checkpoints import DIRECTORY, CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import Outcome, Receipt
 from caviar.study.lease import LeaseHolder
 from caviar.study.reads import Reads
-from caviar.study.records import Assignment, Measurement, Settled, Signature, Trial
+from caviar.study.records import (
+    Assignment,
+    Change,
+    Measurement,
+    Round,
+    Settled,
+    Signature,
+    Trial,
+)
 
 
 class Journal(Reads):
@@ -122,24 +131,66 @@ class Journal(Reads):
                     json.dumps(trial.point),
                     json.dumps(dict(trial.hyperparameters)),
                     self._db.clock(),
+                    trial.origin,
+                    trial.why,
+                    trial.draw,
+                    *(trial.parent or (None, None)),
                 )
 
+    def decide(self, decisions: Iterable[Trial | Round | Change]) -> None:
+        """Takes decisions up, in their order."""
+        with self._db.transaction():
+            for decision in decisions:
+                if isinstance(decision, Trial):
+                    self.add_trials([decision])
+                else:
+                    self.record(*rows.detail_of(decision))
+
+    def request(self, change: Change) -> int:
+        """Asks something of the study, whoever drives it; needs no lease.
+
+        Returns:
+            The request's number; see `requests` for its answer.
+
+        Raises:
+            StudyError: an older caviar's journal that no driver has taken up since, or the disk.
+        """
+        if self._db.version < schema.VERSION:
+            raise StudyError(
+                f"{self.directory}: an older caviar wrote this journal: `caviar run` brings it up"
+                " to date"
+            )
+        with self._db.transaction(fenced=False):
+            values = (str(change.kind), json.dumps(dict(change.detail)), self._db.clock())
+            return self._db.insert("requests", None, *values, None, None)
+
+    def answer(self, request: int, refusal: str | None = None) -> None:
+        """Answers a request: done, or why not."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE requests SET answered_at = ?, refusal = ? WHERE request = ?",
+                (self._db.clock(), refusal, request),
+            )
+
     def issue(
-        self, assignment: Assignment, parent: int | None = None, trials: Iterable[Trial] = ()
+        self,
+        assignment: Assignment,
+        parent: int | None = None,
+        decisions: Iterable[Trial | Round | Change] = (),
     ) -> int:
-        """Takes an assignment up, with those of its trials that are new.
+        """Takes an assignment up, with what was decided on the way to it.
 
         Args:
             assignment: what is to be trained.
             parent: the assignment it is a part of; that one is closed. See `split`.
-            trials: new trials, taken up in the same transaction.
+            decisions: new trials and rounds, taken up before it in the same transaction.
 
         Returns:
             The assignment's number, from 1.
         """
         a, db = assignment, self._db
         with db.transaction():
-            self.add_trials(trials)
+            self.decide(decisions)
             values = (db.next_entry(), parent, a.purpose, a.first_epoch, a.last_epoch)
             number = self._db.insert(
                 "assignments", None, *values, str(a.signature), db.clock(), None
@@ -235,11 +286,19 @@ class Journal(Reads):
                 self.end_attempt(assignment, attempt, Outcome.COMPLETE)
         return receipt
 
-    def fail_trial(self, trial: int, error: str) -> None:
-        """Gives a trial up, and closes assignments that have nothing else to train."""
+    def fail_trial(self, trial: int, error: str, *, stopped: bool = False) -> None:
+        """Gives a trial up, or stops it for a person; closes assignments with nothing else to do.
+
+        Args:
+            trial: its index.
+            error: why, in one line.
+            stopped: whether a person stopped it.
+        """
         with self._db.transaction():
-            self._db.insert("failures", self._db.next_entry(), trial, error, self._db.clock())
-            self.record("trial_failed", {"trial": trial, "error": error})
+            now = self._db.clock()
+            self._db.insert("failures", self._db.next_entry(), trial, error, now, stopped)
+            kind = "trial_stopped" if stopped else "trial_failed"
+            self.record(kind, {"trial": trial, "error": error})
             reports.close_done(self._db, trial)
 
     def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:

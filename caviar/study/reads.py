@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from caviar.study import lease, overview, rows
 from caviar.study.checkpoints import CheckpointStore
@@ -23,11 +23,14 @@ from caviar.study.facts import (
     CheckpointRecord,
     Event,
     OpenAssignment,
+    Request,
     TrialSummary,
 )
-from caviar.study.records import Entry, Measurement, Settled, Signature, Trial
+from caviar.study.records import Change, Entry, Measurement, Round, Settled, Signature, Trial
 
 _Ordered = tuple[int, Callable[[], Entry]]
+
+_ANY_EPOCH: Final = 2**62
 
 
 class Reads:
@@ -69,16 +72,17 @@ class Reads:
         """
         with self._db.snapshot():
             tables = (
-                self._ordered(rows.trial, rows.TRIAL, "trials"),
+                self._ordered(rows.trial, self._columns(rows.TRIAL), "trials"),
                 self._ordered_assignments(),
                 self._ordered(rows.measurement, self._columns(rows.MEASUREMENT), "measurements"),
-                self._ordered(rows.failure, rows.FAILURE, "failures"),
+                self._ordered(rows.failure, self._columns(rows.FAILURE), "failures"),
+                self._ordered_decisions(),
             )
         return (make() for _, make in heapq.merge(*tables, key=itemgetter(0)))
 
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, by index."""
-        return self._all(rows.trial, rows.TRIAL, "trials ORDER BY trial")
+        return self._all(rows.trial, self._columns(rows.TRIAL), "trials ORDER BY trial")
 
     def measurements(self, trial: int | None = None) -> tuple[Measurement, ...]:
         """Measurements of one trial or of all, by trial and epoch."""
@@ -137,13 +141,20 @@ class Reads:
         """Every attempt, by assignment and number."""
         return self._all(rows.attempt, rows.ATTEMPT, "attempts ORDER BY assignment, attempt")
 
-    def latest_checkpoint(self, trial: int) -> CheckpointRecord | None:
-        """Where a trial can go on, or None if it has to start anew."""
+    def latest_checkpoint(
+        self, trial: int, most_epochs: int | None = None
+    ) -> CheckpointRecord | None:
+        """Where a trial can go on, or None if it has to start anew.
+
+        Args:
+            trial: its index.
+            most_epochs: look no further than this epoch.
+        """
         found = self._all(
             rows.checkpoint,
             rows.CHECKPOINT,
-            "checkpoints WHERE trial = ? ORDER BY epoch DESC LIMIT 1",
-            (trial,),
+            "checkpoints WHERE trial = ? AND epoch <= ? ORDER BY epoch DESC LIMIT 1",
+            (trial, _ANY_EPOCH if most_epochs is None else most_epochs),
         )
         return found[0] if found else None
 
@@ -172,6 +183,23 @@ class Reads:
         """Events of one kind or all, in the order they happened."""
         where, values = ("", ()) if kind is None else ("WHERE kind = ?", (kind,))
         return self._all(rows.event, rows.EVENT, f"events {where} ORDER BY entry", values)
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds of the search, in order."""
+        found = map(rows.entry_of, self.events(rows.ROUND))
+        return tuple(entry for entry in found if isinstance(entry, Round))
+
+    def changes(self) -> tuple[Change, ...]:
+        """What was changed about the study since it began, in order."""
+        found = map(rows.entry_of, self.events(rows.CHANGE))
+        return tuple(entry for entry in found if isinstance(entry, Change))
+
+    def requests(self, *, unanswered: bool = False) -> tuple[Request, ...]:
+        """What was asked of the study, in order."""
+        if self._db.version < 3:
+            return ()
+        where = "WHERE answered_at IS NULL" if unanswered else ""
+        return self._all(rows.request, rows.REQUEST, f"requests {where} ORDER BY request")
 
     def lease(self) -> lease.Lease | None:
         """The latest driver, and whether it let go; `Lease.held(now)` tells whether it lives."""
@@ -214,6 +242,13 @@ class Reads:
         )
         return ((row[0], partial(rows.assignment, row[2:], lanes[row[1]])) for row in found)
 
+    def _ordered_decisions(self) -> Iterator[_Ordered]:
+        found = self._db.rows(
+            f"SELECT {rows.EVENT} FROM events WHERE kind IN (?, ?) ORDER BY entry",
+            (rows.ROUND, rows.CHANGE),
+        )
+        return ((row[0], partial(_decision, row)) for row in found)
+
     def _lanes(self, which: str) -> dict[int, tuple[int, ...]]:
         return self._grouped(
             "SELECT assignment, trial FROM assignments JOIN lanes USING (assignment)"
@@ -236,6 +271,10 @@ class Reads:
         ):
             groups[attempt.assignment] += (attempt,)
         return groups
+
+
+def _decision(row: rows.Row) -> Entry:
+    return rows.entry_of(rows.event(row))
 
 
 def _of_trial(trial: int | None) -> tuple[str, rows.Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Value = float | int | str | bool
 """A hyperparameter's value in a person's units."""
@@ -41,11 +41,24 @@ class Trial:
         index: its place in the study, from 0; with the study's seed it fixes everything random.
         point: its place in the unit cube, one coordinate a searched hyperparameter.
         hyperparameters: values in a person's units, the fixed ones included.
+        origin: where it came from, in a word: "cover", "zoom", "control", "given", "day" ...
+        why: what belongs to that, in words: "round 3", "learning rate a little up" ...
+        draw: the number of the searcher's suggestion it was made of, or None if it was none.
+        parent: the trial and the epoch from whose checkpoint it goes on; None: it starts anew.
     """
 
     index: int
     point: tuple[float, ...]
     hyperparameters: Mapping[str, Value]
+    origin: str = ""
+    why: str = ""
+    draw: int | None = None
+    parent: tuple[int, int] | None = None
+
+    @property
+    def first_epoch(self) -> int:
+        """Epochs it has behind it before its own first one."""
+        return self.parent[1] if self.parent is not None else 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -164,13 +177,82 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A trial given up after its own tries failed (not a divergence, which is a measurement)."""
+    """A trial that ended without a measurement: it was given up, or a person stopped it.
+
+    Attributes:
+        trial: the trial's index.
+        error: why, in one line.
+        stopped: whether a person stopped it; else its own tries failed. What it reached stands.
+    """
 
     trial: int
     error: str
+    stopped: bool = False
 
 
-Entry = Trial | Assignment | Measurement | Failure
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A step of the coarse-to-fine search: the box that its trials are drawn from, and why.
+
+    Attributes:
+        number: from 1.
+        bounds: `[d]` pairs: what every draw keeps to, the controls included, in the unit cube.
+        box: `[d]` pairs low, high in the unit cube, within `bounds`.
+        cells: `[d]`: of an axis without order the cells that are drawn from; else ().
+        stands_on: how many trials had been compared when it began.
+        elites: the trials it was drawn around, the best first.
+        whys: `[d]`: of each axis why it shrank, stayed or grew.
+        why: of the whole round, in one line.
+    """
+
+    number: int
+    bounds: tuple[tuple[float, float], ...]
+    box: tuple[tuple[float, float], ...]
+    cells: tuple[tuple[int, ...], ...]
+    stands_on: int
+    elites: tuple[int, ...] = ()
+    whys: tuple[str, ...] = ()
+    why: str = ""
+
+
+class ChangeKind(StrEnum):
+    """What a person, or a budget, changed about a study that was begun."""
+
+    EXTEND = "extend"
+    """`trials`, `max_epochs` or a key of `[budget]`: it grows, from the next run on."""
+    ADD_TRIALS = "add_trials"
+    """`trials`: so many more."""
+    ADD_POINT = "add_point"
+    """`hyperparameters`: one more trial of just these; the searcher gives what is not named."""
+    STOP = "stop"
+    """`why`: nothing more is started."""
+    STOP_TRIAL = "stop_trial"
+    """`trial`: it is ended where it stands."""
+    PAUSE = "pause"
+    CONTINUE = "continue"
+    """It goes on after a pause or a stop."""
+    NARROW = "narrow"
+    """`name`, and `low` and `high` or `choices`, in a person's units."""
+    NUDGE = "nudge"
+    """`hyperparameters`: what a panda's next day begins with."""
+    ROLLBACK = "rollback"
+    """`day`: whose end a panda's next day begins at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was changed, journalled before it takes effect.
+
+    Attributes:
+        kind: what.
+        detail: as the kind says; JSON.
+    """
+
+    kind: ChangeKind
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Entry = Trial | Assignment | Measurement | Failure | Round | Change
 """One decision-relevant line of the journal; a strategy is rebuilt from them in commit order."""
 
 

@@ -5,32 +5,41 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome
+from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome, Request
 from caviar.study.records import (
     Assignment,
+    Change,
+    ChangeKind,
     Failure,
     Measurement,
     Purpose,
+    Round,
     Settled,
     Signature,
     Trial,
     Watch,
 )
 
-TRIAL: Final = "trial, point, hyperparameters"
+TRIAL: Final = "trial, point, hyperparameters, origin, why, draw, parent_trial, parent_epoch"
 ASSIGNMENT: Final = "purpose, first_epoch, last_epoch, signature"
 MEASUREMENT: Final = (
     "trial, epoch, train_loss, train_accuracy, dev_loss, dev_accuracy, elapsed_s, diverged"
     ", stopped, reason"
 )
 WATCHED: Final = f"{MEASUREMENT}, watch"
-FAILURE: Final = "trial, error"
+FAILURE: Final = "trial, error, stopped"
 ATTEMPT: Final = "assignment, attempt, slice, claimed_at, ended_at, outcome, error, trained_epochs"
 CHECKPOINT: Final = "trial, epoch, file, sha256, bytes, recorded_at"
 EVENT: Final = "entry, recorded_at, kind, detail"
+REQUEST: Final = "request, kind, detail, requested_at, answered_at, refusal"
 """Columns in the order of the records' fields."""
+
+ROUND: Final = "round"
+CHANGE: Final = "change"
+"""Kinds of the events that are decisions."""
 
 _NUMBERS: Final = slice(2, 7)
 """Where `MEASUREMENT` has numbers that may be NaN."""
@@ -40,7 +49,10 @@ Row = Sequence[Any]
 
 def trial(row: Row) -> Trial:
     """From the columns `TRIAL`."""
-    return Trial(row[0], tuple(json.loads(row[1])), json.loads(row[2]))
+    index, point, hyperparameters, origin, why, draw, *parent = row
+    known = None if parent[0] is None else (parent[0], parent[1])
+    values = (tuple(json.loads(point)), json.loads(hyperparameters))
+    return Trial(index, *values, origin, why, draw, known)
 
 
 def assignment(row: Row, trials: tuple[int, ...]) -> Assignment:
@@ -49,11 +61,32 @@ def assignment(row: Row, trials: tuple[int, ...]) -> Assignment:
     return Assignment(trials, first, last, Signature.parse(signature), Purpose(purpose))
 
 
+_ADDED: Final = {
+    2: {"stopped": "0", "reason": "''", "watch": "NULL"},
+    3: {
+        "origin": "''",
+        "why": "''",
+        "draw": "trial",
+        "parent_trial": "NULL",
+        "parent_epoch": "NULL",
+    },
+}
+"""By version, the columns that came with it, and what an older journal has in their place."""
+
+
 def columns(wanted: str, version: int) -> str:
-    """`MEASUREMENT` or `WATCHED` as a journal of an older version has them."""
-    if version >= 2:
-        return wanted
-    return wanted.replace("stopped", "0").replace("reason", "''").replace("watch", "NULL")
+    """Columns as a journal of an older version has them.
+
+    Args:
+        wanted: `TRIAL`, `FAILURE`, `MEASUREMENT` or `WATCHED`.
+        version: of the journal.
+    """
+    missing = {
+        name: given for v, added in _ADDED.items() if v > version for name, given in added.items()
+    }
+    if wanted == FAILURE and version < 3:
+        missing["stopped"] = "0"
+    return ", ".join(missing.get(name, name) for name in wanted.split(", "))
 
 
 def measurement(row: Row) -> Measurement:
@@ -102,7 +135,7 @@ def _number(kept: float | str | None) -> float:
 
 def failure(row: Row) -> Failure:
     """From the columns `FAILURE`."""
-    return Failure(*row)
+    return Failure(row[0], row[1], bool(row[2]))
 
 
 def attempt(row: Row) -> Attempt:
@@ -126,3 +159,33 @@ def settled(signature: Signature, width: int, evidence: Mapping[str, Any]) -> Se
 def event(row: Row) -> Event:
     """From the columns `EVENT`."""
     return Event(row[0], row[1], row[2], json.loads(row[3]))
+
+
+def request(row: Row) -> Request:
+    """From the columns `REQUEST`."""
+    number, kind, detail, *times = row
+    return Request(number, Change(ChangeKind(kind), json.loads(detail)), *times)
+
+
+def entry_of(event: Event) -> Round | Change:
+    """A decision that is kept as an event of the kind "round" or "change"; see `detail_of`."""
+    detail = event.detail
+    if event.kind == CHANGE:
+        return Change(ChangeKind(detail["kind"]), detail["detail"])
+    return Round(
+        number=detail["number"],
+        bounds=tuple((low, high) for low, high in detail["bounds"]),
+        box=tuple((low, high) for low, high in detail["box"]),
+        cells=tuple(map(tuple, detail["cells"])),
+        stands_on=detail["stands_on"],
+        elites=tuple(detail["elites"]),
+        whys=tuple(detail["whys"]),
+        why=detail["why"],
+    )
+
+
+def detail_of(entry: Round | Change) -> tuple[str, Mapping[str, Any]]:
+    """The event, kind and detail, as which a decision is kept."""
+    if isinstance(entry, Change):
+        return CHANGE, {"kind": str(entry.kind), "detail": dict(entry.detail)}
+    return ROUND, asdict(entry)

@@ -1,25 +1,60 @@
-"""The tables `[search]` and `[resources]`: what is tried, and with what."""
+"""The tables `[search]`, `[budget]`, `[panda]` and `[resources]`: what is tried, and with what."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, PlainValidator, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
+from caviar.study.records import Value
 from caviar.study.table import Table, broken_rule
 from caviar.study.wording import show
+
+SEARCHERS: Final = ("zoom", "sobol", "halton", "random", "grid", "tpe", "gp", "cmaes")
+"""What `search.searcher` may be; the last three are Optuna's."""
+
+
+def _one_or_more(raw: object) -> tuple[str, ...]:
+    found = [raw] if isinstance(raw, str) else raw
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
+        raise broken_rule(f"must be a text or a list of texts, got {show(raw)}")
+    return tuple(found)
+
+
+Texts = Annotated[tuple[str, ...], PlainValidator(_one_or_more), PlainSerializer(list)]
+
+
+def _read_points(raw: object) -> tuple[dict[str, Value], ...]:
+    rows = raw if isinstance(raw, list | tuple) else None
+    if rows is None or not all(isinstance(row, dict) for row in rows):
+        raise broken_rule("must be tables [[search.points]] of hyperparameters")
+    for row in rows:
+        for name, value in row.items():
+            if not isinstance(value, float | int | str | bool):
+                raise broken_rule(f"{name} must be a value, got {show(value)}")
+    return tuple(dict(row) for row in rows)
+
+
+Points = Annotated[
+    tuple[dict[str, Value], ...], PlainValidator(_read_points), PlainSerializer(list)
+]
 
 
 class Search(Table):
     """What is tried, how long and how it is judged."""
 
-    strategy: Literal["caviar"] = "caviar"
-    searcher: Literal["sobol"] = "sobol"
+    strategy: Literal["caviar", "panda", "population", "auto"] = "caviar"
+    searcher: Literal["zoom", "sobol", "halton", "random", "grid", "tpe", "gp", "cmaes"] = "zoom"
     trials: int = Field(default=64, ge=1, le=1_000_000)
     max_epochs: int = Field(default=27, ge=1, le=1_000_000)
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: int = Field(default=3, ge=2, le=1000)
+    brackets: int = Field(default=1, ge=1, le=20)
     metric: Literal["dev_accuracy", "dev_loss", "train_loss"] = "dev_accuracy"
+    noise: float = Field(default=0.0, ge=0)
+    replicates: int = Field(default=0, ge=0, le=1000)
+    where: Texts = ()
+    points: Points = ()
 
     @model_validator(mode="after")
     def _grace_fits(self) -> Search:
@@ -27,6 +62,24 @@ class Search(Table):
             rule = f"must be >= grace_epochs {self.grace_epochs}, got {self.max_epochs}"
             raise broken_rule(rule, "max_epochs")
         return self
+
+
+class Budget(Table):
+    """When a study ends before all its trials are done; what is None bounds nothing."""
+
+    trial_epochs: int | None = Field(default=None, ge=1)
+    hours: float | None = Field(default=None, gt=0)
+    slice_hours: float | None = Field(default=None, gt=0)
+    target: float | None = None
+    plateau: int | None = Field(default=None, ge=1)
+
+
+class Panda(Table):
+    """One model, or a few, raised from day to day: the strategies "panda" and "population"."""
+
+    day_epochs: int = Field(default=3, ge=1, le=1_000_000)
+    days: int = Field(default=20, ge=1, le=100_000)
+    pandas: int | None = Field(default=None, ge=1, le=10_000)
 
 
 def _auto_or_whole(most: int) -> PlainValidator:

@@ -23,7 +23,7 @@ from caviar.study.filesystem import sync_directory
 APPLICATION: Final = 0x43415649
 """SQLite's application id of a journal: "CAVI"."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables below; kept as SQLite's user version. A newer one is refused, never guessed at."""
 
 UNFINISHED: Final = """
@@ -34,6 +34,18 @@ CREATE VIEW unfinished AS
             SELECT 1 FROM measurements m
             WHERE m.trial = l.trial AND (m.epoch >= a.last_epoch OR m.diverged OR m.stopped));
 """
+
+REQUESTS: Final = """
+CREATE TABLE requests (
+    request INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    requested_at REAL NOT NULL,
+    answered_at REAL,
+    refusal TEXT
+);
+"""
+"""What people ask of a study, whoever drives it: any process may add a row, the driver answers."""
 
 TABLES: Final = f"""
 CREATE TABLE meta (
@@ -47,7 +59,12 @@ CREATE TABLE trials (
     trial INTEGER NOT NULL UNIQUE CHECK (trial >= 0),
     point TEXT NOT NULL,
     hyperparameters TEXT NOT NULL,
-    recorded_at REAL NOT NULL
+    recorded_at REAL NOT NULL,
+    origin TEXT NOT NULL DEFAULT '',
+    why TEXT NOT NULL DEFAULT '',
+    draw INTEGER,
+    parent_trial INTEGER REFERENCES trials (trial),
+    parent_epoch INTEGER
 );
 CREATE TABLE assignments (
     assignment INTEGER PRIMARY KEY,
@@ -104,7 +121,8 @@ CREATE TABLE failures (
     entry INTEGER PRIMARY KEY,
     trial INTEGER NOT NULL UNIQUE REFERENCES trials (trial),
     error TEXT NOT NULL,
-    recorded_at REAL NOT NULL
+    recorded_at REAL NOT NULL,
+    stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1))
 );
 CREATE TABLE checkpoints (
     trial INTEGER NOT NULL,
@@ -128,7 +146,7 @@ CREATE TABLE events (
     kind TEXT NOT NULL,
     detail TEXT NOT NULL
 );
-{UNFINISHED}CREATE TABLE lease (
+{REQUESTS}{UNFINISHED}CREATE TABLE lease (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     token INTEGER NOT NULL,
     host TEXT NOT NULL,
@@ -150,7 +168,18 @@ STEPS: Final = {
         "ALTER TABLE measurements ADD COLUMN watch TEXT",
         "DROP VIEW unfinished",
         UNFINISHED,
-    )
+    ),
+    2: (
+        "ALTER TABLE trials ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE trials ADD COLUMN why TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE trials ADD COLUMN draw INTEGER",
+        "ALTER TABLE trials ADD COLUMN parent_trial INTEGER REFERENCES trials (trial)",
+        "ALTER TABLE trials ADD COLUMN parent_epoch INTEGER",
+        "UPDATE trials SET draw = trial",
+        "ALTER TABLE failures ADD COLUMN"
+        " stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1))",
+        REQUESTS,
+    ),
 }
 """What takes a journal of each older version to the next one."""
 

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from caviar.errors import StudyError
 from caviar.space.condition import Following
+from caviar.space.expression import Expression
 from caviar.space.search_space import SearchSpace
 from caviar.study.data_table import Data, name_after
 from caviar.study.flat import HYPERPARAMETERS, flatten, key_of
@@ -28,10 +29,11 @@ from caviar.study.hyperparameter import Held, Hyperparameter, bare, extremes
 from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
 from caviar.study.reading import beside, read_text
-from caviar.study.run_tables import Resources, Search
+from caviar.study.run_tables import Budget, Panda, Resources, Search
 from caviar.study.searched import first_mistake, space_of, techniques_of, why_unused
 from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
+from caviar.study.where import check_where
 from caviar.study.wording import one_line, show
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,63}"
@@ -63,6 +65,8 @@ class StudySpec(Table):
     augmentation: Augmentation = Augmentation()
     training: Training = Training()
     search: Search = Search()
+    budget: Budget = Budget()
+    panda: Panda = Panda()
     resources: Resources = Resources()
 
     @model_validator(mode="before")
@@ -95,7 +99,15 @@ class StudySpec(Table):
             layer = wrong[0][len(key) + 1 :]
             rule = f"layer {layer}: {wrong[1]}" if layer else wrong[1]
             raise broken_rule(rule, HYPERPARAMETERS[key], key)
+        self._check_where()
         return self
+
+    def _check_where(self) -> None:
+        if self.search.where:
+            try:
+                check_where(self.search.where, self._flat)
+            except StudyError as error:
+                raise broken_rule(str(error), "search", "where") from None
 
     def _check_lists(self) -> None:
         most = int(extremes(self.network.layers)[1])
@@ -197,9 +209,9 @@ class StudySpec(Table):
     def space(self) -> SearchSpace:
         """What is searched and what is fixed, by flat names: layers, units, learning_rate, ...
 
-        What no trial of the study uses is in neither.
+        What no trial of the study uses is in neither. Its constraints are `search.where`.
         """
-        return space_of(self._flat)
+        return space_of(self._flat, tuple(map(Expression.parse, self.search.where)))
 
     @property
     def hyperparameters(self) -> tuple[str, ...]:

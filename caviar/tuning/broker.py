@@ -85,7 +85,6 @@ class Broker:
         self._stopping = ""
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
-        self._written = len(strategy.trials)
         self._settled = journal.settled()
         # An earlier driver's slices are gone with it; nobody is to blame.
         journal.end_running_attempts(Outcome.INTERRUPTED)
@@ -104,10 +103,10 @@ class Broker:
         """What each busy slice is at work on."""
         return {name: found.assignment for name, (found, _) in self._held.items()}
 
-    def counts(self, wanted: int) -> dict[str, int]:
-        """Trials by state; of the `wanted` ones those not drawn yet are waiting."""
+    def counts(self) -> dict[str, int]:
+        """Trials by state; those not drawn yet are waiting."""
         states = Counter(self._strategy.state(trial.index) for trial in self._strategy.trials)
-        states[TrialState.WAITING] += max(0, wanted - len(self._strategy.trials))
+        states[TrialState.WAITING] += max(0, self._strategy.wanted - len(self._strategy.trials))
         return {str(state): states[state] for state in TrialState}
 
     def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
@@ -224,13 +223,11 @@ class Broker:
             self._waiting.remove(found)
             return found
         assignment = self._strategy.next_assignment(warm, attended)
-        new = self._strategy.trials[self._written :]
+        news = self._strategy.news()
         if assignment is None:
-            self._journal.add_trials(new)
-            self._written += len(new)
+            self._journal.decide(news)
             return None
-        number = self._journal.issue(assignment, trials=new)
-        self._written += len(new)
+        number = self._journal.issue(assignment, decisions=news)
         return _Open(number, assignment, assignment.trials)
 
     def _claim(self, found: _Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
@@ -259,6 +256,8 @@ class Broker:
 
     def _lane(self, trial: Trial) -> Lane:
         record = self._journal.latest_checkpoint(trial.index)
+        if record is None and trial.parent is not None:
+            record = self._journal.latest_checkpoint(*trial.parent)
         if record is None:
             return Lane(trial)
         best = self._journal.best(trial.index, self._best_by) if self._best_by else None

@@ -171,7 +171,7 @@ class BrokerActor:
             study=self._spec.name,
             finished=broker.finished,
             trouble=self._trouble,
-            counts=broker.counts(self._spec.search.trials),
+            counts=broker.counts(),
             rungs=tuple(self._strategy.rung_table()),
             trial_epochs=broker.trial_epochs,
             trained_here=self._trained,

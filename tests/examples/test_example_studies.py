@@ -20,7 +20,7 @@ def trials(name: str) -> list[dict[str, Value]]:
     """The hyperparameters of the study's trials."""
     spec = StudySpec.load(EXAMPLES / name)
     searcher = Sobol(len(spec.space.names), spec.seed)
-    points = [searcher.suggest(index) for index in range(spec.search.trials)]
+    points = [searcher.point(index) for index in range(spec.search.trials)]
     return [dict(spec.space.decode(point)) for point in points]
 
 

@@ -33,7 +33,7 @@ def told_of(directory, metric, trial=None):
     with Journal.create(directory, spec.to_json(), "x") as journal:
         journal.acquire_lease()
         trials = [Trial(index, (), values) for index, values in enumerate(VALUES)]
-        number = journal.issue(Assignment((0, 1, 2, 3), 0, 1, ANY), trials=trials)
+        number = journal.issue(Assignment((0, 1, 2, 3), 0, 1, ANY), decisions=trials)
         found = [
             measured(0, 1, 0.3, 0.5, watch=watch),
             measured(1, 1, 0.5, 0.1),
@@ -124,7 +124,7 @@ def test_idle_shares_of_a_layer_without_sound_weights_are_no_numbers(tmp_path):
     spec = StudySpec.parse("[search]\ntrials = 1")
     with Journal.create(tmp_path, spec.to_json(), "x") as journal:
         journal.acquire_lease()
-        number = journal.issue(Assignment((0,), 0, 1, ANY), trials=[Trial(0, (), VALUES[0])])
+        number = journal.issue(Assignment((0,), 0, 1, ANY), decisions=[Trial(0, (), VALUES[0])])
         attempt = journal.start_attempt(number, "s")
         found = [measured(0, 1, math.nan, 3.2e12, watch=watch, diverged=True, reason="nan")]
         journal.report(number, attempt, found, {}, complete=True)

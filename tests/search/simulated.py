@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 
 from caviar.search.caviar import CaviarStrategy
+from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
 from caviar.search.simulate import Curve
+from caviar.space.domain import Choice, Float
+from caviar.space.search_space import SearchSpace
 from caviar.study.records import Measurement, Signature, Value
 
+SPACE = SearchSpace({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0), "batch": Choice((32, 64, 128))})
 
-def decode(point: np.ndarray) -> dict[str, Value]:
-    return {"x": float(point[0]), "y": float(point[1]), "batch": 32 * 2 ** int(point[2] * 3)}
+
+decode = SPACE.decode
 
 
 def signature_of(hyperparameters: Mapping[str, Value]) -> Signature:
@@ -53,7 +57,7 @@ def maker(**options: Any) -> Callable[[], CaviarStrategy]:
 
     def make() -> CaviarStrategy:
         return CaviarStrategy(
-            searcher=Sobol(3, 0), decode=decode, signature_of=signature_of, **given
+            drawing=Drawing(Sobol(3, 0), SPACE), signature_of=signature_of, **given
         )
 
     return make

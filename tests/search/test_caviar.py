@@ -1,10 +1,13 @@
 from collections import Counter
 
+import numpy as np
 import pytest
-from simulated import decode, maker, measured, rough, signature_of, smooth
+from simulated import SPACE, decode, maker, measured, rough, signature_of, smooth
 
 from caviar.search.caviar import CaviarStrategy
+from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
+from caviar.search.searcher import Suggestion
 from caviar.search.simulate import Conditions, Simulation
 from caviar.search.standing import standing_of
 from caviar.study.records import Assignment, Purpose, Signature, TrialState
@@ -17,20 +20,23 @@ class Fixed:
         self.batches = batches
         self.seen = []
 
-    def suggest(self, index):
-        import numpy as np
+    ahead = 1000
 
-        batch = self.batches[index] if self.batches else 0
-        return np.array([index / 1000, 0.5, batch / 3])
+    def suggest(self, draw, box):
+        batch = self.batches[draw] if self.batches else 0
+        return Suggestion(np.array([draw / 1000, 0.5, batch / 3]))
 
-    def observe(self, point, epoch, score):
-        self.seen.append((round(float(point[0]) * 1000), epoch, score))
+    def note(self, entry):
+        pass
+
+    def observe(self, trial, epoch, score):
+        self.seen.append((trial.index, epoch, score))
 
 
 def strategy(batches=(), **options):
     given = {"trials": 9, "rungs": (1, 3, 9), "stack": 16} | options
     return CaviarStrategy(
-        searcher=Fixed(batches), decode=decode, signature_of=signature_of, **given
+        drawing=Drawing(Fixed(batches), SPACE), signature_of=signature_of, **given
     )
 
 
@@ -212,7 +218,7 @@ def test_a_completion_run_that_stops_early_is_the_last():
 def test_the_searcher_is_told_where_a_trial_stopped():
     searcher = Fixed()
     study = CaviarStrategy(
-        searcher=searcher, decode=decode, signature_of=signature_of, trials=1, rungs=(5,)
+        drawing=Drawing(searcher, SPACE), signature_of=signature_of, trials=1, rungs=(5,)
     )
     study.next_assignment()
     study.observe([measured(0, 1), measured(0, 2, 0.7, stopped=True), measured(0, 3)])
@@ -255,7 +261,7 @@ def test_a_single_rung_trains_all_and_promotes_none(rungs):
 def test_the_searcher_is_told_at_rungs_and_divergences():
     searcher = Fixed()
     study = CaviarStrategy(
-        searcher=searcher, decode=decode, signature_of=signature_of, trials=2, rungs=(2, 4)
+        drawing=Drawing(searcher, SPACE), signature_of=signature_of, trials=2, rungs=(2, 4)
     )
     study.next_assignment()
     study.observe([measured(0, 1, 0.4), measured(0, 2, 0.5), measured(1, 1, 0.5, diverged=True)])
@@ -318,18 +324,22 @@ class Blind(CaviarStrategy):
         return super().next_assignment()
 
 
+def drawn():
+    return Drawing(Sobol(3, 0), SPACE)
+
+
 def test_each_slice_keeps_its_signatures():
     conditions = Conditions(slices=4, lane_epoch_s=0.006, compile_s=2.5)
     options = {
-        "searcher": Sobol(3, 0),
-        "decode": decode,
         "signature_of": lambda values: Signature((64,), int(float(values["y"]) * 12) + 1, "adam"),
         "trials": 500,
         "rungs": (1, 3, 9, 27),
         "slices": 4,
     }
-    knowing = Simulation(lambda: CaviarStrategy(**options), smooth, conditions).run()
-    blind = Simulation(lambda: Blind(**options), smooth, conditions).run()
+    knowing = Simulation(
+        lambda: CaviarStrategy(drawing=drawn(), **options), smooth, conditions
+    ).run()
+    blind = Simulation(lambda: Blind(drawing=drawn(), **options), smooth, conditions).run()
     assert knowing.compilations < 0.8 * blind.compilations
     assert knowing.elapsed_s < 0.8 * blind.elapsed_s
 

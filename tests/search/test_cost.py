@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from simulated import decode, rough, signature_of
+from simulated import SPACE, rough, signature_of
 
 from caviar.search.caviar import CaviarStrategy
+from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
 from caviar.search.simulate import Conditions, Simulation
 from caviar.study.describe import describe
@@ -15,8 +16,7 @@ from caviar.study.spec import StudySpec
 def cost(trials, curve, slices):
     def make():
         return CaviarStrategy(
-            searcher=Sobol(3, 0),
-            decode=decode,
+            drawing=Drawing(Sobol(3, 0), SPACE),
             signature_of=signature_of,
             trials=trials,
             rungs=(1, 3, 9, 27),
@@ -37,7 +37,7 @@ def test_no_study_costs_more_than_promised(trials, slices):
 
 
 def test_the_later_the_better_is_what_the_bound_is_for():
-    order = {float(Sobol(3, 0).suggest(i)[0]): i for i in range(64)}
+    order = {float(Sobol(3, 0).point(i)[0]): i for i in range(64)}
 
     def rising(hyperparameters, epoch):
         return order[hyperparameters["x"]] / 64

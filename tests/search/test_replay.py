@@ -33,6 +33,11 @@ class Twins:
         assert list(self.survivor.trials) == list(self.heir.trials)
         return decisions[0]
 
+    def news(self):
+        news = [twin.news() for twin in (self.survivor, self.heir)]
+        assert news[0] == news[1]
+        return news[0]
+
     def observe(self, measurements):
         for twin in (self.survivor, self.heir):
             twin.observe(measurements)

@@ -44,7 +44,7 @@ def main() -> None:
         for turn in count(len(journal.trials())):
             if not journal.open_assignments():
                 pair = (2 * turn, 2 * turn + 1)
-                journal.issue(rung(*pair, last=LAST), trials=trials(*pair))
+                journal.issue(rung(*pair, last=LAST), decisions=trials(*pair))
             for found in journal.open_assignments():
                 train(journal, found)
 

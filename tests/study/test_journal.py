@@ -36,7 +36,7 @@ def test_a_new_journal_keeps_what_was_asked(journal: Journal) -> None:
 
 def test_entries_come_in_commit_order(journal: Journal) -> None:
     first, second = rung(0, 1, last=1), rung(1, first=1, last=2)
-    one = journal.issue(first, trials=trials(0, 1))
+    one = journal.issue(first, decisions=trials(0, 1))
     attempt = journal.start_attempt(one, "slice-0")
     journal.report(one, attempt, curve([1, 0], [1]), saved([0, 1], 1), complete=True)
     journal.add_trials([trial(2)])
@@ -55,7 +55,7 @@ def test_entries_come_in_commit_order(journal: Journal) -> None:
 def test_records_come_back_as_they_were(journal: Journal) -> None:
     odd = Trial(0, (0.1 + 0.2, 1.0), {"a": 1e-300, "b": 7, "c": "x'; DROP", "d": True})
     completion = Assignment((0,), 2, 9, SIGNATURE, Purpose.COMPLETION)
-    number = journal.issue(completion, trials=[odd])
+    number = journal.issue(completion, decisions=[odd])
     (back,) = journal.trials()
     assert back == odd
     assert {k: type(v) for k, v in back.hyperparameters.items()} == {
@@ -71,7 +71,7 @@ def test_records_come_back_as_they_were(journal: Journal) -> None:
 
 
 def test_a_report_is_all_or_nothing(journal: Journal) -> None:
-    number = journal.issue(rung(0, last=3), trials=trials(0))
+    number = journal.issue(rung(0, last=3), decisions=trials(0))
     attempt = journal.start_attempt(number, "s")
     with pytest.raises(ValueError, match="not complete"):
         journal.report(number, attempt, curve([0], [1, 2]), saved([0], 2), complete=True)
@@ -93,7 +93,7 @@ def test_what_was_not_asked_for_is_a_defect(journal: Journal, stray: Measurement
 
 
 def test_a_stale_attempt_is_counted_but_not_taken(journal: Journal) -> None:
-    number = journal.issue(rung(0), trials=trials(0))
+    number = journal.issue(rung(0), decisions=trials(0))
     old = journal.start_attempt(number, "slice-0")
     new = journal.start_attempt(number, "slice-1")
     assert (old, new) == (1, 2)
@@ -108,7 +108,7 @@ def test_a_stale_attempt_is_counted_but_not_taken(journal: Journal) -> None:
 
 
 def test_the_first_committed_stands(journal: Journal) -> None:
-    number = journal.issue(rung(0, 1), trials=trials(0, 1))
+    number = journal.issue(rung(0, 1), decisions=trials(0, 1))
     first = journal.start_attempt(number, "s")
     journal.report(number, first, curve([0], [1, 2]), {})
     journal.end_attempt(number, first, Outcome.FAILED, "it died")
@@ -124,7 +124,7 @@ def test_the_first_committed_stands(journal: Journal) -> None:
 
 
 def test_the_same_message_twice_is_no_training(journal: Journal) -> None:
-    number = journal.issue(rung(0), trials=trials(0))
+    number = journal.issue(rung(0), decisions=trials(0))
     attempt = journal.start_attempt(number, "s")
     report = (number, attempt, curve([0], [1, 2, 3]), saved([0], 3), True)
     assert journal.report(*report).refused == 0
@@ -133,7 +133,7 @@ def test_the_same_message_twice_is_no_training(journal: Journal) -> None:
 
 
 def test_nothing_is_measured_after_a_divergence(journal: Journal) -> None:
-    number = journal.issue(rung(0, 1), trials=trials(0, 1))
+    number = journal.issue(rung(0, 1), decisions=trials(0, 1))
     attempt = journal.start_attempt(number, "s")
     gone = measured(0, 2, diverged=True)
     journal.report(number, attempt, [measured(0, 1), gone, measured(0, 3)], {})
@@ -146,7 +146,7 @@ def test_nothing_is_measured_after_a_divergence(journal: Journal) -> None:
 
 def test_a_failed_assignment_is_split(journal: Journal) -> None:
     whole = rung(0, 1, 2, last=2)
-    number = journal.issue(whole, trials=trials(0, 1, 2))
+    number = journal.issue(whole, decisions=trials(0, 1, 2))
     attempt = journal.start_attempt(number, "s")
     journal.report(number, attempt, curve([2], [1, 2]), saved([2], 2))
     with pytest.raises(ValueError, match="an attempt runs"):
@@ -165,7 +165,7 @@ def test_a_failed_assignment_is_split(journal: Journal) -> None:
 
 
 def test_faults_do_not_count_interruptions(journal: Journal) -> None:
-    number = journal.issue(rung(0), trials=trials(0))
+    number = journal.issue(rung(0), decisions=trials(0))
     journal.start_attempt(number, "s")
     assert journal.end_running_attempts() == 1
     assert journal.end_running_attempts() == 0
@@ -176,7 +176,7 @@ def test_faults_do_not_count_interruptions(journal: Journal) -> None:
 
 
 def test_failing_the_last_trial_closes_its_assignment(journal: Journal) -> None:
-    number = journal.issue(rung(0, 1), trials=trials(0, 1))
+    number = journal.issue(rung(0, 1), decisions=trials(0, 1))
     journal.fail_trial(0, "poison")
     assert journal.open_assignments()[0].unfinished == (1,)
     journal.fail_trial(1, "poison")
@@ -207,7 +207,7 @@ def test_the_precision_that_auto_came_to_is_kept(journal: Journal) -> None:
 def test_a_transaction_is_one_commit(journal: Journal) -> None:
     with Journal.open(journal.directory) as reader:
         with journal.transaction():
-            journal.issue(rung(0), trials=trials(0))
+            journal.issue(rung(0), decisions=trials(0))
             journal.record("driver_started")
             assert reader.trials() == reader.events() == ()
             assert len(journal.trials()) == 1
@@ -218,7 +218,7 @@ def test_a_transaction_is_one_commit(journal: Journal) -> None:
 def test_an_answer_is_of_one_moment(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Journal], Iterable[object]]
 ) -> None:
-    journal.issue(rung(0), trials=trials(0))
+    journal.issue(rung(0), decisions=trials(0))
     with Journal.open(journal.directory) as reader:
         before = repr(list(ask(reader)))
         query = reader._db.rows
@@ -228,7 +228,7 @@ def test_an_answer_is_of_one_moment(
             found = query(*arguments)
             index = next(fresh)
             with journal.transaction():
-                number = journal.issue(rung(index, last=1), trials=trials(index))
+                number = journal.issue(rung(index, last=1), decisions=trials(index))
                 journal.start_attempt(1, "s")
                 claim = number, journal.start_attempt(number, "s")
                 journal.report(*claim, curve([index], [1]), {}, complete=True)
@@ -264,7 +264,7 @@ def test_threads_take_turns(journal: Journal) -> None:
     def work(worker: int) -> None:
         for index in range(worker, 40, 4):
             with journal.transaction():
-                number = journal.issue(rung(index, last=1), trials=trials(index))
+                number = journal.issue(rung(index, last=1), decisions=trials(index))
                 attempt = journal.start_attempt(number, f"slice-{worker}")
             journal.report(number, attempt, curve([index], [1]), {}, complete=True)
             assert journal.measurements(index) == (measured(index, 1),)
@@ -314,7 +314,7 @@ ACCURACIES = [0.5, 0.8, math.nan, 0.8, 0.6, 0.1]
 def test_the_best_so_far(
     journal: Journal, metric: str, epochs: int, best: tuple[int, float] | None
 ) -> None:
-    number = journal.issue(rung(0, 1, last=6), trials=trials(0, 1))
+    number = journal.issue(rung(0, 1, last=6), decisions=trials(0, 1))
     both = zip(count(1), LOSSES, ACCURACIES, strict=False)
     given = [Measurement(0, epoch, 0.0, 0.5, loss, accuracy, 0.1) for epoch, loss, accuracy in both]
     better = [Measurement(1, 1, -1.0, 0.5, 0.0, 1.0, 0.1)]
@@ -324,7 +324,7 @@ def test_the_best_so_far(
 
 @pytest.mark.parametrize("worst", [math.nan, math.inf])
 def test_what_was_never_a_number_is_no_best(journal: Journal, worst: float) -> None:
-    number = journal.issue(rung(0), trials=trials(0))
+    number = journal.issue(rung(0), decisions=trials(0))
     given = [Measurement(0, epoch, 0.0, 0.5, worst, -worst, 0.1) for epoch in (1, 2)]
     journal.report(number, journal.start_attempt(number, "s"), given, {})
     assert journal.best(0, "dev_loss") is None
@@ -332,7 +332,7 @@ def test_what_was_never_a_number_is_no_best(journal: Journal, worst: float) -> N
 
 
 def test_nothing_is_measured_after_an_early_stop(journal: Journal) -> None:
-    number = journal.issue(rung(0, 1), trials=trials(0, 1))
+    number = journal.issue(rung(0, 1), decisions=trials(0, 1))
     attempt = journal.start_attempt(number, "s")
     end = measured(0, 2, stopped=True, reason="no better dev_accuracy")
     journal.report(number, attempt, [measured(0, 1), end, measured(0, 3)], saved([0], 2))
@@ -346,7 +346,7 @@ def test_nothing_is_measured_after_an_early_stop(journal: Journal) -> None:
 
 def test_what_was_watched_is_kept_to_four_digits(journal: Journal) -> None:
     seen = Watch((1.23456e-7, 0.5), (12345.678, 3.0), (0.33333,))
-    number = journal.issue(rung(0), trials=trials(0))
+    number = journal.issue(rung(0), decisions=trials(0))
     report = [replace(measured(0, 1), watch=seen), measured(0, 2)]
     journal.report(number, journal.start_attempt(number, "s"), report, {})
     first, second = journal.measurements(0)

@@ -132,7 +132,7 @@ def test_a_database_that_is_full(tmp_path: Path) -> None:
 
 
 def endless(journal: Journal) -> tuple[int, int]:
-    number = journal.issue(rung(0, last=10_000), trials=trials(0))
+    number = journal.issue(rung(0, last=10_000), decisions=trials(0))
     return number, journal.start_attempt(number, "s")
 
 

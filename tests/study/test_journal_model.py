@@ -46,7 +46,7 @@ class Broker(RuleBasedStateMachine):
     def issue(self) -> None:
         first = len(self.journal.trials())
         new, work = trials(first, first + 1), rung(first, first + 1, last=LAST)
-        self.journal.issue(work, trials=new)
+        self.journal.issue(work, decisions=new)
         self.entries += [*new, work]
 
     @precondition(lambda self: self.journal.open_assignments())

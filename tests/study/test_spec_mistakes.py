@@ -192,8 +192,15 @@ MISTAKES = [
     ("[training]\nlr = 0.1", "training.lr: unknown key, it is learning_rate in [training]"),
     ("[training]\nepochs = 9", "training.epochs: unknown key, it is max_epochs in [search]"),
     # Search and resources.
-    ("[search]\nstrategy = 'panda'", "search.strategy: must be 'caviar', got 'panda'"),
-    ("[search]\nsearcher = 'grid'", "search.searcher: must be 'sobol', got 'grid'"),
+    (
+        "[search]\nstrategy = 'bear'",
+        "search.strategy: must be 'caviar', 'panda', 'population' or 'auto', got 'bear'",
+    ),
+    (
+        "[search]\nsearcher = 'gird'",
+        "search.searcher: must be 'zoom', 'sobol', 'halton', 'random', 'grid', 'tpe', 'gp' or "
+        "'cmaes', got 'gird'",
+    ),
     (
         "[search]\nmetric = 'accuracy'",
         "search.metric: must be 'dev_accuracy', 'dev_loss' or 'train_loss', got 'accuracy'",

@@ -73,7 +73,7 @@ def test_a_study_ends_with_every_epoch_trained_once(tmp_path):
     work(broker, StandIn())
     assert broker.finished
     assert journal.trained_epochs == journal.measured_epochs == broker.trial_epochs
-    assert broker.counts(20) == {
+    assert broker.counts() == {
         "waiting": 0,
         "running": 0,
         "paused": 18,
@@ -108,7 +108,7 @@ def test_what_a_slice_forgot_is_tried_again_and_its_late_report_refused(tmp_path
 def test_a_poisonous_trial_condemns_no_neighbour(tmp_path):
     journal, broker = take_up(tmp_path / "s")
     work(broker, Poisonous())
-    counts = broker.counts(20)
+    counts = broker.counts()
     assert counts["failed"] == 1
     assert counts["completed"] >= 1
     assert sum(counts.values()) == 20
@@ -143,8 +143,8 @@ def test_a_killed_driver_is_succeeded_without_training_anything_twice(tmp_path, 
     assert broker.finished
     assert journal.trained_epochs == journal.measured_epochs
     assert not {a.outcome for a in journal.attempts()} & {Outcome.FAILED, Outcome.LOST}
-    assert broker.counts(20)["failed"] == 0
-    assert broker.counts(20)["stopped"] == seed % 2
+    assert broker.counts()["failed"] == 0
+    assert broker.counts()["stopped"] == seed % 2
 
 
 def test_what_was_reported_of_an_unfinished_assignment_is_kept(tmp_path):
@@ -174,7 +174,7 @@ def test_a_damaged_checkpoint_costs_its_trial_only(tmp_path):
     path.write_bytes(checkpoint(best, 7))
     work(broker, worker)
     assert broker.finished
-    assert broker.counts(20)["failed"] == 1
+    assert broker.counts()["failed"] == 1
     (failed,) = [found for found in journal.summary() if found.error]
     assert failed.trial == best
     assert record.file in failed.error
@@ -268,7 +268,7 @@ def test_a_stopped_trial_ends_its_assignment(tmp_path):
     journal, broker = take_up(tmp_path / "s", spec)
     work(broker, Impatient())
     assert broker.finished
-    assert broker.counts(4) | {"completed": 3, "stopped": 1} == broker.counts(4)
+    assert broker.counts() | {"completed": 3, "stopped": 1} == broker.counts()
     assert [(m.epoch, m.reason) for m in journal.measurements(3)] == [(1, ""), (2, "no better")]
     assert journal.open_assignments() == ()
     assert {a.outcome for a in journal.attempts()} == {Outcome.COMPLETE}
@@ -276,7 +276,7 @@ def test_a_stopped_trial_ends_its_assignment(tmp_path):
     journal.close()
     _, later = take_up(tmp_path / "s", spec)
     assert later.finished
-    assert later.counts(4)["stopped"] == 1
+    assert later.counts()["stopped"] == 1
 
 
 def test_widths_are_settled_once(tmp_path):

@@ -1,0 +1,168 @@
+"""Drawing: how a searcher's suggestions become trials.
+
+What a person gave comes first; what is infeasible, or was tried before, is drawn again. Where a
+study stands in its searcher's sequence is told by its trials alone, so a replay goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.search.box import Box
+from caviar.search.searcher import Searcher, Suggestion
+from caviar.space.domain import Domain
+from caviar.study.records import Round, Trial, Value
+
+TRIES: Final = 10_000
+"""Suggestions in a row that may be infeasible or known before the space counts as exhausted."""
+GIVEN: Final = "given"
+"""The origin of trials that a person asked for."""
+
+Configuration = tuple[tuple[str, Value], ...]
+"""Hyperparameters as what can be looked up."""
+
+
+class Space(Protocol):
+    """What a search needs of a space: `caviar.space.search_space.SearchSpace`."""
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        """The searched hyperparameters, in the order of the coordinates."""
+        ...
+
+    def decode(self, point: Iterable[float]) -> Mapping[str, Value]:
+        """A point of the unit cube as hyperparameters."""
+        ...
+
+    def feasible(self, hyperparameters: Mapping[str, Value]) -> bool:
+        """Whether the constraints hold."""
+        ...
+
+
+class Drawing:
+    """Makes the trials of one study.
+
+    Attributes:
+        searcher: suggests points.
+        box: what they must lie in.
+        exhausted: whether nothing new was to be found any more.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        space: Space,
+        points: Iterable[Mapping[str, Value]] = (),
+        box: Box | None = None,
+    ) -> None:
+        """Makes a fresh one.
+
+        Args:
+            searcher: fresh.
+            space: what its points mean.
+            points: hyperparameters that are tried first; the searcher gives what they leave open.
+            box: what points must lie in; by default the whole cube.
+        """
+        self.searcher = searcher
+        self.box = box or Box.whole(len(space.domains))
+        self.exhausted = False
+        self._space = space
+        self._given = deque(points)
+        self._tried: dict[Configuration, int] = {}
+        self._next = 0
+
+    def next(self, index: int) -> tuple[Trial, Round | None] | None:
+        """The next trial and the round that begins with it; None if the space is exhausted.
+
+        Nothing changes: `note` both once they are decided.
+        """
+        if self.exhausted:
+            return None
+        given = self._pending()
+        for draw in range(self._next, self._next + TRIES):
+            suggestion = self.searcher.suggest(draw, self.box)
+            if suggestion is None:
+                break
+            trial = self._trial(index, draw, suggestion, given)
+            if trial is not None:
+                return trial, suggestion.round
+        if given is not None:  # it is tried even if the searcher has no more to say
+            middle = Suggestion(np.full(self.box.dimensions, 0.5))
+            trial = self._trial(index, self._next, middle, given)
+            if trial is not None:
+                return trial, None
+        self.exhausted = True
+        return None
+
+    def note(self, entry: Trial | Round) -> None:
+        """A trial was taken up, or a round begun: now, or in the journal that is replayed."""
+        if isinstance(entry, Trial):
+            self._tried.setdefault(_key(entry.hyperparameters), entry.index)
+            if entry.draw is not None:
+                self._next = max(self._next, entry.draw + 1)
+            if entry.origin == GIVEN:
+                self._drop(entry.hyperparameters)
+        self.searcher.note(entry)
+
+    def give(self, hyperparameters: Mapping[str, Value]) -> None:
+        """These are tried next."""
+        self._given.append(hyperparameters)
+        self.exhausted = False
+
+    def within(self, box: Box) -> None:
+        """From now on points lie in this box."""
+        self.box, self.exhausted = box, False
+
+    def twin(self, hyperparameters: Mapping[str, Value]) -> int | None:
+        """The trial that has these hyperparameters already, or None."""
+        return self._tried.get(_key(hyperparameters))
+
+    def _trial(
+        self, index: int, draw: int, suggestion: Suggestion, given: Mapping[str, Value] | None
+    ) -> Trial | None:
+        """The trial of a suggestion; None if it is infeasible or was tried before."""
+        point, origin, why = suggestion.point, suggestion.origin, suggestion.why
+        if given is not None:
+            point, origin, why = self._overlaid(point, given), GIVEN, ""
+        values = self._space.decode(point)
+        # What a person asked for is tried whatever the constraints say.
+        if _key(values) in self._tried or not (given or self._space.feasible(values)):
+            return None
+        return Trial(index, tuple(point.tolist()), values, origin, why, draw)
+
+    def _pending(self) -> Mapping[str, Value] | None:
+        """What a person gave and is still to be tried, the oldest; None if there is nothing."""
+        middle = np.full(self.box.dimensions, 0.5)
+        for given in self._given:
+            open_axes = self._space.domains.keys() - given.keys()
+            if (
+                open_axes
+                or _key(self._space.decode(self._overlaid(middle, given))) not in self._tried
+            ):
+                return given
+        return None
+
+    def _drop(self, hyperparameters: Mapping[str, Value]) -> None:
+        """What was given is tried now."""
+        for given in self._given:
+            if all(hyperparameters.get(name, value) == value for name, value in given.items()):
+                self._given.remove(given)
+                return
+
+    def _overlaid(
+        self, point: NDArray[np.float64], given: Mapping[str, Value]
+    ) -> NDArray[np.float64]:
+        overlaid = point.copy()
+        for axis, (name, domain) in enumerate(self._space.domains.items()):
+            if name in given:
+                overlaid[axis] = domain.encode(given[name])
+        return overlaid
+
+
+def _key(hyperparameters: Mapping[str, Value]) -> Configuration:
+    return tuple(sorted(hyperparameters.items()))
