@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
+from caviar.space.condition import Condition, Following
 from caviar.space.domain import Choice, Float, Integer
+from caviar.space.expression import Expression
 from caviar.space.scale import LOG, ONE_MINUS
 from caviar.space.search_space import SearchSpace
 
@@ -103,8 +105,67 @@ def test_the_space_does_not_follow_its_makers_mapping() -> None:
     assert space.decode([]) == {"units": 64}
 
 
+def constrained(*texts: str) -> SearchSpace:
+    """A space in which beta_1 plays beside Adam only, and the batch follows the layers."""
+    return SearchSpace(
+        {"layers": Integer(2, 3), "optimizer": Choice(("sgd", "adam")), "beta_1": Float(0.5, 0.9)},
+        {"units": 100, "batch_size": Following("layers", ((2, 32), (3, 64)))},
+        {"beta_1": Condition((("optimizer", ("adam",)),))},
+        tuple(map(Expression.parse, texts)),
+    )
+
+
+def test_without_constraints_everything_is_feasible() -> None:
+    assert SPACE.feasible(SPACE.decode([0.1] * 4))
+    assert SPACE.feasible_point([0.1] * 4)
+    assert SPACE.feasible({})
+
+
+@pytest.mark.parametrize(
+    ("texts", "feasible"),
+    [
+        (["layers * units <= 200"], [True, True, False, False]),
+        (["batch_size < 64"], [True, True, False, False]),
+        (["beta_1 <= 0.6"], [True, False, True, False]),
+        (["beta_1 <= 0.6", "layers == 3"], [False, False, True, False]),
+        (["optimizer == 'adam' and beta_1 > 0.6 or layers == 2"], [True, True, False, True]),
+    ],
+)
+def test_points_that_break_a_constraint_decode_and_are_not_feasible(
+    texts: list[str], feasible: list[bool]
+) -> None:
+    space, free = constrained(*texts), constrained()
+    points = [(layers, adam, 0.9) for layers in (0.1, 0.9) for adam in (0.1, 0.9)]
+    assert [space.feasible_point(point) for point in points] == feasible
+    for point in points:
+        trial = space.decode(point)
+        assert trial == free.decode(point)
+        assert space.encode(trial) == free.encode(trial)
+        assert space.feasible(trial) is space.feasible_point(point)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("width < 3", "width < 3: unknown hyperparameter 'width'"),
+        ("layers", 'must be true or false of a trial, as "units <= 400" is, got a number'),
+        ("units == 'a'", "must compare like with like, got a number and text"),
+        ("optimizer < 3", "must compare like with like, got a number and text"),
+        ("batch_size in ['a']", "must compare like with like, got a number and text"),
+    ],
+)
+def test_constraints_are_about_the_space(text: str, message: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        constrained(text)
+    assert str(caught.value).startswith(message)
+
+
 def test_spaces_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(SPACE)) == SPACE
+    space = constrained("layers < 3")
+    again = pickle.loads(pickle.dumps(space))
+    assert again == space != constrained("layers < 4")
+    assert [again.feasible({"layers": n}) for n in (2, 3)] == [True, False]
 
 
 def test_decoding_is_cheap() -> None:
