@@ -14,7 +14,7 @@ from rich.text import Text
 from caviar.data.known import known_sizes
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
-from caviar.study.describe import HyperparameterRow, describe
+from caviar.study.describe import Description, HyperparameterRow, describe
 from caviar.study.records import Value
 from caviar.study.remarks import remarks
 from caviar.study.spec import StudySpec
@@ -40,6 +40,7 @@ def print_description(console: Console, spec: StudySpec) -> None:
     source = spec.data.name or spec.data.path
     _line(console, f"study {spec.name}: {spec.search.trials} trials on {source}")
     _print_space(console, told.rows)
+    _print_constraints(console, told)
     rungs = _table("rung (epochs)", "trials at most")
     for epochs, trials in zip(told.rungs, told.trials_at_rung, strict=True):
         rungs.add_row(str(epochs), str(trials))
@@ -74,6 +75,15 @@ def _print_space(console: Console, rows: Iterable[HyperparameterRow]) -> None:
         console.print(table)
     if fixed:
         _line(console, f"fixed: {', '.join(fixed)}")
+
+
+def _print_constraints(console: Console, told: Description) -> None:
+    """What points must fulfil, and how many of them do."""
+    for constraint in told.constraints:
+        _line(console, f"where: {constraint}")
+    if told.constraints:
+        share = f"about {100 * told.feasible:.3g}" if told.feasible else "less than 0.1"
+        _line(console, f"  {share} % of the space is feasible")
 
 
 def print_account(console: Console, told: dict[str, Any], trial: int | None) -> None:
