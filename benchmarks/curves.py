@@ -96,7 +96,8 @@ def read_table(path: Path) -> Table:
         scales = tuple(map(str, held["scales"])) if "scales" in held else tuple(map(_scale, names))
         low = held["low"] if "low" in held else values.min(axis=0)
         high = held["high"] if "high" in held else values.max(axis=0)
-    losses = np.where(np.isfinite(losses), losses, np.inf)
+    over = np.logical_or.accumulate(~np.isfinite(losses), axis=1)
+    losses = np.where(over, np.inf, losses)
     bounds = tuple(map(float, low)), tuple(map(float, high))
     return Table(path.stem, values, losses, names, scales, *bounds)
 

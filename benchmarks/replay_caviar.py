@@ -11,6 +11,7 @@ from replay_plain import ETA, rungs_of
 from replaying import Job, Make, Method
 
 from caviar.search.caviar import CaviarStrategy
+from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
 from caviar.search.searcher import Searcher
 from caviar.search.strategy import Strategy
@@ -49,8 +50,7 @@ class StrategyMethod:
 def strategy_with(searcher: Searcher, table: Table, workers: int, budget: int) -> CaviarStrategy:
     """The caviar strategy on a table, with as many trials as the budget can begin."""
     return CaviarStrategy(
-        searcher=searcher,
-        decode=table.space.decode,
+        drawing=Drawing(searcher, table.space, ()),
         signature_of=lambda _: ONE_KIND,
         trials=budget,
         rungs=rungs_of(table.epochs),
@@ -73,3 +73,7 @@ def method_of(make: MakeStrategy) -> Make:
         return StrategyMethod(make(table, seed, workers, budget))
 
     return method
+
+
+CAVIAR = {"caviar-sobol": method_of(sobol), "caviar": method_of(sobol)}
+"""The methods of this module by name."""

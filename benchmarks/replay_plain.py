@@ -81,8 +81,7 @@ class SimpleZoom:
         if len(elites) < self.LEAST or self._rng.random() < self.WHOLE:
             return self._rng.random(self._dimensions)
         found = np.array([self._points[trial] for trial in elites])
-        centre = found[self._rng.integers(len(found))]
-        point = self._rng.normal(centre, found.std(axis=0))
+        point = self._rng.normal(found.mean(axis=0), found.std(axis=0))
         return np.asarray(np.clip(point, 0.0, 1.0))
 
     def _elites(self) -> list[int]:

@@ -150,3 +150,21 @@ class Replay:
 def replay(make: Make, table: Table, seed: int, workers: int = 1, budget: int = BUDGET) -> Floats:
     """The normalised regrets `[budget]` of a method after each trained epoch."""
     return Replay(make(table, seed, workers, budget), table, workers, budget).run()
+
+
+def expected_random(table: Table, budget: int = BUDGET, draws: int = 2_000) -> float:
+    """The regret that rows drawn by lot, each trained to its end, one worker, leave in the mean.
+
+    Random search must come out near it: it differs only in that some rows are nearest to more
+    points than others.
+    """
+    rng, regrets = np.random.default_rng(0), []
+    lowest = np.minimum.accumulate(table.losses, axis=1)
+    lengths = np.minimum(np.isfinite(table.losses).sum(axis=1) + 1, table.epochs)
+    for _ in range(draws):
+        order = rng.permutation(len(lengths))
+        left = budget - np.concatenate([[0], lengths[order].cumsum()[:-1]])
+        trained = np.clip(left, 0, lengths[order])
+        ends = lowest[order[trained > 0], trained[trained > 0] - 1]
+        regrets.append(table.regret(float(ends.min())))
+    return float(np.mean(regrets))

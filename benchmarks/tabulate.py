@@ -1,7 +1,7 @@
 """Tabulates learning curves: a study's Sobol configurations, trained to the end by caviar.
 
     python benchmarks/tabulate.py benchmarks/tables/digits.toml [--out FILE] [--trials N]
-                                  [--epochs N] [--data-dir DIR] [--shown N]
+                                  [--epochs N] [--examples N] [--data-dir DIR] [--shown N]
 
 The study file gives the data, the space, `trials` configurations and `max_epochs`; nothing is
 stopped early. The table goes beside it, as an .npz of
@@ -147,15 +147,20 @@ def tabulate(spec: StudySpec, data: Dataset, shown: int = 50) -> dict[str, NDArr
     }
 
 
-def read_data(spec: StudySpec, data_dir: Path | None) -> Dataset:
-    """The study's data set without its test part."""
+def read_data(spec: StudySpec, data_dir: Path | None, examples: int | None) -> Dataset:
+    """The study's data set without its test part, cut to so many examples and half as many dev."""
+    from caviar.data.dataset import Part
     from caviar.data.load import load_dataset
     from caviar.tuning.preparation import request_of
 
     request = request_of(spec)
     if data_dir is not None:
         request = replace(request, data_dir=data_dir)
-    return load_dataset(request, spec.seed).without_test()
+    data = load_dataset(request, spec.seed).without_test()
+    if examples is None:
+        return data
+    parts = {"train": (data.train, examples), "dev": (data.dev, examples // 2)}
+    return replace(data, **{k: Part(part.x[:n], part.y[:n]) for k, (part, n) in parts.items()})
 
 
 def main() -> None:
@@ -166,12 +171,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="by default the study file's name with .npz")
     parser.add_argument("--trials", type=int, help="in place of the study file's")
     parser.add_argument("--epochs", type=int, help="in place of the study file's max_epochs")
+    parser.add_argument("--examples", type=int, help="train on the first so many")
     parser.add_argument("--data-dir", type=Path, help="where TFDS has the data, if not its own")
     parser.add_argument("--shown", type=int, default=50, help="trials between lines")
     options = parser.parse_args()
     spec = StudySpec.load(options.study)
     spec = spec.override(trials=options.trials, max_epochs=options.epochs)
-    table = tabulate(spec, read_data(spec, options.data_dir), options.shown)
+    table = tabulate(spec, read_data(spec, options.data_dir, options.examples), options.shown)
     path = options.out or options.study.with_suffix(".npz")
     np.savez_compressed(path, **table)  # type: ignore[arg-type]
     valid = table["valid"]
