@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, final
 
 from caviar.errors import StudyError
+from caviar.space.axis import Axis
 from caviar.space.cells import Cells, check_step, equal_cell, equal_centre
 from caviar.space.scale import LINEAR, Scale
 
@@ -43,6 +44,11 @@ class Domain(Protocol):
 
     def contains(self, value: Value) -> bool:
         """Whether `encode` would find it."""
+        ...
+
+    @property
+    def axis(self) -> Axis:
+        """What its coordinate is like."""
         ...
 
 
@@ -110,6 +116,11 @@ class Float:
         if self.step is None:
             return True
         return abs(self._grid_value(self._nearest(float(value))) - float(value)) <= 1e-6 * self.step
+
+    @property
+    def axis(self) -> Axis:
+        """A continuum, or as many cells as there are steps."""
+        return Axis(None if self.step is None else self._cells().count)
 
     def _is_inside(self, value: Value) -> bool:
         if isinstance(value, str | bool):
@@ -183,6 +194,11 @@ class Integer:
         """Whether it is a whole number within the bounds and on a step."""
         return self._is_inside(value) and (int(value) - self.low) % self.step == 0
 
+    @property
+    def axis(self) -> Axis:
+        """As many cells as values."""
+        return Axis(self._cells().count)
+
     def _is_inside(self, value: Value) -> bool:
         if not isinstance(value, int) or isinstance(value, bool):
             return False
@@ -240,6 +256,11 @@ class Choice:
     def contains(self, value: Value) -> bool:
         """Whether it is one of the choices."""
         return any(same(choice, value) for choice in self.choices)
+
+    @property
+    def axis(self) -> Axis:
+        """As many cells as choices."""
+        return Axis(len(self.choices), self.ordered)
 
 
 def same(one: Value, other: Value) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from caviar.errors import StudyError
+from caviar.space.axis import Axis
 from caviar.space.condition import Condition, Following, in_order
 from caviar.space.domain import Domain, Value
 from caviar.space.expression import Expression
@@ -82,6 +83,11 @@ class SearchSpace:
     def dimensions(self) -> int:
         """Coordinates of a point: d of the unit cube [0, 1]^d."""
         return len(self.domains)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """`[d]`: what each coordinate is like."""
+        return tuple(domain.axis for domain in self.domains.values())
 
     def decode(self, point: Iterable[float]) -> dict[str, Value]:
         """A point `[d]` of the unit cube as hyperparameters: searched ones first, then fixed.
