@@ -6,14 +6,13 @@ and nothing else. A value is None where it depends on a hyperparameter that is i
 
 from __future__ import annotations
 
-import math
 import operator
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, final
 
 from caviar.errors import StudyError
+from caviar.space.arithmetic import bounded
 from caviar.space.domain import Value
 
 Kind = Literal["a number", "text", "true or false"]
@@ -114,7 +113,7 @@ class Calculation:
         if not all(type(number) in {int, float} for number in numbers):
             # A text times a number could be of any length.
             raise TypeError(f"must calculate with numbers, got {numbers}")
-        return _bounded(self.function(*numbers))
+        return bounded(self.function(*numbers))
 
 
 @final
@@ -216,27 +215,6 @@ def quoted(text: str) -> str:
     """A piece of a constraint in a sentence: in the quotes it does not hold, and not too long."""
     short = text if len(text) <= 80 else text[:77] + "..."
     return f"'{short}'" if '"' in short else f'"{short}"'
-
-
-def power(base: float, exponent: float) -> Any:
-    """Base ** exponent, refused before it is calculated if it is a whole number too large.
-
-    Raises:
-        OverflowError: at 2 ** 1024 and beyond, where floats end.
-    """
-    whole = isinstance(base, int) and isinstance(exponent, int)
-    if whole and (int(base).bit_length() - 1) * exponent >= sys.float_info.max_exp:
-        raise OverflowError("a power beyond the range of floats")
-    return base**exponent
-
-
-def _bounded(result: Any) -> float:
-    """The result, if it is a real number within the range of floats."""
-    if isinstance(result, complex):
-        raise ValueError("no real number")  # noqa: TRY004 - as math.sqrt(-1) does
-    if not abs(result) <= sys.float_info.max or math.isnan(result):
-        raise OverflowError("a result beyond the range of floats")
-    return float(result) if isinstance(result, float) else int(result)
 
 
 def _check_kind(term: Term, wanted: Kind, kinds: Kinds, rule: str, text: str) -> None:

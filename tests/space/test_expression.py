@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
-from caviar.space.expression import MOST_CHARACTERS, MOST_DEPTH, Expression
+from caviar.space.expression import Expression
+from caviar.space.grammar import MOST_CHARACTERS, MOST_DEPTH
 
 FUNCTIONS = {
     "min": min,
@@ -239,7 +240,9 @@ def test_and_says_what_a_list_says(one: str, other: str, values: dict, inactive:
         ("units is 3", 'must compare by == or !=, not by "is"'),
         ("units in layers", 'must have a list behind "in", as [32, 64], got "layers"'),
         ("units in []", 'must have a list behind "in"'),
-        ("units in [1, 'a']", "must list things of one kind, got a number and text"),
+        ("units in [1, 'a']", "must list things of one kind, got \"[1, 'a']\""),
+        ("units in [-True]", "must calculate with numbers, got true or false"),
+        ("units in [-'a']", "must calculate with numbers, got text"),
         ("units in [layers]", "must list numbers, texts or true and false"),
         ("units in [1] == [1]", 'must end with the list behind "in"'),
         ("3j < units", "must hold numbers, texts, true and false only"),
