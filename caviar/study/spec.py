@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from caviar.errors import StudyError
 from caviar.space.condition import Following
@@ -68,6 +68,8 @@ class StudySpec(Table):
     budget: Budget = Budget()
     panda: Panda = Panda()
     resources: Resources = Resources()
+
+    _begun_epochs: int | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -205,6 +207,13 @@ class StudySpec(Table):
         raw["seed"] = self.seed if seed is None else seed
         return self._check(raw, "study", _OPTIONS)
 
+    def grown(self, trials: int, max_epochs: int, budget: Budget) -> StudySpec:
+        """The study with more of these, and the space it had; see `caviar.study.growth`."""
+        search = self.search.model_copy(update={"trials": trials, "max_epochs": max_epochs})
+        grown = self.model_copy(update={"search": search, "budget": budget})
+        grown._begun_epochs = self._begun_epochs or self.search.max_epochs
+        return grown
+
     @cached_property
     def space(self) -> SearchSpace:
         """What is searched and what is fixed, by flat names: layers, units, learning_rate, ...
@@ -236,7 +245,7 @@ class StudySpec(Table):
     @cached_property
     def _flat(self) -> dict[str, Held | Following]:
         tables = {name: getattr(self, name) for name in set(HYPERPARAMETERS.values())}
-        return flatten(tables, self.search.max_epochs)
+        return flatten(tables, self._begun_epochs or self.search.max_epochs)
 
     @property
     def metric(self) -> str:

@@ -1,0 +1,122 @@
+"""How a study grows after it was begun: more trials, longer training, another budget.
+
+The space never changes with it: a hyperparameter that follows `max_epochs`, as a cosine's
+`decay_epochs` does by default, keeps the value it had when the study was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from caviar.errors import StudyError
+from caviar.study.records import Change, ChangeKind
+from caviar.study.spec import StudySpec
+
+GROWABLE: Final = ("trials", "max_epochs")
+"""Keys of `[search]` that may grow; those of `[budget]` may all change."""
+_BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
+"""Keys of `[budget]` that may be set, raised or lifted, but not lowered."""
+
+
+def in_force(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
+    """The study as it stands: with what was added to it and how it was extended.
+
+    Args:
+        spec: as it was begun.
+        changes: the journal's, in order.
+    """
+    trials, epochs, budget = spec.search.trials, spec.search.max_epochs, spec.budget
+    for change in changes:
+        trials += added(change)
+        if change.kind == ChangeKind.EXTEND:
+            trials = change.detail.get("trials", trials)
+            epochs = change.detail.get("max_epochs", epochs)
+            budget = budget.model_copy(update=dict(change.detail.get("budget", {})))
+    return spec.grown(trials, epochs, budget)
+
+
+def to_replay(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
+    """The same for a strategy that is going to be told of added trials when it replays."""
+    known = tuple(changes)
+    grown = in_force(spec, known)
+    trials = grown.search.trials - sum(map(added, known))
+    return grown.grown(trials, grown.search.max_epochs, grown.budget)
+
+
+def added(change: Change) -> int:
+    """How many more trials there are to be by a change that strategies are told of."""
+    if change.kind == ChangeKind.ADD_TRIALS:
+        return int(change.detail["trials"])
+    return int(change.kind == ChangeKind.ADD_POINT)
+
+
+def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> dict[str, Any]:
+    """What a run asks for beyond what is in force: the detail of an EXTEND; {} if nothing.
+
+    What the study was begun with may be said again at any time: it asks for nothing.
+
+    Args:
+        spec: as the study was begun.
+        changes: the journal's, in order.
+        asked: what the run was given.
+
+    Raises:
+        StudyError: it asks for less than what is in force.
+    """
+    now = in_force(spec, changes)
+    detail: dict[str, Any] = {}
+    for key in GROWABLE:
+        wish, stands = getattr(asked.search, key), getattr(now.search, key)
+        if wish in {stands, getattr(spec.search, key)}:
+            continue
+        if wish < stands:
+            raise _smaller(f"search.{key}", stands, wish)
+        detail[key] = wish
+    budget = _budget(spec, now, asked)
+    return detail | ({"budget": budget} if budget else {})
+
+
+def told(detail: Mapping[str, Any], now: StudySpec) -> str:
+    """An extension in words, as `search.trials: 64 -> 200`.
+
+    Args:
+        detail: of an EXTEND.
+        now: the study before it.
+    """
+    words = [
+        f"search.{key}: {getattr(now.search, key)} -> {detail[key]}"
+        for key in GROWABLE
+        if key in detail
+    ]
+    words += [
+        f"budget.{key}: {_shown(getattr(now.budget, key))} -> {_shown(value)}"
+        for key, value in detail.get("budget", {}).items()
+    ]
+    return "; ".join(words)
+
+
+def ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain specification without what may grow."""
+    search = {key: value for key, value in plain["search"].items() if key not in GROWABLE}
+    return {key: value for key, value in plain.items() if key != "budget"} | {"search": search}
+
+
+def _budget(spec: StudySpec, now: StudySpec, asked: StudySpec) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for key, wish in asked.budget.model_dump().items():
+        stands = getattr(now.budget, key)
+        if wish in {stands, getattr(spec.budget, key)}:
+            continue
+        if key in _BOUNDS and None not in {wish, stands} and wish < stands:
+            raise _smaller(f"budget.{key}", stands, wish)
+        changed[key] = wish
+    return changed
+
+
+def _smaller(key: str, stands: object, wish: object) -> StudyError:
+    return StudyError(f"{key}: a study that was begun only grows: must be >= {stands}, got {wish}")
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else f"{value:g}"
