@@ -303,6 +303,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_nesting_up_to_its_bound() -> None:
     assert Expression.parse("not " * MOST_DEPTH + "norm").holds({"norm": True})
+    with pytest.raises(StudyError, match="must not be nested more than"):
+        Expression.parse("not " * (MOST_DEPTH + 1) + "norm")
 
 
 def test_kinds_are_checked_where_they_are_known() -> None:

@@ -85,6 +85,19 @@ def test_values_that_change_nothing_can_be_named() -> None:
     assert signature_of(spec, trial) == signature_of(StudySpec(), plain)
 
 
+def test_a_value_that_only_some_trials_have() -> None:
+    tables = """
+    [training]
+    optimizer = { choices = ["sgd", "adam"] }
+    [regularization]
+    keep_prob = { value = 0.5, when = { optimizer = "sgd" } }
+    """
+    spec = study('"keep_prob * units <= 30 or units <= 60"', tables)
+    assert spec.space.feasible({"units": 80})
+    assert not spec.space.feasible({"units": 80, "keep_prob": 0.5})
+    assert share_feasible(study('"keep_prob > 0.6"', tables).space) == pytest.approx(0.5, abs=0.05)
+
+
 def test_a_value_that_follows_another() -> None:
     tables = '[training]\nschedule = { choices = ["cosine", "exponential"] }'
     spec = study('"decay_epochs > 20"', tables)
