@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from curves import Floats, Table
-from replaying import Job
+from replaying import Job, Make
 
 ETA = 3
 
@@ -64,7 +64,11 @@ class Optuna:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is experimental, in their eyes
             sampler = optuna.samplers.TPESampler(seed=seed)
-        self._study = optuna.create_study(sampler=sampler, pruner=pruner)
+        self._study = optuna.create_study(
+            sampler=sampler,
+            pruner=pruner,
+            study_name=f"{table.name}-{seed}",  # Hyperband's brackets follow from it
+        )
 
     def ask(self) -> Job:
         """The sampler's next point."""
@@ -120,14 +124,16 @@ class Syne:
     """Syne Tune's ASHA, which stops, with a searcher of its own in the unit cube."""
 
     def __init__(self, kind: str, table: Table, seed: int) -> None:
-        from syne_tune import config_space
-        from syne_tune.backend.trial_status import Trial
-        from syne_tune.optimizer import baselines
+        from syne_tune import config_space  # type: ignore[import-not-found]
+        from syne_tune.backend.trial_status import Trial  # type: ignore[import-not-found]
+        from syne_tune.optimizer import baselines  # type: ignore[import-not-found]
 
         for name in ("syne_tune", "root"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._names = [f"x{place}" for place in range(table.dimensions)]
         self._table, self._trial_of, self._trials = table, Trial, []  # type: ignore[var-annotated]
+        # Its searchers draw from the global generator, too, whatever seed they are given.
+        np.random.seed(seed)
         self._scheduler = getattr(baselines, kind)(
             {name: config_space.uniform(0.0, 1.0) for name in self._names},
             metric="loss",
@@ -171,7 +177,7 @@ NEEDS = {
 }
 """Packages that methods need."""
 
-OTHERS = {
+OTHERS: dict[str, Make] = {
     "ray-asha": RayAsha,
     "optuna-tpe-sh": optuna_tpe_sh,
     "optuna-tpe-hb": optuna_tpe_hb,

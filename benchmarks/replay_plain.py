@@ -39,9 +39,10 @@ class Random:
 
 
 class SimpleZoom:
-    """A Gaussian around the best tenth, its width from their spread; the best third promoted.
+    """A Gaussian around the best tenth, its width from their spread.
 
     A fifth of the points, and all until there is a tenth of `LEAST`, come from the whole cube.
+    Whoever is of the best third of a rung goes on to the next.
     """
 
     WHOLE, ELITE, LEAST = 0.2, 0.1, 3

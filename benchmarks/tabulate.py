@@ -159,8 +159,9 @@ def read_data(spec: StudySpec, data_dir: Path | None, examples: int | None) -> D
     data = load_dataset(request, spec.seed).without_test()
     if examples is None:
         return data
-    parts = {"train": (data.train, examples), "dev": (data.dev, examples // 2)}
-    return replace(data, **{k: Part(part.x[:n], part.y[:n]) for k, (part, n) in parts.items()})
+    half = examples // 2
+    train, dev = (Part(p.x[:n], p.y[:n]) for p, n in ((data.train, examples), (data.dev, half)))
+    return replace(data, train=train, dev=dev)
 
 
 def main() -> None:
