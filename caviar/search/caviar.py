@@ -18,6 +18,7 @@ from typing import Final, Literal
 from caviar.search.affinity import Affinity
 from caviar.search.drawing import Drawing
 from caviar.search.history import History
+from caviar.search.narrowing import narrowed, why_not
 from caviar.search.packing import Pool, packed
 from caviar.search.stacking import COMPILE_S, Pace, StackSize
 from caviar.search.standing import best_of
@@ -184,6 +185,10 @@ class CaviarStrategy:
         match change.kind:
             case ChangeKind.NUDGE | ChangeKind.ROLLBACK:
                 return f"a {change.kind} is for a panda, and this study's strategy is caviar"
+            case ChangeKind.ADD_TRIALS if self._drawing.exhausted:
+                return "the space is exhausted: its searcher has nothing new to try"
+            case ChangeKind.ADD_POINT | ChangeKind.NARROW:
+                return why_not(change, self._drawing)
         return None
 
     def change(self, change: Change) -> None:
@@ -200,6 +205,8 @@ class CaviarStrategy:
                 self._paused = True
             case ChangeKind.CONTINUE:
                 self._paused, self._halted = False, ""
+            case ChangeKind.NARROW:
+                self._drawing.within(narrowed(self._drawing.box, self._drawing.space, change))
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Rebuilds a fresh strategy from the journal's entries, in commit order.

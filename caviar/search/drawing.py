@@ -76,6 +76,11 @@ class Drawing:
         self._tried: dict[Configuration, int] = {}
         self._next = 0
 
+    @property
+    def space(self) -> Space:
+        """What its points mean."""
+        return self._space
+
     def next(self, index: int) -> tuple[Trial, Round | None] | None:
         """The next trial and the round that begins with it; None if the space is exhausted.
 
@@ -117,6 +122,10 @@ class Drawing:
     def within(self, box: Box) -> None:
         """From now on points lie in this box."""
         self.box, self.exhausted = box, False
+
+    def awaits(self, hyperparameters: Mapping[str, Value]) -> bool:
+        """Whether just these were given and are still to be tried."""
+        return any(_key(given) == _key(hyperparameters) for given in self._given)
 
     def twin(self, hyperparameters: Mapping[str, Value]) -> int | None:
         """The trial that has these hyperparameters already, or None."""
