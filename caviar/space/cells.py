@@ -74,6 +74,17 @@ class Cells:
         middle = (self._edge(index) + self._edge(index + 1)) / 2
         return (middle - start) / (end - start)
 
+    def span(self, first: int, last: int) -> tuple[float, float]:
+        """The ends of the stretch of [0, 1] that the cells `first` to `last` fill together."""
+        start, end = self._edge(0), self._edge(self.count)
+        low, high = ((self._edge(i) - start) / (end - start) for i in (first, last + 1))
+        # Rounding may put an edge on the wrong side, and an edge belongs to the cell above it.
+        while self.index(low) < first:
+            low = math.nextafter(low, 1.0)
+        while self.index(high) > last:
+            high = math.nextafter(high, 0.0)
+        return low, high
+
     def _scaled_index(self, u: float) -> int:
         start, end = self._edge(0), self._edge(self.count)
         place = start + u * (end - start)

@@ -46,6 +46,14 @@ class Domain(Protocol):
         """Whether `encode` would find it."""
         ...
 
+    def span(self, low: Value, high: Value) -> tuple[float, float]:
+        """The stretch of [0, 1] that decodes to `low` to `high` (of choices: from one to another).
+
+        Raises:
+            StudyError: if one of them is not in the domain.
+        """
+        ...
+
     @property
     def axis(self) -> Axis:
         """What its coordinate is like."""
@@ -67,12 +75,15 @@ class Float:
         high: the largest; > `low`.
         scale: on which draws are uniform.
         step: distance of neighbours, or None for a continuum; must lead from `low` to `high`.
+        home: the bounds that a person gave, if the search may leave them as far as `low` and
+            `high`; None if these are the person's.
     """
 
     low: float
     high: float
     scale: Scale = LINEAR
     step: float | None = None
+    home: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         self.scale.check(self.low, self.high)
@@ -117,6 +128,13 @@ class Float:
             return True
         return abs(self._grid_value(self._nearest(float(value))) - float(value)) <= 1e-6 * self.step
 
+    def span(self, low: Value, high: Value) -> tuple[float, float]:
+        """The stretch of [0, 1] that decodes to `low` to `high`: their cells if there is a step."""
+        places = self.encode(low), self.encode(high)
+        if self.step is None:
+            return places
+        return self._cells().span(self._nearest(float(low)), self._nearest(float(high)))
+
     @property
     def axis(self) -> Axis:
         """A continuum, or as many cells as there are steps."""
@@ -153,12 +171,14 @@ class Integer:
         high: the largest; > `low`.
         step: distance of neighbours, >= 1; must lead from `low` to `high`.
         scale: on a linear one every value is equally likely.
+        home: the bounds that a person gave, as of `Float`.
     """
 
     low: int
     high: int
     step: int = 1
     scale: Scale = LINEAR
+    home: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         self.scale.check(self.low, self.high)
@@ -193,6 +213,12 @@ class Integer:
     def contains(self, value: Value) -> bool:
         """Whether it is a whole number within the bounds and on a step."""
         return self._is_inside(value) and (int(value) - self.low) % self.step == 0
+
+    def span(self, low: Value, high: Value) -> tuple[float, float]:
+        """The stretch of [0, 1] that the cells of `low` to `high` fill."""
+        cells = self._cells()
+        first, last = (cells.index(self.encode(value)) for value in (low, high))
+        return cells.span(first, last)
 
     @property
     def axis(self) -> Axis:
@@ -256,6 +282,12 @@ class Choice:
     def contains(self, value: Value) -> bool:
         """Whether it is one of the choices."""
         return any(same(choice, value) for choice in self.choices)
+
+    def span(self, low: Value, high: Value) -> tuple[float, float]:
+        """The stretch of [0, 1] that the choices from `low` to `high` fill."""
+        count = len(self.choices)
+        first, last = (equal_cell(self.encode(value), count) for value in (low, high))
+        return Cells(0, 1, count, LINEAR).span(first, last)
 
     @property
     def axis(self) -> Axis:

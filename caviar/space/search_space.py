@@ -11,6 +11,7 @@ from caviar.space.axis import Axis
 from caviar.space.condition import Condition, Following, in_order
 from caviar.space.domain import Domain, Value
 from caviar.space.expression import Expression
+from caviar.space.home import home_span
 from caviar.space.terms import Kind, kind_of
 
 INACTIVE: Final = 0.5
@@ -88,6 +89,11 @@ class SearchSpace:
     def axes(self) -> tuple[Axis, ...]:
         """`[d]`: what each coordinate is like."""
         return tuple(domain.axis for domain in self.domains.values())
+
+    @property
+    def home(self) -> tuple[tuple[float, float], ...]:
+        """`[d]` pairs low, high in the unit cube: a person's bounds, where they may grow."""
+        return tuple(home_span(domain) for domain in self.domains.values())
 
     def decode(self, point: Iterable[float]) -> dict[str, Value]:
         """A point `[d]` of the unit cube as hyperparameters: searched ones first, then fixed.

@@ -12,6 +12,7 @@ from typing import Any, final
 
 from caviar.space.condition import Clause
 from caviar.space.domain import Choice, Domain, Float, Integer, Value
+from caviar.space.home import person_bounds
 
 Hyperparameter = Float | Integer | Choice | float | int | str | bool
 """A domain to search, or the value that every trial shares."""
@@ -56,7 +57,7 @@ def as_domain(held: Held) -> Domain | None:
 
 
 def extremes(held: Held) -> tuple[float, float]:
-    """The smallest and the largest number it can be."""
+    """The smallest and the largest number it can be, as far as its bounds may ever grow."""
     hyperparameter = bare(held)
     if isinstance(hyperparameter, Choice):
         numbers = [float(choice) for choice in hyperparameter.choices]
@@ -96,10 +97,13 @@ def to_plain(held: Held | tuple[Held, ...]) -> Any:
 
 
 def _plain_range(domain: Float | Integer) -> dict[str, Any]:
-    plain: dict[str, Any] = {"low": domain.low, "high": domain.high, "scale": domain.scale_name}
+    low, high = person_bounds(domain)
+    plain: dict[str, Any] = {"low": low, "high": high, "scale": domain.scale_name}
     default_step = 1 if isinstance(domain, Integer) else None
     if domain.step != default_step:
         plain["step"] = domain.step
+    if domain.home is not None:
+        plain["expand"] = True
     return plain
 
 

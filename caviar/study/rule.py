@@ -1,15 +1,16 @@
 """How a hyperparameter is read from a study file: a value fixes it, a table searches it.
 
 `0.01` is a fixed value, `{ low = 1e-4, high = 1.0, scale = "log" }` a range,
-`{ choices = [32, 64] }` a list to choose from; `when = { optimizer = "adam" }` in a table says
-where it is active, and `{ value = 0.01, when = ... }` does so for a fixed value. A `Rule` reads one
-of them for one key of the file and says in a line what is wrong with it; pydantic calls it for
-every field annotated with it.
+`{ choices = [32, 64] }` a list to choose from. In a table `expand = true` lets the search move the
+bounds, `when = { optimizer = "adam" }` says where it is active, and `{ value = 0.01, when = ... }`
+does so for a fixed value. A `Rule` reads one of them for one key of the file and says in a line
+what is wrong with it; pydantic calls it for every field annotated with it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,11 +21,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from caviar.errors import StudyError
 from caviar.space.condition import Clause
 from caviar.space.domain import Choice, Float, Integer, Value
+from caviar.space.home import Limits, enlarged
 from caviar.space.scale import LINEAR, SCALES, Scale
 from caviar.study.hyperparameter import Conditional, Held, Hyperparameter, to_plain
 from caviar.study.wording import nearest, show
 
-RANGE_KEYS: Final = ("low", "high", "scale", "step")
+RANGE_KEYS: Final = ("low", "high", "scale", "step", "expand")
 MOST_CHOICES: Final = 1000
 MOST_LAYERS: Final = 64
 MOST_WHOLE: Final = 1e15
@@ -46,6 +48,7 @@ class Rule:
         needed: whether every trial needs it, so that it can have no condition.
         per_layer: whether it may be a list, an entry a hidden layer.
         optional: whether nothing may stand for it, as where the default depends on other keys.
+        grows: whether the bounds of its range may be let grow.
     """
 
     whole: bool = False
@@ -58,6 +61,7 @@ class Rule:
     needed: bool = False
     per_layer: bool = False
     optional: bool = False
+    grows: bool = True
 
     def read(self, raw: object) -> Held | tuple[Held, ...] | None:
         """What stands in a study file as a value, a domain or one of these a layer.
@@ -95,6 +99,8 @@ class Rule:
         return self._read_value("", raw)
 
     def _read_table(self, table: Mapping[str, object]) -> Held:
+        if "expand" in table and ("choices" in table or "value" in table):
+            raise StudyError("expand is for a range: only low and high could grow")
         if "choices" in table:
             found: Hyperparameter = self._read_choices(table)
         elif "value" in table:
@@ -140,7 +146,25 @@ class Rule:
         )
         for key in ("low", "high"):
             self._check_limits(f"{key} ", getattr(domain, key))
-        return domain
+        return enlarged(domain, self.limits) if self._read_expand(table) else domain
+
+    def _read_expand(self, table: Mapping[str, object]) -> bool:
+        """Whether the bounds may grow."""
+        expand = table.get("expand", False)
+        if not isinstance(expand, bool):
+            raise StudyError(f"expand must be true or false, got {show(expand)}")
+        if expand and not self.grows:
+            raise StudyError("must have no `expand`: its bounds cannot grow during a study")
+        return expand
+
+    @property
+    def limits(self) -> Limits:
+        """Between which a number must lie."""
+        above, below = _or(self.above, -math.inf), _or(self.below, math.inf)
+        at_least, at_most = _or(self.at_least, -math.inf), _or(self.at_most, math.inf)
+        return Limits(
+            max(above, at_least), min(below, at_most), above >= at_least, below <= at_most
+        )
 
     def _read_value(self, label: str, raw: object) -> float | int | str | bool:
         if self.flag:
@@ -227,3 +251,8 @@ def _read_scale(table: Mapping[str, object]) -> Scale:
         known = ", ".join(f'"{scale}"' for scale in SCALES)
         raise StudyError(f"scale must be one of {known}, got {show(name)}")
     return SCALES[name]
+
+
+def _or(bound: float | None, without: float) -> float:
+    """A bound, or what stands for none."""
+    return without if bound is None else bound

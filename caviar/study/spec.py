@@ -223,6 +223,14 @@ class StudySpec(Table):
         return space_of(self._flat, tuple(map(Expression.parse, self.search.where)))
 
     @property
+    def home(self) -> tuple[tuple[float, float], ...]:
+        """`[d]` pairs low, high in the unit cube: the bounds as the file gives them.
+
+        All of the axis but for domains with `expand = true`.
+        """
+        return self.space.home
+
+    @property
     def hyperparameters(self) -> tuple[str, ...]:
         """The flat names of this study's hyperparameters, in the order of the coordinates."""
         return tuple(self._flat)

@@ -59,6 +59,8 @@ _ONE_BETA = Rule(at_least=0, below=1)
 _SHARE_BELOW_ONE = Rule(at_least=0, below=1)
 _NOT_NEGATIVE = Rule(at_least=0)
 _POSITIVE = Rule(above=0)
+_DEPTH = Rule(whole=True, at_least=0, at_most=64, needed=True, grows=False)
+"""Lists have an entry a layer, and conditions know the deepest network: depths do not grow."""
 _EPSILON = Rule(above=0, at_least=2.0**-126)
 """What is added under a root or to it must not vanish in float32."""
 
@@ -69,7 +71,7 @@ STAND_INS: Final = {"units": 50, "beta_1": 0.9, "beta_2": 0.999}
 class Network(Table):
     """The network's shape."""
 
-    layers: Annotated[Whole, Rule(whole=True, at_least=0, at_most=64, needed=True)] = Integer(2, 4)
+    layers: Annotated[Whole, _DEPTH] = Integer(2, 4)
     units: Annotated[
         Whole | tuple[Whole, ...],
         Rule(whole=True, at_least=1, at_most=65536, needed=True, per_layer=True),
