@@ -15,7 +15,8 @@ from caviar.space.terms import quoted
 from caviar.study.searched import NEVER, Flat, advice, conditions, space_of, why_unused
 from caviar.study.wording import show
 
-MOST_CONSTRAINTS: Final = 30
+MOST_CHARACTERS: Final = 2000
+"""Of all constraints: they are held against every draw."""
 MOST_DRAWS: Final = 10_000
 """Points drawn before a space is said to have no feasible one."""
 
@@ -27,8 +28,9 @@ def check_where(where: Sequence[str], flat: Flat) -> None:
         StudyError: without a place, if one cannot be read, names what no trial has, says nothing
             about what is searched, or if no point drawn fulfils them.
     """
-    if len(where) > MOST_CONSTRAINTS:
-        raise StudyError(f"must be at most {MOST_CONSTRAINTS} constraints, got {len(where)}")
+    length = sum(map(len, where))
+    if length > MOST_CHARACTERS:
+        raise StudyError(f"must have at most {MOST_CHARACTERS} characters in all, got {length}")
     constraints = tuple(map(Expression.parse, where))
     for constraint in constraints:
         _check_names(constraint, flat)
@@ -50,8 +52,9 @@ def _draws(space: SearchSpace, count: int) -> Iterator[dict[str, Value]]:
     """The hyperparameters of uniform points, always the same: a check must not depend on luck."""
     # Not NumPy's: a study file is read without waiting for its import.
     rng = random.Random(0)  # noqa: S311 - nothing secret
+    home = space.home
     for _ in range(count):
-        yield space.decode([rng.random() for _ in space.names])
+        yield space.decode([low + rng.random() * (high - low) for low, high in home])
 
 
 def _check_names(constraint: Expression, flat: Flat) -> None:

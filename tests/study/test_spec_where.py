@@ -16,7 +16,7 @@ from caviar.space.search_space import SearchSpace
 from caviar.study.describe import describe
 from caviar.study.signature import signature_of
 from caviar.study.spec import StudySpec
-from caviar.study.where import MOST_CONSTRAINTS, share_feasible
+from caviar.study.where import MOST_CHARACTERS, share_feasible
 
 OPTIMIZERS = """
 [network]
@@ -142,7 +142,10 @@ def test_a_value_that_follows_another() -> None:
             'no point of 10,000 drawn fulfils "units < 60" and "units > 60" together',
         ),
         ("3", "must be a text or a list of texts, got 3"),
-        (str(["units < 90"] * 31), f"must be at most {MOST_CONSTRAINTS} constraints, got 31"),
+        (
+            str(["units < 90"] * 201),
+            f"must have at most {MOST_CHARACTERS} characters in all, got 2010",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(where: str, message: str) -> None:
