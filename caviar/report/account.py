@@ -14,12 +14,12 @@ from typing import Any
 from caviar.errors import StudyError
 from caviar.report.watching import findings
 from caviar.search.standing import Standing, standing_of
-from caviar.study.facts import Event, TrialSummary
+from caviar.study.facts import TrialSummary
+from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement, TrialState, Value, Watch
 from caviar.study.spec import StudySpec
-
-_STARTS = ("driver_started", "driver_resumed")
+from caviar.study.spent import STOP, drivers, elapsed_s
 
 
 def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         `trials`.
     """
     now = time.time() if now is None else now
-    spec = StudySpec.from_json(journal.spec_json)
+    spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
     lease = journal.lease()
     driven = lease is not None and lease.held(now)
     summaries = journal.summary()
@@ -47,7 +47,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "status": _status(journal, driven),
         "counts": _counts(standing, spec.search.trials),
         "trial_epochs": journal.measured_epochs,
-        "elapsed_s": round(_elapsed_s(journal, now if driven else None), 3),
+        "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),
         "best": _best(standing.best, summaries),
         "rungs": [
             {"epoch": rung.epoch, "reached": rung.reached, "promoted": rung.promoted}
@@ -137,37 +137,12 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _drivers(journal: Journal) -> list[Event]:
-    return [e for e in journal.events() if e.kind in (*_STARTS, "driver_stopped")]
-
-
 def _status(journal: Journal, driven: bool) -> str:
     if driven:
         return "running"
-    events = _drivers(journal)
+    events = drivers(journal)
     if not events:
         return "new"
     last = events[-1]
-    stopped = last.kind == "driver_stopped"
+    stopped = last.kind == STOP
     return "finished" if stopped and last.detail["finished"] else "interrupted"
-
-
-def _elapsed_s(journal: Journal, now: float | None) -> float:
-    """Seconds that drivers were at work; of a killed one until its last attempt ended or began."""
-    total, began = 0.0, None
-    attempts = [(a.claimed_at, a.ended_at) for a in journal.attempts()]
-    for event in [*_drivers(journal), None]:
-        if began is not None and (event is None or event.kind in _STARTS):
-            # This driver left without a word, or is at work still.
-            until = event.recorded_at if event is not None else math.inf
-            seen = [t for pair in attempts for t in pair if t is not None and began <= t < until]
-            total += (now if event is None and now else max(seen, default=began)) - began
-            began = None
-        if event is None:
-            break
-        if event.kind in _STARTS:
-            began = event.recorded_at
-        elif began is not None:
-            total += event.recorded_at - began
-            began = None
-    return total
