@@ -130,6 +130,8 @@ def all_runs(methods: Iterable[str], workers: Iterable[int], tables: int, seeds:
 
 def replay_all(runs: Sequence[Run], tables: list[Table]) -> list[Found]:
     """All replays on all cores this process may use; tells on stderr how it goes."""
+    for name in {run.method for run in runs}:
+        maker(name)  # imported here, all processes run the same code, whoever edits it meanwhile
     found, start, told = [], time.perf_counter(), 0.0
     cores = len(os.sched_getaffinity(0))
     with get_context("fork").Pool(cores, _enter, (tables,)) as pool:

@@ -1,27 +1,31 @@
-"""caviar's own strategies as methods of `replaying.py`."""
+"""The strategies of caviar as methods of `replaying.py`.
+
+They are what `caviar.search.factory` makes of a study file with the table's budget, epochs and seed
+and defaults for the rest, but for one trial an assignment: packing is not what is measured.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 from curves import Table
-from replay_plain import ETA, rungs_of
+from pydantic import PrivateAttr
 from replaying import Job, Make, Method
 
-from caviar.search.caviar import CaviarStrategy
-from caviar.search.drawing import Drawing
-from caviar.search.quasi_random import Sobol
-from caviar.search.searcher import Searcher
+from caviar.search.factory import caviar_strategy
 from caviar.search.strategy import Strategy
-from caviar.study.records import Measurement, Signature
-
-ONE_KIND = Signature((64,), 32, "adam")
-"""Every network of a table shares a compiled step: packing is not what is measured."""
+from caviar.space.search_space import SearchSpace
+from caviar.study.records import Measurement, Signature, Value
+from caviar.study.spec import StudySpec
 
 MakeStrategy = Callable[[Table, int, int, int], Strategy]
 """From table, seed, workers and budget to a fresh strategy that packs one trial an assignment."""
+
+ONE_NETWORK: Mapping[str, Value] = {"layers": 1, "units": 16, "batch_size": 32, "optimizer": "adam"}
+"""All networks of a table share a compiled step."""
 
 
 class StrategyMethod:
@@ -29,12 +33,14 @@ class StrategyMethod:
 
     def __init__(self, strategy: Strategy) -> None:
         self.strategy = strategy
+        self._warm: set[Signature] = set()
 
     def ask(self) -> Job | None:
         """The next assignment, which must be of one trial."""
-        assignment = self.strategy.next_assignment({ONE_KIND})
+        assignment = self.strategy.next_assignment(self._warm)
         if assignment is None:
             return None
+        self._warm.add(assignment.signature)
         (trial,) = assignment.trials
         return Job(trial, np.array(self.strategy.trials[trial].point), assignment.last_epoch)
 
@@ -47,23 +53,41 @@ class StrategyMethod:
         return not diverged
 
 
-def strategy_with(searcher: Searcher, table: Table, workers: int, budget: int) -> CaviarStrategy:
-    """The caviar strategy on a table, with as many trials as the budget can begin."""
-    return CaviarStrategy(
-        drawing=Drawing(searcher, table.space, ()),
-        signature_of=lambda _: ONE_KIND,
-        trials=budget,
-        rungs=rungs_of(table.epochs),
-        reduction_factor=ETA,
-        metric="dev_loss",
-        stack=1,
-        slices=workers,
-    )
+class TableSpec(StudySpec):
+    """A study whose space is a table's, under names that mean nothing to caviar."""
+
+    _held: SearchSpace = PrivateAttr()
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The table's columns."""
+        return self._held
+
+
+def spec_of(table: Table, seed: int, budget: int, searcher: str | None = None) -> TableSpec:
+    """The study of a table; its searcher is caviar's default unless given."""
+    search = {"trials": budget, "max_epochs": table.epochs, "metric": "dev_loss"}
+    named = {} if searcher is None else {"searcher": searcher}
+    raw = {
+        "seed": seed,
+        "search": search | named,
+        "budget": {"trial_epochs": budget},
+        "resources": {"stack": 1},
+    }
+    spec = TableSpec.model_validate(raw)
+    domains = {f"x{place}": domain for place, domain in enumerate(table.space.domains.values())}
+    spec._held = SearchSpace(domains, ONE_NETWORK)
+    return spec
+
+
+def default(table: Table, seed: int, workers: int, budget: int) -> Strategy:
+    """What a study gets that names no searcher."""
+    return caviar_strategy(spec_of(table, seed, budget), slices=workers)
 
 
 def sobol(table: Table, seed: int, workers: int, budget: int) -> Strategy:
     """Sobol points, promoted."""
-    return strategy_with(Sobol(table.dimensions, seed), table, workers, budget)
+    return caviar_strategy(spec_of(table, seed, budget, "sobol"), slices=workers)
 
 
 def method_of(make: MakeStrategy) -> Make:
@@ -75,5 +99,5 @@ def method_of(make: MakeStrategy) -> Make:
     return method
 
 
-CAVIAR = {"caviar-sobol": method_of(sobol), "caviar": method_of(sobol)}
+CAVIAR: dict[str, Make] = {"caviar-sobol": method_of(sobol), "caviar": method_of(default)}
 """The methods of this module by name."""

@@ -96,8 +96,11 @@ class Replay:
     def run(self) -> Floats:
         """Spends the budget; the regrets `[budget]`.
 
+        A method that ends with less than a whole training a worker left has its last regret for
+        the rest: it may know the budget, and begin nothing that it could not end.
+
         Raises:
-            RuntimeError: all workers wait for one another.
+            RuntimeError: nothing runs, and the method starts nothing with more left than that.
         """
         self._answer = Rows(self.table)
         self._incumbent = np.inf
@@ -106,7 +109,7 @@ class Replay:
         idle = self._hand_out(self.workers, now=0)
         while len(self.regrets) < self.budget:
             if not self._events:
-                raise RuntimeError("the method starts nothing, and nothing runs")
+                return self._ended_early()
             now, _, job = heapq.heappop(self._events)
             if self._train(job):
                 self._push(job, now)
@@ -114,6 +117,12 @@ class Replay:
                 idle += 1
             idle = self._hand_out(idle, now)
         return np.array(self.regrets)
+
+    def _ended_early(self) -> Floats:
+        left = self.budget - len(self.regrets)
+        if left >= self.table.epochs * self.workers or not self.regrets:
+            raise RuntimeError(f"the method starts nothing, {left} of {self.budget} epochs left")
+        return np.pad(self.regrets, (0, left), mode="edge")
 
     def _hand_out(self, idle: int, now: int) -> int:
         """Asks for work for the free workers; how many are left without."""
