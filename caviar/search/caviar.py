@@ -61,6 +61,7 @@ class CaviarStrategy:
         trials: int,
         rungs: Sequence[int],
         reduction_factor: float = 3,
+        brackets: int = 1,
         metric: str = "dev_accuracy",
         stack: int | Literal["auto"] = "auto",
         slices: int = 1,
@@ -74,6 +75,7 @@ class CaviarStrategy:
             trials: how many to draw.
             rungs: epochs at which trials are compared, ascending, ending with `max_epochs`.
             reduction_factor: eta; one in so many goes on from a rung.
+            brackets: ladders of rungs, each beginning a rung later; at most as many as rungs.
             metric: "dev_accuracy", "dev_loss" or "train_loss".
             stack: most lanes of an assignment.
             slices: how many slices share the work.
@@ -88,7 +90,7 @@ class CaviarStrategy:
         self._metric = metric
         self._look_ahead = look_ahead
         self._stack_size = StackSize(stack, slices)
-        self._history = History(rungs, reduction_factor, metric)
+        self._history = History(rungs, reduction_factor, metric, brackets)
         self._pool = Pool()
         self._pace = Pace()
         self._affinity = Affinity(slices)
@@ -125,7 +127,10 @@ class CaviarStrategy:
         return self._history.state(trial)
 
     def rung_table(self) -> list[tuple[int, int, int]]:
-        """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
+        """Of each rung: its epoch, how many tried to reach it, how many went on from it.
+
+        Of several brackets one after the other (`caviar.study.ladders.numbers`).
+        """
         return self._history.rung_table()
 
     @property
@@ -136,12 +141,12 @@ class CaviarStrategy:
     @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
-        return self._history.ledger.most_lane_epochs(self.wanted, self._history.halving)
+        return self._history.ledger.most_lane_epochs(self.wanted, self._history.brackets)
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
         return self._history.ledger.expected_lane_epochs(
-            signature, self.wanted, self._history.halving
+            signature, self.wanted, self._history.brackets
         )
 
     def next_assignment(
@@ -176,7 +181,7 @@ class CaviarStrategy:
     def fail(self, trial: int, *, stopped: bool = False) -> None:
         """A trial is given up: it ranks last in the rung it was running for; or was `stopped`."""
         self._history.fail(trial, stopped=stopped)
-        self._pool.remove(trial, self._history.ledger.courses[trial].signature)
+        self._pool.remove(trial)
         if not stopped:
             self._drawing.searcher.observe(self.trials[trial], 0, math.inf)
 
@@ -235,16 +240,16 @@ class CaviarStrategy:
     def _startable(self) -> int:
         """Trials that could start now, those not yet drawn included."""
         undrawn = max(0, self.wanted - len(self.trials))
-        promotable = self._history.halving.promotable_count
+        promotable = self._history.brackets.promotable_count
         return undrawn + promotable + len(self._pool) + len(self._history.interrupted)
 
     def _groups(self) -> Iterator[Assignment]:
         """All trials that could start, those that could go together in one assignment each."""
-        ledger, halving = self._history.ledger, self._history.halving
-        for rung in reversed(halving.rungs[:-1]):
-            yield from packed(halving.promotable(rung, SCANNED), ledger, halving)
-        yield from packed(islice(self._history.interrupted, SCANNED), ledger, halving)
-        yield from self._pool.packed(halving.rungs[0].epoch)
+        ledger, brackets = self._history.ledger, self._history.brackets
+        for trials in brackets.promotable(SCANNED):
+            yield from packed(trials, ledger, brackets)
+        yield from packed(islice(self._history.interrupted, SCANNED), ledger, brackets)
+        yield from self._pool.packed()
 
     def _lanes(self, group: Assignment) -> int:
         epochs = group.last_epoch - group.first_epoch
@@ -282,7 +287,7 @@ class CaviarStrategy:
         """What is owed when all else is done: the late best of a rung, one trial at the top."""
         if self._history.ledger.running:
             return None
-        owed = self._history.halving.owed()
+        owed = self._history.brackets.owed()
         if owed is None:
             return None
         trial, first_epoch, last_epoch = owed
@@ -310,14 +315,15 @@ class CaviarStrategy:
         self._history.admit(trial, signature)
         self._drawing.note(trial)
         if trial.index < self._wanted:
-            self._pool.add(trial.index, signature)
+            first_rung = self._history.brackets.of(trial.index).rungs[0]
+            self._pool.add(trial.index, signature, first_rung.epoch)
 
     def _start(self, assignment: Assignment) -> None:
         if not self._history.start(assignment):
             return
         self._affinity.note(assignment.signature)
         for trial in assignment.trials:
-            self._pool.remove(trial, assignment.signature)
+            self._pool.remove(trial)
 
     def _observe(self, measurement: Measurement) -> None:
         course = self._history.ledger.courses[measurement.trial]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from caviar.search.brackets import Brackets
 from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import Rank, SuccessiveHalving, merit_of, rank_of
+from caviar.search.successive_halving import Rank, merit_of, rank_of
 from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
 
 
@@ -18,36 +19,38 @@ class History:
 
     Attributes:
         ledger: where every trial stands.
-        halving: who waits at which rung.
+        brackets: who waits at which rung.
         interrupted: paused trials that are at no rung, since the rungs were others when they came
             to their end; they go on without being compared again.
     """
 
-    def __init__(self, rungs: Sequence[int], reduction_factor: float, metric: str) -> None:
+    def __init__(
+        self, rungs: Sequence[int], reduction_factor: float, metric: str, brackets: int = 1
+    ) -> None:
         """Makes an empty history; the arguments are the strategy's."""
-        self.ledger = Ledger()
-        self.halving = SuccessiveHalving(rungs, reduction_factor)
+        self.ledger = Ledger(brackets)
+        self.brackets = Brackets(rungs, reduction_factor, brackets)
         self.interrupted: dict[int, None] = {}
         self._metric = metric
 
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
-        return self.ledger.state(trial, self.halving.top)
+        return self.ledger.state(trial, self.brackets.top)
 
     def rung_table(self) -> list[tuple[int, int, int]]:
-        """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
-        return [(rung.epoch, rung.reached, rung.promoted) for rung in self.halving.rungs]
+        """Of each rung of each bracket: epoch, how many tried to reach it, how many went on."""
+        return self.brackets.table()
 
     def admit(self, trial: Trial, signature: Signature) -> None:
         """A trial was drawn."""
-        self.ledger.add(trial, signature)
+        self.ledger.add(trial, signature, self.brackets.number(trial.index))
 
     def start(self, assignment: Assignment) -> bool:
         """An assignment was made; False if all its trials run already, as in a part of another."""
         fresh = [trial for trial in assignment.trials if trial not in self.ledger.running]
         for trial in fresh:
             self.interrupted.pop(trial, None)
-            self.halving.leave(trial)
+            self.brackets.of(trial).leave(trial)
             self.ledger.start(trial, assignment.last_epoch)
         return bool(fresh)
 
@@ -68,10 +71,11 @@ class History:
         if measurement.stopped:
             self._stop(measurement, rank)
             return rank
-        at_rung = self.halving.is_rung(measurement.epoch)
+        ladder = self.brackets.of(measurement.trial)
+        at_rung = ladder.is_rung(measurement.epoch)
         if at_rung:
             passing = measurement.epoch != course.target
-            self.halving.arrive(measurement.epoch, rank, passing=passing)
+            ladder.arrive(measurement.epoch, rank, passing=passing)
             self.ledger.climb(measurement.trial)
         if measurement.epoch == course.target:
             self._pause(measurement, at_rung=at_rung)
@@ -87,14 +91,14 @@ class History:
     def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
         self.ledger.pause(measurement.trial)
         self._keep_best(measurement)
-        if not at_rung and measurement.epoch < self.halving.top:
+        if not at_rung and measurement.epoch < self.brackets.top:
             self.interrupted[measurement.trial] = None
 
     def _stop(self, measurement: Measurement, rank: Rank) -> None:
         """Early stopping ended a trial, and its checkpoint is of its last epoch."""
         target = self.ledger.courses[measurement.trial].target
-        final = target is not None and target >= self.halving.top
-        self.halving.stop(measurement.epoch, rank, final=final)
+        final = target is not None and target >= self.brackets.top
+        self.brackets.of(measurement.trial).stop(measurement.epoch, rank, final=final)
         self._keep_best(measurement)
         self.ledger.end(measurement.trial, TrialState.STOPPED)
 
@@ -106,8 +110,9 @@ class History:
 
     def _end(self, trial: int, epoch: int, state: TrialState) -> None:
         """A trial with `epoch` good epochs behind it is over."""
+        ladder = self.brackets.of(trial)
         if self.ledger.courses[trial].target is not None:
-            self.halving.drop_out(epoch)
+            ladder.drop_out(epoch)
         self.interrupted.pop(trial, None)
-        self.halving.leave(trial, promoted=False)
+        ladder.leave(trial, promoted=False)
         self.ledger.end(trial, state)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from caviar.search.successive_halving import SuccessiveHalving
+from caviar.search.brackets import Brackets
 from caviar.study.records import Measurement, Signature, Trial, TrialState
 
 
@@ -19,12 +19,14 @@ class Course:
         signature: of its compiled step.
         epoch: epochs behind it, those of its parent included.
         target: epochs it is running to, or None.
-        rungs: how many rungs it has come to.
+        bracket: whose ladder it climbs, from 0.
+        rungs: how many rungs of that ladder it has come to.
         ended: how it ended, diverged, stopped or failed; None while it could go on.
         best: the best of its measurements at the ends of assignments, where its checkpoints are.
     """
 
     signature: Signature
+    bracket: int = 0
     epoch: int = 0
     target: int | None = None
     rungs: int = 0
@@ -35,19 +37,23 @@ class Course:
 class Ledger:
     """The courses of all trials drawn so far, by index."""
 
-    def __init__(self) -> None:
+    def __init__(self, brackets: int = 1) -> None:
+        """Makes an empty one of a study with so many brackets."""
         self.trials: list[Trial] = []
         self.courses: list[Course] = []
         self.running: set[int] = set()
         self._drawn: dict[Signature, int] = {}
-        self._alive: dict[Signature, dict[int, int]] = {}
+        self._drawn_of = [0] * brackets
+        self._alive: dict[Signature, Counter[tuple[int, int]]] = {}
 
-    def add(self, trial: Trial, signature: Signature) -> None:
+    def add(self, trial: Trial, signature: Signature, bracket: int = 0) -> None:
         """Enters a new trial."""
+        course = Course(signature, bracket, epoch=trial.first_epoch)
         self.trials.append(trial)
-        self.courses.append(Course(signature, epoch=trial.first_epoch))
+        self.courses.append(course)
         self._drawn[signature] = self._drawn.get(signature, 0) + 1
-        self._count(signature, 0, 1)
+        self._drawn_of[bracket] += 1
+        self._count(course, 1)
 
     def start(self, trial: int, target: int) -> None:
         """A trial runs to `target` epochs."""
@@ -62,15 +68,15 @@ class Ledger:
     def climb(self, trial: int) -> None:
         """A trial came to one more rung."""
         course = self.courses[trial]
-        self._count(course.signature, course.rungs, -1)
+        self._count(course, -1)
         course.rungs += 1
-        self._count(course.signature, course.rungs, 1)
+        self._count(course, 1)
 
     def end(self, trial: int, state: TrialState) -> None:
         """A trial diverged, was stopped or failed."""
         course = self.courses[trial]
         course.ended = state
-        self._count(course.signature, course.rungs, -1)
+        self._count(course, -1)
         self.pause(trial)
 
     def state(self, trial: int, top: int) -> TrialState:
@@ -84,9 +90,7 @@ class Ledger:
             return TrialState.COMPLETED
         return TrialState.PAUSED if course.epoch else TrialState.WAITING
 
-    def expected_lane_epochs(
-        self, signature: Signature, trials: int, halving: SuccessiveHalving
-    ) -> int:
+    def expected_lane_epochs(self, signature: Signature, trials: int, brackets: Brackets) -> int:
         """The lane-epochs that trials of `signature` could still take, were they all promoted.
 
         Each step from rung to rung is taken by at most the signature's own living trials and by at
@@ -96,30 +100,37 @@ class Ledger:
         Args:
             signature: of a compiled step.
             trials: how many the study will have.
-            halving: the rungs.
+            brackets: the rungs.
         """
-        alive = self._alive.get(signature, {})
-        return self._bound(alive, self._undrawn(signature, trials), trials, halving)
+        alive = self._alive.get(signature, Counter())
+        return self._bound(alive, self._undrawn(signature, trials), trials, brackets)
 
-    def most_lane_epochs(self, trials: int, halving: SuccessiveHalving) -> int:
+    def most_lane_epochs(self, trials: int, brackets: Brackets) -> int:
         """The lane-epochs that all trials together could still take; arguments as above."""
-        alive: Counter[int] = Counter()
+        alive: Counter[tuple[int, int]] = Counter()
         for counts in self._alive.values():
             alive.update(counts)
-        return self._bound(alive, max(0, trials - len(self.trials)), trials, halving)
+        return self._bound(alive, max(0, trials - len(self.trials)), trials, brackets)
 
     def _bound(
-        self, alive: Mapping[int, int], undrawn: int, trials: int, halving: SuccessiveHalving
+        self,
+        alive: Mapping[tuple[int, int], int],
+        undrawn: int,
+        trials: int,
+        brackets: Brackets,
     ) -> int:
-        """Lane-epochs that `alive` (by rungs behind them) and `undrawn` could still take."""
-        total, candidates, previous = 0, undrawn, 0
-        most = max(trials, len(self.trials))
-        for place, rung in enumerate(halving.rungs):
-            candidates += alive.get(place, 0)
-            room = max(0, most - rung.reached)
-            total += min(candidates, room) * (rung.epoch - previous)
-            # One more than the share: the completion run.
-            most, previous = int(most // halving.reduction_factor) + 1, rung.epoch
+        """Lane-epochs that `alive` (by bracket and rungs behind) and `undrawn` could still take."""
+        total, left = 0, max(0, trials - len(self.trials))
+        for number, ladder in enumerate(brackets.ladders):
+            share = brackets.shares[number]
+            candidates, previous = math.ceil(undrawn * share), 0
+            most = math.ceil(left * share) + self._drawn_of[number]
+            for place, rung in enumerate(ladder.rungs):
+                candidates += alive.get((number, place), 0)
+                room = max(0, most - rung.reached)
+                total += min(candidates, room) * (rung.epoch - previous)
+                # One more than the share: the completion run.
+                most, previous = int(most // brackets.reduction_factor) + 1, rung.epoch
         return total
 
     def _undrawn(self, signature: Signature, trials: int) -> int:
@@ -129,6 +140,6 @@ class Ledger:
             return remaining
         return math.ceil(remaining * self._drawn.get(signature, 0) / len(self.trials))
 
-    def _count(self, signature: Signature, rungs: int, change: int) -> None:
-        alive = self._alive.setdefault(signature, {})
-        alive[rungs] = alive.get(rungs, 0) + change
+    def _count(self, course: Course, change: int) -> None:
+        alive = self._alive.setdefault(course.signature, Counter())
+        alive[course.bracket, course.rungs] += change

@@ -8,55 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from caviar.search.brackets import Brackets
 from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import SuccessiveHalving
 from caviar.study.records import Assignment, Signature
 
 
-def packed(trials: Iterable[int], ledger: Ledger, halving: SuccessiveHalving) -> list[Assignment]:
+def packed(trials: Iterable[int], ledger: Ledger, brackets: Brackets) -> list[Assignment]:
     """Paused trials, each on its way to its next rung, in groups that could go together.
 
     Args:
         trials: none of them beyond the last rung; their order is kept within a group.
         ledger: where they stand.
-        halving: where they go.
+        brackets: where they go.
     """
-    groups: dict[tuple[Signature, int], list[int]] = {}
+    groups: dict[tuple[Signature, int, int], list[int]] = {}
     for trial in trials:
         course = ledger.courses[trial]
-        groups.setdefault((course.signature, course.epoch), []).append(trial)
+        last_epoch = brackets.of(trial).next_epoch(course.epoch)
+        groups.setdefault((course.signature, course.epoch, last_epoch), []).append(trial)
     return [
-        Assignment(tuple(members), epoch, halving.next_epoch(epoch), signature)
-        for (signature, epoch), members in groups.items()
+        Assignment(tuple(members), epoch, last_epoch, signature)
+        for (signature, epoch, last_epoch), members in groups.items()
     ]
 
 
 class Pool:
-    """Waiting trials, oldest first within their signature."""
+    """Waiting trials, oldest first among those that could start together."""
 
     def __init__(self) -> None:
-        self._groups: dict[Signature, dict[int, None]] = {}
-        self._count = 0
+        self._groups: dict[tuple[Signature, int], dict[int, None]] = {}
+        self._keys: dict[int, tuple[Signature, int]] = {}
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._keys)
 
-    def add(self, trial: int, signature: Signature) -> None:
-        """Lets a trial wait."""
-        self._groups.setdefault(signature, {})[trial] = None
-        self._count += 1
+    def add(self, trial: int, signature: Signature, last_epoch: int) -> None:
+        """Lets a trial wait that will be trained to `last_epoch` first."""
+        self._keys[trial] = (signature, last_epoch)
+        self._groups.setdefault((signature, last_epoch), {})[trial] = None
 
-    def remove(self, trial: int, signature: Signature) -> None:
+    def remove(self, trial: int) -> None:
         """Takes a trial out; one that does not wait is taken no notice of."""
-        group = self._groups.get(signature, {})
-        if trial not in group:
+        key = self._keys.pop(trial, None)
+        if key is None:
             return
-        del group[trial]
-        self._count -= 1
-        if not group:
-            del self._groups[signature]
+        del self._groups[key][trial]
+        if not self._groups[key]:
+            del self._groups[key]
 
-    def packed(self, last_epoch: int) -> Iterator[Assignment]:
-        """All waiting trials on their way to `last_epoch`, by signature."""
-        for signature, group in self._groups.items():
+    def packed(self) -> Iterator[Assignment]:
+        """All waiting trials, those that could go together in one assignment each."""
+        for (signature, last_epoch), group in self._groups.items():
             yield Assignment(tuple(group), 0, last_epoch, signature)

@@ -15,6 +15,7 @@ from typing import Final
 from caviar.search.history import History
 from caviar.search.ledger import Ledger
 from caviar.search.successive_halving import merit_of
+from caviar.study import ladders
 from caviar.study.records import (
     Assignment,
     Entry,
@@ -40,11 +41,13 @@ class RungStanding:
         epoch: epochs a trial has behind it here.
         reached: trials that tried to reach it, those that came to their end on the way included.
         promoted: trials that went on from it, completion runs included.
+        bracket: whose ladder's, from 1.
     """
 
     epoch: int
     reached: int
     promoted: int
+    bracket: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Standing:
 
     Attributes:
         states: of each trial, by index.
-        rungs: lowest first.
+        rungs: lowest first; those of several brackets one ladder after the other.
         best: the best measurement where a trial paused, completed or stopped, None if there is
             none.
     """
@@ -68,6 +71,9 @@ def standing_of(
     rungs: Sequence[int],
     metric: str,
     running: Collection[int] | None = None,
+    *,
+    reduction_factor: float = 3,
+    brackets: int = 1,
 ) -> Standing:
     """Derives the standing from the journal's entries.
 
@@ -78,8 +84,10 @@ def standing_of(
         running: trials some slice is at work on. Of others that were started and came to no end
             the entries cannot tell: they are shown as paused, or waiting if they never trained.
             None takes all of them for running.
+        reduction_factor: eta; it tells the brackets of the trials.
+        brackets: how many.
     """
-    history = History(rungs, 1, metric)
+    history = History(rungs, reduction_factor, metric, brackets)
     for entry in entries:
         _take(history, entry)
     ledger = history.ledger
@@ -87,7 +95,9 @@ def standing_of(
         for trial in ledger.running - set(running):
             ledger.pause(trial)
     states = tuple(history.state(trial) for trial in range(len(ledger.trials)))
-    table = tuple(RungStanding(*row) for row in history.rung_table())
+    rows = history.rung_table()
+    places = ladders.numbers([epoch for epoch, _, _ in rows])
+    table = tuple(RungStanding(*row, place) for row, place in zip(rows, places, strict=True))
     return Standing(states, table, best_of(ledger, metric))
 
 

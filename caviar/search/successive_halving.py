@@ -6,7 +6,7 @@ rung to fill (the promoting form of Li et al., "A System for Massively Parallel 
 Tuning", 2020). Unlike theirs the share is a bound on all promotions ever made from a rung, so an
 early mistake is paid for with a later place and never with more epochs. A trial that early stopping
 ended keeps its place among its rung's best and never goes on, so that nobody goes on who was worse
-than the best 1/eta. Whoever comes best of a rung after its share was spent is named by `owed` at
+than the best 1/eta. Whoever comes best of a rung after its share was spent is named by `late` at
 the study's end.
 """
 
@@ -175,22 +175,15 @@ class SuccessiveHalving:
         """How many paused trials may go on now, over all rungs."""
         return sum(rung.share(self.reduction_factor) for rung in self.rungs[:-1])
 
-    def owed(self) -> tuple[int, int, int] | None:
-        """What is left to do when nothing runs and nothing is promotable.
-
-        A rung's best trial that came after the share was spent still goes on to the next rung, the
-        lowest rung first; and if no trial came to the last rung, the best paused one of the
-        highest rung goes there at once.
+    def late(self) -> tuple[int, int, int] | None:
+        """A rung's best trial that came after the share was spent, of the lowest such rung.
 
         Returns:
-            The trial, the epochs it has and the epochs it goes to, or None.
+            The trial, the epochs it has and those of the next rung, or None.
         """
         for rung in self.rungs[:-1]:
             if rung.overlooks_best:
                 return rung.paused[0][2], rung.epoch, self.next_epoch(rung.epoch)
-        for rung in reversed(self.rungs[:-1]):
-            if rung.paused and not self.finishers:
-                return rung.paused[0][2], rung.epoch, self.top
         return None
 
     @staticmethod

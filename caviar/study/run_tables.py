@@ -63,6 +63,22 @@ class Search(Table):
             raise broken_rule(rule, "max_epochs")
         return self
 
+    @model_validator(mode="after")
+    def _brackets_fit(self) -> Search:
+        count = len(self.rungs())
+        if self.brackets > count:
+            rule = f"must be <= {count}, the number of rungs, got {self.brackets}"
+            raise broken_rule(rule, "brackets")
+        return self
+
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs at which trials are compared: grace, times eta each, and last `max_epochs`."""
+        epochs, rungs = self.grace_epochs, []
+        while epochs < self.max_epochs:
+            rungs.append(epochs)
+            epochs *= self.reduction_factor
+        return (*rungs, self.max_epochs)
+
 
 class Budget(Table):
     """When a study ends before all its trials are done; what is None bounds nothing."""

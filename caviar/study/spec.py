@@ -267,11 +267,7 @@ class StudySpec(Table):
 
     def rungs(self) -> tuple[int, ...]:
         """Epochs at which trials are compared: grace, times eta each, and last `max_epochs`."""
-        epochs, rungs = self.search.grace_epochs, []
-        while epochs < self.search.max_epochs:
-            rungs.append(epochs)
-            epochs *= self.search.reduction_factor
-        return (*rungs, self.search.max_epochs)
+        return self.search.rungs()
 
     @classmethod
     def _check(

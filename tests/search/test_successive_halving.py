@@ -3,6 +3,7 @@ import math
 import pytest
 from simulated import measured
 
+from caviar.search.brackets import Brackets
 from caviar.search.successive_halving import SuccessiveHalving, rank_of
 
 
@@ -85,7 +86,7 @@ def test_the_last_rung_promotes_nobody():
     rungs = halving()
     arrive(rungs, 9, 0.1, 0.2, 0.3)
     assert rungs.promotable_count == 0
-    assert rungs.owed() is None
+    assert rungs.late() is None
     assert rungs.finishers == 3
 
 
@@ -105,28 +106,34 @@ def test_leaving_gives_the_place_to_nobody_else():
     assert promotable(rungs) == []
 
 
+def one_ladder():
+    """Brackets with a single ladder, and the ladder."""
+    brackets = Brackets((1, 3, 9), 3)
+    return brackets, brackets.ladders[0]
+
+
 def test_owed_is_the_best_of_the_highest_rung_when_nobody_finished():
-    rungs = halving()
+    brackets, rungs = one_ladder()
     arrive(rungs, 1, 0.5, 0.4)
-    assert rungs.owed() == (1, 1, 9)
+    assert brackets.owed() == (1, 1, 9)
 
 
 def test_owed_is_the_late_best_first():
-    rungs = halving()
+    brackets, rungs = one_ladder()
     arrive(rungs, 1, 0.5, 0.6, 0.7)
     rungs.leave(0)
     arrive(rungs, 1, 0.1, first=3)
     arrive(rungs, 3, 0.3)
-    assert rungs.owed() == (3, 1, 3)
+    assert brackets.owed() == (3, 1, 3)
     rungs.leave(3)
-    assert rungs.owed() == (0, 3, 9)
+    assert brackets.owed() == (0, 3, 9)
 
 
 def test_a_passing_trial_counts_as_promoted():
     rungs = halving()
     rungs.arrive(3, (0.5, 0.0, 0), passing=True)
     assert (rungs.rungs[1].reached, rungs.rungs[1].promoted) == (1, 1)
-    assert rungs.owed() is None
+    assert rungs.late() is None
 
 
 def stop(rungs, epoch, score, trial, *, final=False):
@@ -174,10 +181,10 @@ def test_a_stopped_trial_ranks_in_the_rung_it_was_running_for(epoch, place):
 
 def test_nobody_need_follow_who_stopped_on_the_way_to_the_top():
     for final in (True, False):
-        rungs = halving()
+        brackets, rungs = one_ladder()
         arrive(rungs, 3, 0.5)
         stop(rungs, 4, 0.4, 1, final=final)
-        assert rungs.owed() == (None if final else (0, 3, 9))
+        assert brackets.owed() == (None if final else (0, 3, 9))
 
 
 def test_a_stopped_trial_beyond_the_last_rung_is_of_an_earlier_plan():
