@@ -19,6 +19,8 @@ MOST_CHARACTERS: Final = 2000
 """Of all constraints: they are held against every draw."""
 MOST_DRAWS: Final = 10_000
 """Points drawn before a space is said to have no feasible one."""
+MOST_NAMED: Final = 4
+"""Constraints named in one line."""
 
 
 def check_where(where: Sequence[str], flat: Flat) -> None:
@@ -42,7 +44,7 @@ def check_where(where: Sequence[str], flat: Flat) -> None:
 
 
 def share_feasible(space: SearchSpace, draws: int = 1000) -> float:
-    """The share of the unit cube whose points fulfil the constraints, from so many draws."""
+    """The share of points within the person's bounds that are feasible, from so many draws."""
     if not space.constraints:
         return 1.0
     return sum(map(space.feasible, _draws(space, draws))) / draws
@@ -91,8 +93,9 @@ def _infeasible(space: SearchSpace) -> str:
     alone = next((one for one in space.constraints if not _ever_holds(one, space)), None)
     guilty = space.constraints if alone is None else (alone,)
     together = " together" if len(guilty) > 1 else ""
-    texts = " and ".join(quoted(one.text) for one in guilty)
-    return f"no point of {MOST_DRAWS:,} drawn fulfils {texts}{together}"
+    texts = " and ".join(quoted(one.text) for one in guilty[:MOST_NAMED])
+    others = f" and {len(guilty) - MOST_NAMED} more" if len(guilty) > MOST_NAMED else ""
+    return f"no point of {MOST_DRAWS:,} drawn fulfils {texts}{others}{together}"
 
 
 def _ever_holds(constraint: Expression, space: SearchSpace) -> bool:

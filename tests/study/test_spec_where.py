@@ -165,6 +165,18 @@ def test_a_narrow_space_is_accepted() -> None:
     assert 0 < share_feasible(space, 10_000) < 0.01
 
 
+def test_bounds_that_may_grow_have_not_done_so_yet() -> None:
+    tables = "[network]\nunits = { low = 50, high = 100, expand = true }"
+    assert share_feasible(study('"units >= 50 and units <= 100"', tables).space) == 1.0
+    assert "no point of 10,000 drawn fulfils" in refused('"units > 100"', tables)
+
+
+def test_many_constraints_are_not_all_told() -> None:
+    several = [f"units < {bound}" for bound in (60, 61, 62, 63, 64)] + ["units > 70"]
+    told = '"units < 60" and "units < 61" and "units < 62" and "units < 63" and 2 more together'
+    assert refused(str(several)).endswith(f"fulfils {told}")
+
+
 def test_a_study_without_constraints_is_all_feasible() -> None:
     told = describe(StudySpec())
     assert (told.constraints, told.feasible) == ((), 1.0)
