@@ -1,8 +1,9 @@
-"""Scrambled Sobol points: an even cover of the unit cube, the same after every restart."""
+"""Scrambled Sobol and Halton points: even covers of the cube, the same after every restart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
     from scipy.stats import qmc
 
 CHUNK: Final = 256
-"""Points made at once. A power of two, since SciPy warns of a first draw of any other size."""
+"""Points made at once. A power of two, since SciPy warns of a first Sobol draw of another size."""
 
 
-class Sobol:
-    """Suggests the scrambled Sobol sequence (Owen, 1998; `scipy.stats.qmc.Sobol`).
+class Cover(ABC):
+    """A sequence that covers the unit cube evenly, and does not learn.
 
     Point `i` is a function of (`seed`, `dimensions`, `i`) alone, so any index may be asked for in
-    any order, and a sequence that outgrows a power of two just goes on.
+    any order, and a sequence just goes on.
     """
 
     ahead: Final = 1_000_000
@@ -38,7 +39,13 @@ class Sobol:
         self.dimensions = dimensions
         self._chunk_index = -1
         self._chunk = np.empty((CHUNK, dimensions))
-        self._engine = _engine(dimensions, seed) if dimensions else None
+        rng = np.random.default_rng(seed)
+        self._engine = self._make(dimensions, rng) if dimensions else None
+
+    @staticmethod
+    @abstractmethod
+    def _make(dimensions: int, rng: np.random.Generator) -> qmc.QMCEngine:
+        """SciPy's engine of the sequence, scrambled by `rng`."""
 
     def suggest(self, draw: int, box: Box) -> Suggestion:
         """Point `draw` of the sequence, moved into the box."""
@@ -54,9 +61,11 @@ class Sobol:
 
     def note(self, entry: Trial | Round) -> None:
         """Takes no notice: a cover of the cube does not learn."""
+        return
 
     def observe(self, trial: Trial, epoch: int, score: float) -> None:
         """Takes no notice either."""
+        return
 
     def _draw(self, chunk: int) -> NDArray[np.float64]:
         """Points `[CHUNK, d]` of one chunk, by jumping there from wherever the engine stands."""
@@ -71,7 +80,29 @@ class Sobol:
         return np.asarray(self._engine.random(CHUNK), dtype=np.float64)
 
 
-def _engine(dimensions: int, seed: int) -> qmc.Sobol:
-    from scipy.stats import qmc  # over a second to import: not for those who only look
+@final
+class Sobol(Cover):
+    """Suggests the scrambled Sobol sequence (Owen, 1998; `scipy.stats.qmc.Sobol`).
 
-    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
+    Evenest where a power of two of its points is taken; it goes on beyond.
+    """
+
+    @staticmethod
+    def _make(dimensions: int, rng: np.random.Generator) -> qmc.QMCEngine:
+        from scipy.stats import qmc  # over a second to import: not for those who only look
+
+        return qmc.Sobol(dimensions, scramble=True, rng=rng)
+
+
+@final
+class Halton(Cover):
+    """Suggests the scrambled Halton sequence (Owen, 2017; `scipy.stats.qmc.Halton`).
+
+    Even for any number of points; beyond some twenty dimensions its axes come to move together.
+    """
+
+    @staticmethod
+    def _make(dimensions: int, rng: np.random.Generator) -> qmc.QMCEngine:
+        from scipy.stats import qmc
+
+        return qmc.Halton(dimensions, scramble=True, rng=rng)
