@@ -97,7 +97,7 @@ class Drawing:
             if trial is not None:
                 return trial, suggestion.round
         if given is not None:  # it is tried even if the searcher has no more to say
-            middle = Suggestion(np.full(self.box.dimensions, 0.5))
+            middle = Suggestion(self._middle())
             trial = self._trial(index, self._next, middle, given)
             if trial is not None:
                 return trial, None
@@ -138,7 +138,7 @@ class Drawing:
         point, origin, why = suggestion.point, suggestion.origin, suggestion.why
         if given is not None:
             point, origin, why = self._overlaid(point, given), GIVEN, ""
-        values = self._space.decode(point)
+        values = self._values(point, given or {})
         # What a person asked for is tried whatever the constraints say.
         if _key(values) in self._tried or not (given or self._space.feasible(values)):
             return None
@@ -146,15 +146,25 @@ class Drawing:
 
     def _pending(self) -> Mapping[str, Value] | None:
         """What a person gave and is still to be tried, the oldest; None if there is nothing."""
-        middle = np.full(self.box.dimensions, 0.5)
         for given in self._given:
             open_axes = self._space.domains.keys() - given.keys()
-            if (
-                open_axes
-                or _key(self._space.decode(self._overlaid(middle, given))) not in self._tried
-            ):
+            values = self._values(self._overlaid(self._middle(), given), given)
+            if open_axes or _key(values) not in self._tried:
                 return given
         return None
+
+    def _middle(self) -> NDArray[np.float64]:
+        return self.box.place(np.full(self.box.dimensions, 0.5))
+
+    def _values(
+        self, point: NDArray[np.float64], given: Mapping[str, Value]
+    ) -> Mapping[str, Value]:
+        """A point's hyperparameters; what was given to the digit, which the cube rounds."""
+        values = self._space.decode(point)
+        own = {name: given[name] for name in self._space.domains.keys() & given.keys()}
+        return {
+            name: type(value)(own[name]) if name in own else value for name, value in values.items()
+        }
 
     def _drop(self, hyperparameters: Mapping[str, Value]) -> None:
         """What was given is tried now."""
