@@ -68,7 +68,8 @@ def _print_space(console: Console, rows: Iterable[HyperparameterRow]) -> None:
         if row.scale == "fixed":
             fixed.append(f"{row.name} {number(row.low)}" + (f" ({where})" if where else ""))
             continue
-        told = "; ".join(filter(None, (", ".join(map(number, row.samples)), where)))
+        grows = "may grow to {} and {}".format(*map(number, row.grows)) if row.grows else ""
+        told = "; ".join(filter(None, (", ".join(map(number, row.samples)), where, grows)))
         bounds = (number(row.low), number(row.high))
         table.add_row(*map(Text, (row.name, row.scale, *bounds, told)))
     if table.rows:

@@ -33,6 +33,12 @@ class Box:
         d = dimensions
         return cls((0.0,) * d, (1.0,) * d, ((),) * d, (0,) * d)
 
+    @classmethod
+    def between(cls, ends: Sequence[tuple[float, float]]) -> Self:
+        """From low to high on every axis, `[d]` pairs in [0, 1]."""
+        d = len(ends)
+        return cls(tuple(a for a, _ in ends), tuple(b for _, b in ends), ((),) * d, (0,) * d)
+
     @property
     def dimensions(self) -> int:
         """D."""

@@ -60,9 +60,9 @@ class Domain(Protocol):
         ...
 
 
-def samples(domain: Domain) -> tuple[Value, ...]:
-    """What evenly spaced draws look like: the values at `SAMPLE_POINTS`."""
-    return tuple(domain.decode(u) for u in SAMPLE_POINTS)
+def samples(domain: Domain, low: float = 0.0, high: float = 1.0) -> tuple[Value, ...]:
+    """What evenly spaced draws from a stretch look like: the values at its `SAMPLE_POINTS`."""
+    return tuple(domain.decode(low + u * (high - low)) for u in SAMPLE_POINTS)
 
 
 @final

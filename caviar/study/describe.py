@@ -9,6 +9,7 @@ from math import prod
 
 from caviar.space.condition import Following
 from caviar.space.domain import Value, samples
+from caviar.space.home import home_span, person_bounds
 from caviar.study.hyperparameter import Conditional, Held, extremes, values
 from caviar.study.signature import bucketed, is_small, unit_ranges
 from caviar.study.spec import StudySpec
@@ -27,6 +28,7 @@ class HyperparameterRow:
         high: the value at 1; the value itself if fixed.
         samples: the values at 0.1, 0.3, 0.5, 0.7 and 0.9; none if fixed.
         when: where it is active, as `optimizer = adam`; empty if everywhere.
+        grows: how far `low` and `high` may grow, if they may.
     """
 
     name: str
@@ -35,6 +37,7 @@ class HyperparameterRow:
     high: Value
     samples: tuple[Value, ...]
     when: str = ""
+    grows: tuple[Value, Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ def most_compiled_steps(spec: StudySpec) -> int:
     layers = set(values(network.layers))
     kinds = _kinds(spec, "activation") * _kinds(spec, "batch_norm")
     deep = sorted(int(depth) for depth in layers - {0})
-    shapes = 1 if deep and is_small(spec) else sum(_shapes(spec, depth) for depth in deep)
+    shapes = _all_shapes(spec, deep)
+    if unit_ranges(spec, grown=True) != unit_ranges(spec):
+        shapes += _all_shapes(spec, deep, grown=True)
     batches = len(values(training.batch_size)) * len(training.optimizers)
     return min(spec.search.trials, (shapes * kinds + (0 in layers)) * batches)
 
@@ -146,17 +151,25 @@ def _kinds(spec: StudySpec, name: str) -> int:
     return len({*values(held), *default})
 
 
-def _shapes(spec: StudySpec, depth: int) -> int:
+def _all_shapes(spec: StudySpec, deep: Sequence[int], *, grown: bool = False) -> int:
+    """Padded shapes of networks of all these depths; with units `grown` as far as they may."""
+    if deep and is_small(spec, grown=grown):
+        return 1
+    return sum(_shapes(spec, depth, grown=grown) for depth in deep)
+
+
+def _shapes(spec: StudySpec, depth: int, *, grown: bool) -> int:
     """Padded shapes of networks that deep, where the depth is exact."""
     units = spec.network.units
     if isinstance(units, tuple):
-        return prod(_widths(held) for held in units[:depth])
-    return _widths(units)
+        return prod(_widths(held, grown=grown) for held in units[:depth])
+    return _widths(units, grown=grown)
 
 
-def _widths(units: Held) -> int:
-    least, most = (int(bound) for bound in extremes(units))
-    return len({bucketed(least, most, int(one)) for one in values(units)})
+def _widths(units: Held, *, grown: bool) -> int:
+    least, most = (int(bound) for bound in extremes(units, grown=grown))
+    within = (int(one) for one in values(units) if least <= one <= most)
+    return len({bucketed(least, most, one) for one in within})
 
 
 def _rows(spec: StudySpec) -> tuple[HyperparameterRow, ...]:
@@ -171,8 +184,10 @@ def _rows_of(spec: StudySpec, name: str) -> list[HyperparameterRow]:
     when = str(space.conditions.get(name, ""))
     domain = space.domains.get(name)
     if domain is not None:
-        low, high = domain.bounds
-        return [HyperparameterRow(name, domain.scale_name, low, high, samples(domain), when)]
+        low, high = person_bounds(domain)
+        drawn = samples(domain, *home_span(domain))
+        grows = None if (low, high) == domain.bounds else domain.bounds
+        return [HyperparameterRow(name, domain.scale_name, low, high, drawn, when, grows)]
     value = space.fixed[name]
     if not isinstance(value, Following):
         return [HyperparameterRow(name, "fixed", value, value, (), when)]

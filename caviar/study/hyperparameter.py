@@ -56,14 +56,20 @@ def as_domain(held: Held) -> Domain | None:
     return hyperparameter if isinstance(hyperparameter, Float | Integer | Choice) else None
 
 
-def extremes(held: Held) -> tuple[float, float]:
-    """The smallest and the largest number it can be, as far as its bounds may ever grow."""
+def extremes(held: Held, *, grown: bool = True) -> tuple[float, float]:
+    """The smallest and the largest number it can be.
+
+    Args:
+        held: a number, or several.
+        grown: with bounds that have grown as far as they may; else with those of the file.
+    """
     hyperparameter = bare(held)
     if isinstance(hyperparameter, Choice):
         numbers = [float(choice) for choice in hyperparameter.choices]
         return min(numbers), max(numbers)
     if isinstance(hyperparameter, Float | Integer):
-        return hyperparameter.low, hyperparameter.high
+        low, high = hyperparameter.bounds if grown else person_bounds(hyperparameter)
+        return float(low), float(high)
     return float(hyperparameter), float(hyperparameter)
 
 

@@ -62,8 +62,11 @@ def padded_widths(spec: StudySpec, units: tuple[int, ...]) -> tuple[int, ...]:
     """The padded width of every layer of a network with these units, padded layers included."""
     if not units:
         return ()
-    ranges = unit_ranges(spec)
-    if not is_small(spec):
+    homes = zip(unit_ranges(spec), units, strict=False)
+    # What grew beyond a person's bounds costs only those who are there.
+    grown = not all(least <= one <= most for (least, most), one in homes)
+    ranges = unit_ranges(spec, grown=grown)
+    if not is_small(spec, grown=grown):
         layers = zip(ranges, units, strict=False)
         return tuple(bucketed(least, most, one) for (least, most), one in layers)
     widths = [_widest(least, most) for least, most in ranges]
@@ -73,16 +76,20 @@ def padded_widths(spec: StudySpec, units: tuple[int, ...]) -> tuple[int, ...]:
     return (*widths[: fewest - 1], *[common] * (len(widths) - fewest + 1))
 
 
-def unit_ranges(spec: StudySpec) -> tuple[tuple[int, int], ...]:
-    """The least and the most units of every layer of the study's deepest network."""
+def unit_ranges(spec: StudySpec, *, grown: bool = False) -> tuple[tuple[int, int], ...]:
+    """The least and the most units of every layer of the study's deepest network.
+
+    As the study file gives them, or with bounds `grown` as far as they may.
+    """
     units, deepest = spec.network.units, int(extremes(spec.network.layers)[1])
     held = units if isinstance(units, tuple) else (units,) * deepest
-    return tuple((int(least), int(most)) for least, most in map(extremes, held))
+    found = (extremes(one, grown=grown) for one in held)
+    return tuple((int(least), int(most)) for least, most in found)
 
 
-def is_small(spec: StudySpec) -> bool:
-    """Whether one padded shape serves all of the study's networks."""
-    most = [units for _, units in unit_ranges(spec)]
+def is_small(spec: StudySpec, *, grown: bool = False) -> bool:
+    """Whether one padded shape serves all networks within these ranges."""
+    most = [units for _, units in unit_ranges(spec, grown=grown)]
     ends = NOMINAL_ENDS * max(most, default=0)
     return ends + sum(one * other for one, other in pairwise(most)) <= SMALL_WEIGHTS
 

@@ -56,11 +56,13 @@ def request_of(spec: StudySpec) -> Request:
 
 def _check_batches(spec: StudySpec, examples: int) -> None:
     """Refuses a batch that the training part cannot fill once."""
-    largest = int(extremes(spec.training.batch_size)[1])
+    _, given = extremes(spec.training.batch_size, grown=False)
+    _, largest = extremes(spec.training.batch_size)
     if largest > examples:
+        grown = "" if given == largest else f" that expand lets {given:g} grow to"
         raise StudyError(
             f"training.batch_size: must be at most the {examples} examples of the training part, "
-            f"got {largest}"
+            f"got {largest:.0f}{grown}"
         )
 
 
