@@ -10,6 +10,7 @@ import numpy as np
 from caviar.errors import StudyError
 from caviar.search.box import Box
 from caviar.search.drawing import Drawing, Space
+from caviar.space.condition import is_one_of
 from caviar.space.domain import Choice, Domain, Value
 from caviar.study.records import Change, ChangeKind
 from caviar.study.wording import configuration, number
@@ -91,6 +92,18 @@ def _why_no_point(given: Mapping[str, Value], drawing: Drawing) -> str | None:
         return None  # the searcher gives the rest
     twin = drawing.twin(values)
     return None if twin is None else f"{configuration(given)}: it is trial {twin} already"
+
+
+def leaves(change: Change, hyperparameters: Mapping[str, Value]) -> bool:
+    """Whether a trial may have these after a change of kind NARROW; what is inactive may."""
+    detail = change.detail
+    if detail["name"] not in hyperparameters:
+        return True
+    value = hyperparameters[detail["name"]]
+    if "choices" in detail:
+        return is_one_of(value, detail["choices"])
+    assert not isinstance(value, str)
+    return bool(detail["low"] <= value <= detail["high"])
 
 
 def told(change: Change) -> str:

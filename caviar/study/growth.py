@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.study.identity import differences, identity
 from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
 
@@ -49,6 +50,15 @@ def added(change: Change) -> int:
     if change.kind == ChangeKind.ADD_TRIALS:
         return int(change.detail["trials"])
     return int(change.kind == ChangeKind.ADD_POINT)
+
+
+def halt(changes: Iterable[Change]) -> Change | None:
+    """The change of kind STOP that nobody has taken back, if there is one."""
+    stands: Change | None = None
+    for change in changes:
+        if change.kind in {ChangeKind.STOP, ChangeKind.CONTINUE}:
+            stands = change if change.kind == ChangeKind.STOP else None
+    return stands
 
 
 def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> dict[str, Any]:
@@ -96,8 +106,17 @@ def told(detail: Mapping[str, Any], now: StudySpec) -> str:
     return "; ".join(words)
 
 
-def ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain specification without what may grow."""
+def differences_beyond(begun: StudySpec, asked: StudySpec) -> list[str]:
+    """What makes two specifications different studies, however far one of them grew.
+
+    Returns:
+        As `seed: 0 -> 5`; [] if nothing does.
+    """
+    plain = (identity(spec.model_dump(mode="json")) for spec in (begun, asked))
+    return differences(*map(_ungrown, plain))
+
+
+def _ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
     search = {key: value for key, value in plain["search"].items() if key not in GROWABLE}
     return {key: value for key, value in plain.items() if key != "budget"} | {"search": search}
 

@@ -6,6 +6,7 @@ broker is plain Python; `broker_actor.py` puts it on Ray.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,10 +16,11 @@ from typing import Any, Final
 from caviar.errors import StudyError
 from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
-from caviar.study.facts import Outcome
+from caviar.study.facts import Outcome, Request
 from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
+    ChangeKind,
     Claim,
     Lane,
     Measurement,
@@ -27,10 +29,17 @@ from caviar.study.records import (
     Trial,
     TrialState,
 )
+from caviar.study.run_tables import Budget
+from caviar.tuning.changes import Changes, told
 from caviar.tuning.messages import Answer, Finished, Wait
+from caviar.tuning.spending import Spending
 
 OWN_TRIES: Final = 3
 """Tries that a trial gets with no neighbour in its assignment before it is given up."""
+LOOK_EVERY_S: Final = 0.5
+"""How often the journal is asked for requests, and the clock for budgets."""
+PAUSED_S: Final = 0.3
+"""After how long a slice of a paused study asks again."""
 
 
 @dataclass
@@ -65,15 +74,18 @@ class Broker:
         strategy: Strategy,
         clock: Callable[[], float] = time.monotonic,
         best_by: str | None = None,
+        budget: Budget | None = None,
     ) -> None:
         """Takes up a study where its journal stands.
 
         Args:
             journal: open for writing, with the lease held.
             strategy: fresh; it is replayed here.
-            clock: seconds; only to bound how long a slice waits for another's compiled step.
+            clock: seconds; how long a slice waits for another's compiled step, how often requests
+                are looked for, and what is spent of the budget.
             best_by: the metric early stopping goes by; None where it is off, and no lane of a
                 claim is told its best so far.
+            budget: in force; only its hours are the broker's.
         """
         self._best_by = best_by
         self._clock = clock
@@ -82,7 +94,10 @@ class Broker:
         self._journal = journal
         self._strategy = strategy
         self._held: dict[str, tuple[_Open, int]] = {}
+        self._recalled: set[str] = set()
         self._stopping = ""
+        self._words: list[str] = []
+        self._looked = -math.inf
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
         self._settled = journal.settled()
@@ -92,11 +107,52 @@ class Broker:
             _Open(found.id, found.assignment, found.unfinished, found.faults)
             for found in journal.open_assignments()
         )
+        self._changes = Changes(journal, strategy)
+        self._spending = Spending(journal, budget or Budget(), clock)
+        self._look()  # also at a stopped study: somebody may have said that it goes on
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to train."""
-        return not self._waiting and not self._held and self._strategy.finished
+        """Whether nothing is left to train, or a stopped study has come to rest."""
+        if self._held:
+            return False
+        return bool(self.halted) or (not self._waiting and self._strategy.finished)
+
+    @property
+    def halted(self) -> str:
+        """Why a person, or a budget of hours, stopped the study; or ""."""
+        return self._changes.halted
+
+    @property
+    def ending(self) -> str:
+        """Why the study ends, or waits, before its work is done, in words; or ""."""
+        return self.halted or self._strategy.ending
+
+    def look(self) -> None:
+        """Takes what people asked for meanwhile, and ends the study when its hours are spent.
+
+        Cheap, and done at most every `LOOK_EVERY_S`.
+        """
+        due = self._clock() - self._looked >= LOOK_EVERY_S
+        # Of a stopped study the slices may be gone: what is asked then, the next run takes.
+        if due and not (self._stopping or self.halted):
+            self._look()
+
+    def _look(self) -> None:
+        self._looked = self._clock()
+        for request in self._journal.requests(unanswered=True):
+            self._take_request(request)
+        spent = None if self.halted else self._spending.advance(len(self._held))
+        if spent is not None:
+            self._changes.make(spent)
+            self._words.append(told(spent))
+        if self.halted:
+            self._recalled |= self._held.keys()
+
+    def words(self) -> list[str]:
+        """What was changed since this was last asked, in plain lines."""
+        words, self._words = self._words, []
+        return words
 
     @property
     def held(self) -> Mapping[str, Assignment]:
@@ -116,10 +172,13 @@ class Broker:
             slice_name: who asks; what it still held is lost by this.
             warm: the signatures whose compiled step it has ready; preferred.
         """
+        self.look()
         with self._journal.transaction():
-            self.lose(slice_name, "its slice came back without it")
-            if self._stopping:
-                return Finished(self._stopping)
+            self._come_back(slice_name)
+            if self._stopping or self.halted:
+                return Finished(self._stopping or self.halted)
+            if self._changes.paused:
+                return Wait(PAUSED_S)
             self._warm[slice_name] = frozenset(warm)
             found = self._next(warm, self._attended(slice_name))
             if found is None:
@@ -155,13 +214,26 @@ class Broker:
             warm: as in `claim`; given at the end, the answer holds the slice's next order, and
                 one commit does for both.
         """
+        self.look()
         with self._journal.transaction():
             current = self._take(assignment, attempt, measurements, checkpoints, complete)
             if not (current and complete):
-                return Answer(go_on=current and not self._stopping)
+                recalled = slice_name in self._recalled
+                return Answer(go_on=current and not (self._stopping or recalled))
+            self._recalled.discard(slice_name)
             self._held.pop(slice_name, None)
             order = None if warm is None else self.claim(slice_name, warm)
             return Answer(not self._stopping, order)
+
+    def _come_back(self, slice_name: str) -> None:
+        """A slice asks for work: what it still held is lost, unless it was called back from it."""
+        if slice_name in self._recalled and slice_name in self._held:
+            found, attempt = self._held.pop(slice_name)
+            self._journal.end_attempt(found.number, attempt, Outcome.INTERRUPTED)
+            rest = self._as_it_stands(found)
+            self._waiting += [rest] if rest is not None else []
+        self._recalled.discard(slice_name)
+        self.lose(slice_name, "its slice came back without it")
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """Takes note that a slice failed at its assignment and lives to claim another."""
@@ -188,6 +260,20 @@ class Broker:
     def stop(self, why: str) -> None:
         """From now on slices are sent home when they ask or report."""
         self._stopping = why
+
+    def _take_request(self, request: Request) -> None:
+        """Makes the change that was asked for, or says why not; slices are called back for it."""
+        change = request.change
+        if self._changes.take(request) is not None:
+            return
+        if change.kind == ChangeKind.STOP_TRIAL:
+            trial = change.detail["trial"]
+            hold = {name for name, (found, _) in self._held.items() if trial in found.remaining}
+            self._recalled |= hold
+            self._waiting = deque(
+                left for found in self._waiting if (left := self._as_it_stands(found))
+            )
+        self._words.append(told(change, self._strategy.wanted))
 
     def _take(
         self,

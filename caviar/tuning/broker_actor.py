@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from caviar.errors import LeaseError, StudyError
 from caviar.search.factory import caviar_strategy
 from caviar.study import lease
+from caviar.study.growth import in_force, to_replay
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 from caviar.study.records import Claim, Measurement, Settled, Signature
@@ -24,6 +25,7 @@ from caviar.study.spec import StudySpec
 from caviar.tuning.broker import Broker
 from caviar.tuning.messages import Answer, Finished, Wait, Welcome
 from caviar.tuning.status import Status
+from caviar.tuning.taking_up import extend
 
 STARTS: Final = 5
 """Starts a slice gets in a row without ever arriving, before the study is given up."""
@@ -84,14 +86,17 @@ class BrokerActor:
         else:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
         _take_lease(self._journal, LeaseHolder.here(driver))
-        self._strategy = caviar_strategy(self._spec, slices=slices)
-        best_by = self._spec.metric if self._spec.training.patience else None
-        self._broker = Broker(self._journal, self._strategy, best_by=best_by)
         _check_data(self._journal, facts)
         self._journal.record(
             "driver_resumed" if resumed else "driver_started",
             {"pid": driver, "slices": slices, "versions": _versions()},
         )
+        self._spec = extend(self._journal, self._spec)
+        changes = self._journal.changes()
+        self._strategy = caviar_strategy(to_replay(self._spec, changes), slices=slices)
+        best_by = self._spec.metric if self._spec.training.patience else None
+        budget = in_force(self._spec, changes).budget
+        self._broker = Broker(self._journal, self._strategy, best_by=best_by, budget=budget)
 
     def welcome(self, slice_name: str) -> Welcome:
         """What a slice needs to know once."""
@@ -164,7 +169,7 @@ class BrokerActor:
 
     def status(self) -> Status:
         """How the study stands."""
-        self._guarded(None, lambda: None)
+        self._guarded(None, self._broker.look)
         broker, best = self._broker, self._strategy.best
         configuration = self._strategy.trials[best.trial].hyperparameters if best else {}
         return Status(
@@ -185,6 +190,14 @@ class BrokerActor:
             metric=self._spec.metric,
         )
 
+    def words(self) -> list[str]:
+        """See `Broker.words`."""
+        return self._broker.words()
+
+    def ending(self) -> str:
+        """See `Broker.ending`."""
+        return self._broker.ending
+
     def trouble(self) -> str:
         """Why the study cannot go on, or ""."""
         return self._trouble
@@ -197,9 +210,9 @@ class BrokerActor:
         self._broker.stop("the driver stops")
         with contextlib.suppress(StudyError):
             self._journal.end_running_attempts()
-            self._journal.record(
-                "driver_stopped", {"finished": self._broker.finished, "trouble": self._trouble}
-            )
+            finished = self._broker.finished and not self._broker.halted
+            detail = {"finished": finished, "trouble": self._trouble, "ending": self.ending()}
+            self._journal.record("driver_stopped", detail)
             self._journal.release_lease()
         self._journal.close()
         self._trouble = self._trouble or "the driver stops"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.errors import StudyError
-from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
@@ -23,6 +22,7 @@ from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
 from caviar.tuning.signals import Signals
+from caviar.tuning.taking_up import check_directory
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ class Outcome:
 
     Attributes:
         signal: the signal that interrupted it, or 0.
+        ending: why it ended before its work was done (a budget, a person), or "".
     """
 
     signal: int = 0
+    ending: str = ""
 
 
 def run_study(
@@ -65,9 +67,12 @@ def run_study(
         StudyError: the directory holds another study or another driver runs it, the cluster does
             not answer or is too small, the data set is unknown.
     """
-    if check_directory(spec, directory):
-        view.say(f"{directory}: the study is complete")
+    nothing, more = check_directory(spec, directory)
+    if nothing:
+        view.say(f"{directory}: {nothing}")
         return Outcome()
+    if more:
+        view.say(f"extending the study: {more}")
     check_address(address)
     view.say(f"reading data set {spec.data.title}")
     # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.
@@ -82,37 +87,15 @@ def run_study(
         try:
             if url:
                 view.say(f"dashboard {url}")
-            _Run(spec, directory, view, worker, prepared, signals).go()
+            run = _Run(spec, directory, view, worker, prepared, signals)
+            run.go()
         except BaseException:
             # Ray may have turned what the signal raised into an error of its own.
             if not signals.came:
                 raise
         finally:
             _shut_down()
-    return Outcome(signals.came)
-
-
-def check_directory(spec: StudySpec, directory: Path) -> bool:
-    """Refuses a directory that holds another study or is being driven, and makes nothing.
-
-    Returns:
-        Whether it holds this study, complete.
-
-    Raises:
-        StudyError: naming what differs, or who drives it.
-    """
-    if not Journal.exists(directory):
-        return False
-    with Journal.open(directory) as journal:
-        # Not the fingerprint kept then: a newer caviar may know more keys, with their defaults.
-        differences = StudySpec.from_json(journal.spec_json).difference(spec)
-        journal.refuse_if_held()
-        stops = journal.events("driver_stopped")
-    if not differences:
-        return bool(stops) and bool(stops[-1].detail["finished"])
-    raise StudyError(
-        f"--dir {directory}: holds another study ({'; '.join(differences[:3])}); give another --dir"
-    )
+    return Outcome(signals.came, "" if signals.came else run.ending)
 
 
 class _Run:
@@ -134,6 +117,7 @@ class _Run:
         self._prepared = prepared
         self._signals = signals
         self._broker: Any = None
+        self.ending = ""
 
     def go(self) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
@@ -144,11 +128,20 @@ class _Run:
             + f" (as many as {plan.why} allows)"
         )
         with self._brokered(plan):
+            self._tell()
+            if self._call("ending") == "paused":
+                self._view.say(f"the study is paused; to go on: caviar continue {self._directory}")
             if not self._call("status").finished:
                 self._tune(plan)
+            self.ending = self._call("ending")
             trouble = self._call("trouble")
         if trouble:
             raise StudyError(trouble)
+
+    def _tell(self) -> None:
+        """Says what was changed about the study meanwhile."""
+        for line in self._call("words", timeout_s=10.0):
+            self._view.say(line)
 
     def _plan(self) -> Plan:
         resources = self._spec.resources
@@ -201,6 +194,7 @@ class _Run:
                     return
                 with contextlib.suppress(Exception):
                     status = self._call("status", timeout_s=10.0)
+                    self._tell()
                     self._view.update(status)
                     switch.pulled |= bool(status.trouble)
 
