@@ -15,8 +15,15 @@ from pydantic import BaseModel
 
 from caviar.space.condition import Clause, Following
 from caviar.study.hyperparameter import Conditional, Held
-from caviar.study.rule import MOST_LAYERS
-from caviar.study.tables import OPTIMIZERS, SCHEDULES, Training
+from caviar.study.rule import MOST_LAYERS, Rule
+from caviar.study.tables import (
+    OPTIMIZERS,
+    SCHEDULES,
+    Augmentation,
+    Network,
+    Regularization,
+    Training,
+)
 
 HYPERPARAMETERS: Final = {
     "layers": "network",
@@ -54,6 +61,12 @@ HYPERPARAMETERS: Final = {
 }
 """Every hyperparameter's key and the table it stands in; the order of the coordinates."""
 
+_TABLES: Final[dict[str, type[BaseModel]]] = {
+    "network": Network,
+    "regularization": Regularization,
+    "augmentation": Augmentation,
+    "training": Training,
+}
 _LAYERED: Final = re.compile(r"(units|keep_prob)_([1-9]\d*)")
 _OF_HIDDEN_LAYERS: Final = ("units", "activation", "batch_norm", "keep_prob", "max_norm")
 _OF_BATCH_NORM: Final = ("batch_norm_momentum", "batch_norm_epsilon")
@@ -92,6 +105,13 @@ def key_of(name: str) -> str:
     """The key in its table: `units` for `units_2`."""
     found = _LAYERED.fullmatch(name)
     return found[1] if found else name
+
+
+def rule_of(name: str) -> Rule:
+    """What the study file may give a hyperparameter."""
+    key = key_of(name)
+    found = _TABLES[HYPERPARAMETERS[key]].model_fields[key].metadata
+    return next(one for one in found if isinstance(one, Rule))
 
 
 def owner(name: str) -> Clause | None:

@@ -1,0 +1,107 @@
+"""Rounds of a search on a terminal: one line each, and the last one's box in full."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from caviar.study.wording import number, one_line
+
+MOST_CHOICES: Final = 4
+"""Choices of a box that are named."""
+
+
+def print_rounds(console: Console, told: dict[str, Any]) -> None:
+    """Every round in a line, then where the last one searches.
+
+    Args:
+        console: where to.
+        told: as `caviar.report.account.account` tells it.
+    """
+    found = told["rounds"]
+    if not found:
+        _line(console, "no rounds: the search has not begun to narrow")
+        return
+    metric = told["metric"]
+    table = _table("round", "stands on", "in the box", "best", "outside", "best", "width", "why")
+    for row in found:
+        box, control = row["drawn"]["box"], row["drawn"]["control"]
+        cells = (
+            str(row["number"]),
+            str(row["stands_on"]),
+            str(box["trials"]),
+            _best(box, metric),
+            str(control["trials"]),
+            _best(control, metric),
+            f"{100 * _width(row):.0f} %",
+            one_line(row["why"]),
+        )
+        table.add_row(*map(Text, cells))
+    console.print(table)
+    _print_box(console, found[-1])
+
+
+def _print_box(console: Console, row: dict[str, Any]) -> None:
+    """Where a round draws from."""
+    trials = f"{row['stands_on']} trial{'s' * (row['stands_on'] != 1)}"
+    why = f": {one_line(row['why'])}" if row["why"] else ""
+    _line(console, f"round {row['number']} stands on {trials}{why}")
+    table = _table("hyperparameter", "box", "of", "share", "why")
+    for axis in row["axes"]:
+        cells = (axis["name"], _stretch(axis), _range(axis), _share(axis), one_line(axis["why"]))
+        table.add_row(*map(Text, cells))
+    console.print(table)
+
+
+def _width(row: dict[str, Any]) -> float:
+    """How wide a box is: the mean share of its hyperparameters' ranges."""
+    shares = [axis["share"] for axis in row["axes"]]
+    return float(sum(shares) / max(1, len(shares)))
+
+
+def _stretch(axis: dict[str, Any]) -> str:
+    if "values" not in axis:
+        return _from_to(axis["low"], axis["high"])
+    values = axis["values"]
+    shown = " ".join(map(number, values[:MOST_CHOICES]))
+    left = len(values) - MOST_CHOICES
+    return one_line(shown if left <= 0 else f"{shown} and {left} more")
+
+
+def _range(axis: dict[str, Any]) -> str:
+    """What the share is of; choices are too many to be told twice."""
+    if "values" in axis:
+        return f"{round(len(axis['values']) / axis['share'])} choices"
+    return _from_to(*axis["bounds"])
+
+
+def _from_to(low: Any, high: Any) -> str:
+    return number(low) if low == high else f"{number(low)} to {number(high)}"
+
+
+def _share(axis: dict[str, Any]) -> str:
+    percent = 100 * axis["share"]
+    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
+
+
+def _best(tally: dict[str, Any], metric: str) -> str:
+    best = tally["best"]
+    if best is None:
+        return "-"
+    value = best[metric]
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns[:-1]:
+        table.add_column(column, no_wrap=True)
+    table.add_column(columns[-1], overflow="fold", ratio=1)
+    return table
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False)
