@@ -28,7 +28,7 @@ class Strategy(Protocol):
         """Every trial drawn so far, by index."""
         ...
 
-    def news(self) -> Sequence[Trial | Round]:
+    def news(self) -> Sequence[Trial | Round | Change]:
         """What was decided since this was last asked, in order: the broker journals it first.
 
         What `replay` and `change` brought is none of it.

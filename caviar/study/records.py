@@ -43,7 +43,8 @@ class Trial:
         hyperparameters: values in a person's units, the fixed ones included.
         origin: where it came from, in a word: "cover", "zoom", "control", "given", "day" ...
         why: what belongs to that, in words: "round 3", "learning rate a little up" ...
-        draw: the number of the searcher's suggestion it was made of, or None if it was none.
+        draw: the number of the searcher's suggestion it was made of, or None if it was none; of a
+            panda's day the number of its panda.
         parent: the trial and the epoch from whose checkpoint it goes on; None: it starts anew.
     """
 
@@ -236,7 +237,9 @@ class ChangeKind(StrEnum):
     NUDGE = "nudge"
     """`hyperparameters`: what a panda's next day begins with."""
     ROLLBACK = "rollback"
-    """`day`: whose end a panda's next day begins at."""
+    """`day`: whose end a panda's next day begins at; 0: it begins anew."""
+    CHOOSE = "choose"
+    """`strategy`, "panda" or "caviar", `pandas` and `why`: what the strategy "auto" came to."""
 
 
 @dataclass(frozen=True, slots=True)

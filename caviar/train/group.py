@@ -77,7 +77,8 @@ class Group:
         """New trials from their seed, others from their checkpoint.
 
         Raises:
-            CheckpointError: a checkpoint is not of its trial, or at another epoch than it says.
+            CheckpointError: a checkpoint is neither of its trial nor of the trial's parent, or at
+                another epoch than it says.
         """
         group = cls(epoch, lanes, str(signature), course)
         whole, optimizer = epoch.recipe.network.shape, epoch.recipe.optimizer
@@ -142,11 +143,7 @@ class Group:
         if lane.checkpoint is None:
             return initial_state(shape, optimizer, self._course.seed, lane.trial, self._epoch.dtype)
         state, whose = checkpoint.load(lane.checkpoint, shape, optimizer)
-        if (whose.trial, whose.epoch) != (lane.trial.index, lane.epoch):
-            raise CheckpointError(
-                f"must be trial {lane.trial.index} at epoch {lane.epoch}, "
-                f"got trial {whose.trial} at epoch {whose.epoch}"
-            )
+        _check_is_of(lane, whose)
         return state
 
     def _save(self, arrays: State, place: int) -> bytes:
@@ -173,6 +170,23 @@ class Group:
         for place, shape in enumerate(self._shapes):
             units[place, : len(shape.units)] = shape.units
         return EpochNumbers(hyper, columns, units, random_key(self._course.seed, behind))
+
+
+def _check_is_of(lane: Lane, whose: Header) -> None:
+    """Refuses what is neither the trial at its epoch nor the parent that it goes on from.
+
+    Raises:
+        CheckpointError: saying what was expected and what came.
+    """
+    found = (whose.trial, whose.epoch)
+    own = (lane.trial.index, lane.epoch)
+    if found == own or (found == lane.trial.parent and whose.epoch == lane.epoch):
+        return
+    parent = f" or its parent, trial {lane.trial.parent[0]}" if lane.trial.parent else ""
+    raise CheckpointError(
+        f"must be trial {lane.trial.index}{parent} at epoch {lane.epoch}, "
+        f"got trial {whose.trial} at epoch {whose.epoch}"
+    )
 
 
 def _dead_lanes(epoch: CompiledEpoch, count: int) -> tf.Tensor:

@@ -1,0 +1,116 @@
+"""From what a study asks for to the strategy that does it, whichever it is."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from caviar.search.auto import AutoStrategy, Means
+from caviar.search.box import Box
+from caviar.search.factory import caviar_strategy
+from caviar.search.knobs import Knobs
+from caviar.search.panda import PandaKeeper
+from caviar.search.population import PopulationKeeper
+from caviar.search.raising import Keeper, Raising, Upbringing
+from caviar.search.starting import Starts
+from caviar.search.strategy import Strategy
+from caviar.study.signature import signature_of
+from caviar.study.spec import StudySpec
+
+POPULATION = 8
+"""Pandas of a population, unless the study says how many."""
+
+
+def strategy_of(spec: StudySpec, *, slices: int = 1) -> Strategy:
+    """A fresh strategy, as `search.strategy` says.
+
+    Args:
+        spec: the study.
+        slices: how many slices share the work.
+    """
+    match spec.search.strategy:
+        case "panda" | "population":
+            return raising_strategy(spec, slices=slices)
+        case "auto":
+            return auto_strategy(spec, slices=slices)
+    return caviar_strategy(spec, slices=slices)
+
+
+def raising_strategy(spec: StudySpec, *, pandas: int | None = None, slices: int = 1) -> Raising:
+    """A fresh strategy that raises pandas, one by one or as a population.
+
+    Args:
+        spec: the study.
+        pandas: how many; by default as the study says.
+        slices: how many slices share the work.
+    """
+    knobs = Knobs(spec.space)
+    start = Starts(spec.space, spec.search.points, spec.seed, Box.between(spec.home))
+    keeper: Keeper = PandaKeeper(start, knobs)
+    if spec.search.strategy == "population":
+        keeper = PopulationKeeper(start, knobs, spec.seed)
+    return Raising(
+        keeper,
+        knobs,
+        partial(signature_of, spec),
+        Upbringing(
+            pandas=pandas or pandas_of(spec),
+            days=spec.panda.days,
+            day_epochs=spec.panda.day_epochs,
+            metric=spec.metric,
+            trial_epochs=spec.budget.trial_epochs,
+            target=spec.budget.target,
+            plateau=spec.budget.plateau,
+            stack=spec.resources.stack,
+            slices=slices,
+        ),
+    )
+
+
+def auto_strategy(spec: StudySpec, *, slices: int = 1) -> AutoStrategy:
+    """A fresh strategy that chooses between the two."""
+    budget = spec.budget
+    means = Means(
+        slices,
+        budget.hours,
+        budget.slice_hours,
+        budget.trial_epochs,
+        _trial_cost(spec),
+        spec.search.reduction_factor**2,
+    )
+    return AutoStrategy(
+        lambda lanes: caviar_strategy(_stacked(spec, lanes), slices=slices),
+        lambda pandas: raising_strategy(
+            spec, pandas=spec.panda.pandas or max(1, pandas), slices=slices
+        ),
+        1,
+        means,
+    )
+
+
+def pandas_of(spec: StudySpec) -> int:
+    """How many pandas a study raises."""
+    usual = POPULATION if spec.search.strategy == "population" else 1
+    return spec.panda.pandas or usual
+
+
+def most_side_by_side(spec: StudySpec) -> int:
+    """How many slices a study could keep at work at most."""
+    is_raised = spec.search.strategy in {"panda", "population"}
+    return pandas_of(spec) if is_raised else spec.search.trials
+
+
+def _stacked(spec: StudySpec, lanes: int) -> StudySpec:
+    """The study with so many lanes of an assignment at most; 0: as it asks for."""
+    if not lanes:
+        return spec
+    resources = spec.resources.model_copy(update={"stack": lanes})
+    return spec.model_copy(update={"resources": resources})
+
+
+def _trial_cost(spec: StudySpec) -> float:
+    """Epochs that a trial takes on average where of each rung 1/eta goes on."""
+    rungs, eta = spec.rungs(), spec.search.reduction_factor
+    steps = enumerate(pairwise(rungs), 1)
+    later = [(late - early) / float(eta**place) for place, (early, late) in steps]
+    return rungs[0] + sum(later)

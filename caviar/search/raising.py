@@ -1,0 +1,400 @@
+"""Raising pandas: the strategy of which each assignment is a day of one or several models.
+
+Who keeps them (`Keeper`) says how the next day of a panda begins; everything else that a strategy
+is asked is here. A day is decided when a slice asks for work and its panda's last day is over, so
+the decision stands on all that was known then, and the journal holds it before anyone acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Protocol
+
+from caviar.search.days import DAY, ROLLBACK, Day, Days, Panda
+from caviar.search.judging import cost_of
+from caviar.search.knobs import Knobs
+from caviar.search.stacking import Pace, StackSize
+from caviar.study.records import (
+    Assignment,
+    Change,
+    ChangeKind,
+    Entry,
+    Failure,
+    Measurement,
+    Round,
+    Signature,
+    Trial,
+    TrialState,
+    Value,
+)
+from caviar.study.wording import number
+
+SCANNED: Final = 64
+"""Pandas looked at in one decision; the rest have their turn later."""
+
+SignatureOf = Callable[[Mapping[str, Value]], Signature]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a day begins.
+
+    Attributes:
+        hyperparameters: of the day.
+        before: the day it goes on from; None: a model that is new.
+        origin: of its trial.
+        why: what was changed and why, in words.
+    """
+
+    hyperparameters: Mapping[str, Value]
+    before: Day | None
+    origin: str
+    why: str
+
+
+class Keeper(Protocol):
+    """Says how days begin; a function of what it is given."""
+
+    def first(self, panda: Panda, days: Days) -> Plan:
+        """A panda's first day."""
+        ...
+
+    def next(self, panda: Panda, days: Days) -> Plan:
+        """The day after a panda's last, which is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upbringing:
+    """What a study says of its pandas.
+
+    Attributes:
+        pandas: how many.
+        days: of each.
+        day_epochs: of a day.
+        metric: what days are compared by.
+        trial_epochs: most epochs of all days together; None: any number.
+        target: the metric with which all is done, or None.
+        plateau: days in a row without a better metric after which all is done, or None.
+        stack: most lanes of an assignment.
+        slices: how many share the work.
+    """
+
+    pandas: int = 1
+    days: int = 20
+    day_epochs: int = 3
+    metric: str = "dev_accuracy"
+    trial_epochs: int | None = None
+    target: float | None = None
+    plateau: int | None = None
+    stack: int | Literal["auto"] = "auto"
+    slices: int = 1
+
+
+class Raising:
+    """Raises pandas (`caviar.search.strategy.Strategy`)."""
+
+    def __init__(
+        self, keeper: Keeper, knobs: Knobs, signature_of: SignatureOf, asked: Upbringing
+    ) -> None:
+        """Makes a fresh strategy.
+
+        Args:
+            keeper: says how days begin.
+            knobs: what a person may move.
+            signature_of: from hyperparameters to what they must be compiled for.
+            asked: by the study.
+        """
+        self._keeper = keeper
+        self._knobs = knobs
+        self._signature_of = signature_of
+        self._asked = asked
+        self._days = Days(asked.metric)
+        self._days.panda(asked.pandas - 1)
+        self._signatures: list[Signature] = []
+        self._stack_size = StackSize(asked.stack, asked.slices)
+        self._pace = Pace()
+        self._news: list[Trial] = []
+        self._halted = ""
+        self._paused = False
+        self._reached = ""
+        self._since_best = 0
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """Every trial so far, by index."""
+        return [day.trial for day in self._days.days]
+
+    def news(self) -> Sequence[Trial | Round | Change]:
+        """What was decided since this was last asked, in order."""
+        news, self._news = self._news, []
+        return news
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing runs and no panda has a day to come."""
+        if self._days.running or self._paused:
+            return False
+        return bool(self.ending) or not self._days_left
+
+    @property
+    def ending(self) -> str:
+        """Why it ends, or waits, before its days are over, in words; or ""."""
+        if self._paused:
+            return "paused"
+        return self._halted or self._reached or self._spent
+
+    @property
+    def wanted(self) -> int:
+        """How many trials there are to be."""
+        return len(self._days.days) + (0 if self.finished else self._days_left)
+
+    @property
+    def best(self) -> Measurement | None:
+        """The best measurement at the end of a day, if there is one."""
+        return self._days.best
+
+    @property
+    def most_lane_epochs(self) -> int:
+        """An upper bound of the lane-epochs still to come."""
+        running = sum(self._epochs_to_go(trial) for trial in self._days.running)
+        days = 0 if self.ending else self._days_left * self._asked.day_epochs
+        left = self._epochs_left
+        return running + (days if left is None else min(days, max(0, left)))
+
+    def state(self, trial: int) -> TrialState:
+        """Where a trial stands."""
+        return self._days.state(trial)
+
+    def rung_table(self) -> list[tuple[int, int, int]]:
+        """Pandas know no rungs."""
+        return []
+
+    def expected_lane_epochs(self, signature: Signature) -> int:
+        """An upper bound of the lane-epochs still to come for trials of `signature`."""
+        return self.most_lane_epochs
+
+    def next_assignment(
+        self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
+    ) -> Assignment | None:
+        """A day of one panda, or of several that go the same way; None if all are at work.
+
+        Args:
+            warm: signatures whose compiled step the asking slice has ready; preferred.
+            attended: not asked for: no panda waits for another slice.
+        """
+        if self.ending:
+            return None
+        groups: dict[tuple[Signature, int], list[tuple[Panda, Plan]]] = {}
+        ready = [panda for panda in self._days.pandas if self._is_ready(panda)][:SCANNED]
+        for panda in ready:
+            plan = self._plan(panda)
+            kind = self._signature_of(plan.hyperparameters)
+            groups.setdefault((kind, _epoch(plan)), []).append((panda, plan))
+        if not groups:
+            return None
+        signature, epoch = max(groups, key=lambda one: (one[0] in warm, len(groups[one])))
+        pace = self._pace.seconds(signature)
+        most = self._stack_size.lanes(len(ready), self._asked.day_epochs, pace)
+        return self._begin(groups[signature, epoch][:most], signature, epoch)
+
+    def observe(self, measurements: Iterable[Measurement]) -> None:
+        """Takes committed measurements, in commit order."""
+        for measurement in measurements:
+            self._take(measurement)
+
+    def fail(self, trial: int, *, stopped: bool = False) -> None:
+        """A trial is given up, or its panda stopped for good by a person."""
+        self._days.fail(trial, stopped=stopped)
+
+    def refusal(self, change: Change) -> str | None:
+        """Why a change cannot be made, in one line, or None; nothing happens."""
+        match change.kind:
+            case ChangeKind.NUDGE | ChangeKind.ROLLBACK:
+                return self._refusal(change)
+            case ChangeKind.ADD_TRIALS | ChangeKind.ADD_POINT | ChangeKind.NARROW:
+                return f"{change.kind.replace('_', ' ')}: this study raises pandas: nudge them"
+        return None
+
+    def change(self, change: Change) -> None:
+        """Takes a change that was journalled."""
+        self._days.change(change)
+        match change.kind:
+            case ChangeKind.STOP:
+                self._halted = str(change.detail.get("why") or "stopped by a person")
+            case ChangeKind.PAUSE:
+                self._paused = True
+            case ChangeKind.CONTINUE:
+                self._paused, self._halted = False, ""
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        """Rebuilds a fresh strategy from the journal's entries, in commit order."""
+        for entry in entries:
+            self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        match entry:
+            case Trial():
+                self._admit(entry)
+            case Measurement():
+                self._observe(entry)
+            case Change():
+                self.change(entry)
+            case Assignment() | Failure():
+                self._days.take(entry)
+
+    # What is to come
+
+    @property
+    def _days_left(self) -> int:
+        return sum(
+            max(0, self._asked.days - len(panda.days))
+            for panda in self._days.pandas
+            if not _is_stopped(panda)
+        )
+
+    @property
+    def _epochs_left(self) -> int | None:
+        """Epochs that the budget leaves beside what runs; None without one."""
+        most = self._asked.trial_epochs
+        if most is None:
+            return None
+        running = sum(self._epochs_to_go(trial) for trial in self._days.running)
+        return most - self._days.trained - running
+
+    @property
+    def _spent(self) -> str:
+        left = self._epochs_left
+        if left is None or left > 0 or not self._days_left:
+            return ""
+        return f"the budget of {self._asked.trial_epochs:,} trial-epochs is spent"
+
+    def _epochs_to_go(self, trial: int) -> int:
+        day = self._days.days[trial]
+        behind = day.curve[-1].epoch if day.curve else day.trial.first_epoch
+        return max(0, (day.target or 0) - behind)
+
+    def _is_ready(self, panda: Panda) -> bool:
+        return panda.is_idle and len(panda.days) < self._asked.days
+
+    def _plan(self, panda: Panda) -> Plan:
+        """How the panda's next day begins: as its keeper says, or a person."""
+        if panda.last is None:
+            plan = self._keeper.first(panda, self._days)
+        elif panda.sent_back is not None:
+            plan = _sent_back(panda, panda.sent_back)
+        else:
+            plan = self._keeper.next(panda, self._days)
+        if not panda.nudged:
+            return plan
+        told = ", ".join(f"{name} = {number(value)}" for name, value in panda.nudged.items())
+        if panda.sent_back is None and plan.origin == DAY and panda.last is not None:
+            # What the keeper would have moved stays: a person's day is all theirs.
+            plan = replace(plan, hyperparameters=panda.last.trial.hyperparameters, why="")
+        why = "; ".join(filter(None, (plan.why, f"a person: {told}")))
+        return replace(plan, hyperparameters={**plan.hyperparameters, **panda.nudged}, why=why)
+
+    def _begin(
+        self, days: Sequence[tuple[Panda, Plan]], signature: Signature, epoch: int
+    ) -> Assignment | None:
+        """Takes the days up, as many as the budget allows."""
+        left = self._epochs_left
+        last = epoch + self._asked.day_epochs
+        if left is not None:
+            last = min(last, epoch + left)
+            days = days[: max(1, left // (last - epoch))]
+        first = len(self._days.days)
+        for place, (panda, plan) in enumerate(days):
+            trial = self._trial(first + place, panda, plan)
+            self._admit(trial)
+            self._news.append(trial)
+        indices = tuple(range(first, first + len(days)))
+        assignment = Assignment(indices, epoch, last, signature)
+        self._days.start(assignment)
+        return assignment
+
+    def _trial(self, index: int, panda: Panda, plan: Plan) -> Trial:
+        before = plan.before
+        parent = (before.trial.index, _epoch(plan)) if before is not None else None
+        values = dict(plan.hyperparameters)
+        point = self._knobs.point(values)
+        return Trial(index, point, values, plan.origin, plan.why, panda.number, parent)
+
+    # What happens
+
+    def _admit(self, trial: Trial) -> None:
+        self._days.admit(trial)
+        self._signatures.append(self._signature_of(trial.hyperparameters))
+
+    def _observe(self, measurement: Measurement) -> None:
+        before = self._days.best
+        self._days.observe(measurement)
+        self._pace.observe(self._signatures[measurement.trial], measurement.elapsed_s)
+        day = self._days.days[measurement.trial]
+        if day.ended is None or day.curve[-1] is not measurement:
+            return
+        self._since_best = 0 if self._days.best is not before else self._since_best + 1
+        self._look(self._days.best)
+
+    def _look(self, best: Measurement | None) -> None:
+        """Whether the target is reached, or nothing gets better any more."""
+        asked = self._asked
+        if best is not None and asked.target is not None:
+            goal = 1 - asked.target if asked.metric.endswith("accuracy") else asked.target
+            if cost_of(best, asked.metric) <= goal:
+                found = getattr(best, asked.metric)
+                name = f"{asked.metric} reached {found:.4g}"
+                self._reached = f"{name}, the target was {asked.target:g}"
+        if asked.plateau is not None and self._since_best >= asked.plateau:
+            self._reached = self._reached or f"{asked.plateau} days brought nothing better"
+
+    def _refusal(self, change: Change) -> str | None:
+        """Why a person cannot have a panda go on as they want."""
+        pandas = self._days.meant(change)
+        if not pandas:
+            return f"--panda: there are pandas 0 to {len(self._days.pandas) - 1}"
+        going = [panda for panda in pandas if len(panda.days) < self._asked.days]
+        if not any(not _is_stopped(panda) for panda in going):
+            return "there is no day to come"
+        if change.kind is ChangeKind.NUDGE:
+            plans = [panda.last.trial if panda.last else self._plan(panda) for panda in pandas]
+            wanted = change.detail["hyperparameters"]
+            told = (self._knobs.refusal(wanted, plan.hyperparameters) for plan in plans)
+        else:
+            told = (_no_way_back(panda, int(change.detail["day"])) for panda in pandas)
+        return next(filter(None, told), None)
+
+
+def _is_stopped(panda: Panda) -> bool:
+    return panda.last is not None and panda.last.ended is TrialState.STOPPED
+
+
+def _epoch(plan: Plan) -> int:
+    """Epochs behind a day when it begins."""
+    if plan.before is None:
+        return 0
+    end = plan.before.end
+    return end.epoch if end is not None else plan.before.trial.first_epoch
+
+
+def _sent_back(panda: Panda, number: int) -> Plan:
+    """A person wants a panda to go on from an earlier day; 0: to begin anew."""
+    why = f"a person: back to the end of day {number}" if number else "a person: begun anew"
+    first = panda.days[0]
+    if not number:
+        return Plan(first.trial.hyperparameters, first.before, ROLLBACK, why)
+    day = panda.days[number - 1]
+    return Plan(day.trial.hyperparameters, day, ROLLBACK, why)
+
+
+def _no_way_back(panda: Panda, number: int) -> str | None:
+    """Why a panda cannot go on from the end of a day, or None."""
+    days = panda.days
+    if not days:
+        return "there is no day yet"
+    if not 0 <= number <= len(days):
+        return f"--day {number}: there are days 1 to {len(days)}, and 0 to begin anew"
+    if number and (days[number - 1].ended is not TrialState.COMPLETED):
+        return f"--day {number}: it came to no good end: {days[number - 1].ended or 'it runs'}"
+    return None
