@@ -8,8 +8,8 @@ unit of time and one of the budget. Everything here imports in no time.
 
 from __future__ import annotations
 
-import heapq
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -104,18 +104,18 @@ class Replay:
         """
         self._answer = Rows(self.table)
         self._incumbent = np.inf
-        self._events: list[tuple[int, int, Job]] = []
-        self._serial = 0
-        idle = self._hand_out(self.workers, now=0)
+        # Every epoch takes one unit of time: who began one first ends it first.
+        self._running: deque[Job] = deque()
+        idle = self._hand_out(self.workers)
         while len(self.regrets) < self.budget:
-            if not self._events:
+            if not self._running:
                 return self._ended_early()
-            now, _, job = heapq.heappop(self._events)
+            job = self._running.popleft()
             if self._train(job):
-                self._push(job, now)
+                self._running.append(job)
             else:
                 idle += 1
-            idle = self._hand_out(idle, now)
+            idle = self._hand_out(idle)
         return np.array(self.regrets)
 
     def _ended_early(self) -> Floats:
@@ -124,14 +124,14 @@ class Replay:
             raise RuntimeError(f"the method starts nothing, {left} of {self.budget} epochs left")
         return np.pad(self.regrets, (0, left), mode="edge")
 
-    def _hand_out(self, idle: int, now: int) -> int:
+    def _hand_out(self, idle: int) -> int:
         """Asks for work for the free workers; how many are left without."""
         while idle and len(self.regrets) < self.budget:
             job = self.method.ask()
             if job is None:
                 break
             self._begin(job)
-            self._push(job, now)
+            self._running.append(job)
             idle -= 1
         return idle
 
@@ -140,10 +140,6 @@ class Replay:
             self.rows[job.trial] = self._answer.nearest(job.point)
             self.epochs[job.trial] = 0
         assert self.epochs[job.trial] < job.last_epoch <= self.table.epochs
-
-    def _push(self, job: Job, now: int) -> None:
-        self._serial += 1
-        heapq.heappush(self._events, (now + 1, self._serial, job))
 
     def _train(self, job: Job) -> bool:
         """One epoch of a job; whether there is more of it."""

@@ -187,13 +187,16 @@ def test_a_method_spends_the_budget(name: str, workers: int) -> None:
     np.testing.assert_array_equal(again, regrets)
 
 
-def test_the_plain_zoom_comes_nearer_than_random() -> None:
-    table = smooth(rows=1000)
+def test_the_plain_zoom_comes_nearer_than_the_same_without_zooming() -> None:
+    class Whole(replay_plain.SimpleZoom):
+        WHOLE = 1.0
+
+    table, methods = smooth(rows=1000), (replay_plain.SimpleZoom, Whole, replay_plain.Random)
     ends = [
-        [replaying.replay(make, table, seed, budget=300)[-1] for seed in range(10)]
-        for make in (replay_plain.SimpleZoom, replay_plain.Random)
+        np.mean([replaying.replay(make, table, seed, budget=300)[-1] for seed in range(20)])
+        for make in methods
     ]
-    assert np.mean(ends[0]) < 0.5 * np.mean(ends[1])
+    assert ends[0] < 0.6 * ends[1] < 0.6 * ends[2]
 
 
 def test_the_plain_zoom_promotes_who_is_among_the_best_third() -> None:
