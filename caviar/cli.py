@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from caviar import __version__
+from caviar import __version__, cli_live
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def run(
     if outcome.signal:
         _write(f"stopped; to go on: {_again(study, directory, address, trials, max_epochs, seed)}")
         raise typer.Exit(128 + outcome.signal)
+    if outcome.ending:
+        _write(f"ended before its work was done: {outcome.ending}")
     _write(f"journal and checkpoints: {directory}")
 
 
@@ -111,6 +113,9 @@ def show(
     trial: Annotated[
         int | None, typer.Option("--trial", help="Print this trial's curve and layers as well.")
     ] = None,
+    rounds: Annotated[
+        bool, typer.Option("--rounds", help="Print where the search looked, round by round.")
+    ] = False,
 ) -> None:
     """Show how a study stands, from its journal alone, also while it runs."""
     from caviar.report.account import account, course
@@ -125,9 +130,13 @@ def show(
 
         typer.echo(codec.dumps(told, indent=2, allow_nan=False))
     else:
+        from caviar.report.round_tables import print_rounds
         from caviar.report.tables import print_account
 
-        print_account(_console(), told, trial)
+        console = _console()
+        print_account(console, told, trial)
+        if rounds:
+            print_rounds(console, told)
 
 
 @app.command()
@@ -242,3 +251,6 @@ def _write(line: str) -> None:
 def _fail(line: str) -> NoReturn:
     sys.stderr.write(f"caviar: {line}\n")
     raise SystemExit(2)
+
+
+cli_live.register(app)

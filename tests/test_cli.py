@@ -152,8 +152,8 @@ def test_mistakes_of_place(tmp_path, study):
     assert refused("show", study, "--trial", 99) == (
         "caviar: --trial 99: the study has trials 0 to 8"
     )
-    other = refused("run", "--dir", study, "--trials", 9)
-    assert "holds another study (search.max_epochs: 9 -> 27)" in other
+    other = refused("run", "--dir", study, "--seed", 5)
+    assert "holds another study (seed: 0 -> 5)" in other
     assert refused("run", "--trials", 0, cwd=tmp_path) == "caviar: --trials: must be >= 1, got 0"
 
 

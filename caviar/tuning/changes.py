@@ -154,9 +154,11 @@ def told(change: Change, trials: int | None = None) -> str:
         case ChangeKind.ROLLBACK:
             return f"the next day begins at the end of day {number(detail['day'])}"
         case ChangeKind.STOP_TRIAL:
-            return f"trial {detail['trial']} is stopped"
-    return {
-        ChangeKind.STOP: f"the study is stopped: {detail.get('why') or BY_PERSON}",
-        ChangeKind.PAUSE: "the study is paused; to go on: caviar continue",
-        ChangeKind.CONTINUE: "the study goes on",
-    }.get(change.kind, str(change.kind))
+            return f"trial {detail['trial']} ends where it stands"
+        case ChangeKind.STOP:
+            return f"the study stops: {detail.get('why') or BY_PERSON}"
+        case ChangeKind.PAUSE:
+            return "nothing new starts until caviar continue"
+        case ChangeKind.CONTINUE:
+            return "the study goes on"
+    return str(change.kind)

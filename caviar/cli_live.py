@@ -1,0 +1,115 @@
+"""Commands that change a study while it runs, or before its next run: add, stop, pause, narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caviar.errors import StudyError
+
+if TYPE_CHECKING:
+    from caviar.study.records import Change
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The study directory.")]
+
+MOST_TRIALS = 1_000_000
+"""As many as a study may have, and so as many as may be added."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    for name, command in (
+        ("add", add),
+        ("stop", stop),
+        ("pause", pause),
+        ("continue", go_on),
+        ("narrow", narrow),
+    ):
+        app.command(name)(command)
+
+
+def add(
+    directory: Directory,
+    trials: Annotated[int | None, typer.Option("--trials", help="So many more trials.")] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--point",
+            metavar="NAME=VALUE,...",
+            help="One more trial of these; the search gives what is not named. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Add trials to a study: so many more of the search's, or your own."""
+    from caviar.study.records import Change, ChangeKind
+    from caviar.study.requests import read_point
+    from caviar.tuning.asking import spec_of
+
+    if trials is None and not point:
+        raise StudyError("add: give --trials or --point")
+    if trials is not None and not 1 <= trials <= MOST_TRIALS:
+        raise StudyError(f"--trials: must be from 1 to {MOST_TRIALS}, got {trials}")
+    spec = spec_of(directory)
+    points = [read_point(text, spec) for text in point or []]
+    changes = [Change(ChangeKind.ADD_POINT, {"hyperparameters": found}) for found in points]
+    more = [Change(ChangeKind.ADD_TRIALS, {"trials": trials})] if trials is not None else []
+    ask_all(directory, [*changes, *more])
+
+
+def stop(
+    directory: Directory,
+    trial: Annotated[int | None, typer.Option("--trial", help="End only this trial.")] = None,
+) -> None:
+    """Stop a study, or one of its trials; what was trained is kept, `continue` takes a study back.
+
+    Slices end what they are at with their next report, within seconds.
+    """
+    from caviar.study.records import Change, ChangeKind
+
+    one = trial is not None
+    kind = ChangeKind.STOP_TRIAL if one else ChangeKind.STOP
+    ask_all(directory, [Change(kind, {"trial": trial} if one else {})])
+
+
+def pause(directory: Directory) -> None:
+    """Start nothing new; what runs is finished, and the driver waits for `continue`."""
+    from caviar.study.records import Change, ChangeKind
+
+    ask_all(directory, [Change(ChangeKind.PAUSE)])
+
+
+def go_on(directory: Directory) -> None:
+    """Let a paused or stopped study go on; a stopped one needs its `run` as well."""
+    from caviar.study.records import Change, ChangeKind
+
+    ask_all(directory, [Change(ChangeKind.CONTINUE)])
+
+
+def narrow(
+    directory: Directory,
+    wishes: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME=LOW..HIGH", help="Or NAME=CHOICE|CHOICE; several may follow."),
+    ],
+) -> None:
+    """Draw new trials from a part of the space only; the last word on a hyperparameter stands."""
+    from caviar.study.requests import read_narrow
+    from caviar.tuning.asking import spec_of
+
+    spec = spec_of(directory)
+    ask_all(directory, [read_narrow(wish, spec) for wish in wishes])
+
+
+def ask_all(directory: Path, changes: Iterable[Change]) -> None:
+    """Asks for one change after the other and prints what came of each.
+
+    Raises:
+        StudyError: why one cannot be made; those before it are asked for.
+    """
+    from caviar.tuning.asking import ask
+
+    for change in changes:
+        typer.echo(ask(directory, change).line)
