@@ -8,16 +8,26 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from caviar.errors import StudyError
+from caviar.report.edges import edges
+from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
 from caviar.search.standing import Standing, standing_of
 from caviar.study.facts import TrialSummary
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
-from caviar.study.records import Measurement, TrialState, Value, Watch
+from caviar.study.records import (
+    ChangeKind,
+    Entry,
+    Measurement,
+    Trial,
+    TrialState,
+    Value,
+    Watch,
+)
 from caviar.study.spec import StudySpec
 from caviar.study.spent import STOP, drivers, elapsed_s
 
@@ -30,9 +40,11 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         now: seconds since 1970; by default the clock's.
 
     Returns:
-        `study`, `metric`, `status` (`new`, `running`, `interrupted` or `finished`), `counts` by
-        state, `trial_epochs`, `elapsed_s` (of all its drivers), `best` (or None), `rungs` and
-        `trials`.
+        `study`, `metric`, `status` (`new`, `running`, `interrupted` or `finished`), `ending` (why
+        it ended or waits before its work is done, or ""), `counts` by state, `trial_epochs`,
+        `elapsed_s` (of all its drivers), `noise` (differences of the metric that are not trusted),
+        `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
+        `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
     """
     now = time.time() if now is None else now
     spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
@@ -40,21 +52,27 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     driven = lease is not None and lease.held(now)
     summaries = journal.summary()
     running = [trial.trial for trial in summaries if trial.running] if driven else []
-    standing = standing_of(journal.entries(), spec.rungs(), spec.metric, running)
+    entries = tuple(journal.entries())
+    standing = standing_of(entries, spec.rungs(), spec.metric, running)
     return {
         "study": spec.name,
         "metric": spec.metric,
         "status": _status(journal, driven),
+        "ending": _ending(journal, driven),
         "counts": _counts(standing, spec.search.trials),
         "trial_epochs": journal.measured_epochs,
         "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),
+        "noise": spec.search.noise,
         "best": _best(standing.best, summaries),
         "rungs": [
             {"epoch": rung.epoch, "reached": rung.reached, "promoted": rung.promoted}
             for rung in standing.rungs
         ],
+        "origins": origins(spec, entries),
+        "rounds": rounds(spec, entries),
+        "edges": edges(spec, entries),
         "trials": [
-            _row(summary, state) for summary, state in zip(summaries, standing.states, strict=True)
+            _row(*row) for row in zip(_trials(entries), summaries, standing.states, strict=True)
         ],
     }
 
@@ -119,10 +137,11 @@ def _best(best: Measurement | None, summaries: tuple[TrialSummary, ...]) -> dict
     }
 
 
-def _row(summary: TrialSummary, state: TrialState) -> dict[str, Any]:
+def _row(trial: Trial, summary: TrialSummary, state: TrialState) -> dict[str, Any]:
     last = summary.last
     return {
         "trial": summary.trial,
+        "origin": trial.origin,
         "state": str(state),
         "epochs": summary.epochs,
         "dev_accuracy": _finite(last.dev_accuracy) if last else None,
@@ -133,8 +152,21 @@ def _row(summary: TrialSummary, state: TrialState) -> dict[str, Any]:
     }
 
 
+def _trials(entries: Iterable[Entry]) -> list[Trial]:
+    return [entry for entry in entries if isinstance(entry, Trial)]
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _ending(journal: Journal, driven: bool) -> str:
+    """Why it ended, or waits, before its work is done; or ""."""
+    if not driven:
+        events = drivers(journal)
+        return str(events[-1].detail.get("ending") or "") if events else ""
+    waits = [c.kind for c in journal.changes() if c.kind in (ChangeKind.PAUSE, ChangeKind.CONTINUE)]
+    return "paused" if waits and waits[-1] == ChangeKind.PAUSE else ""
 
 
 def _status(journal: Journal, driven: bool) -> str:

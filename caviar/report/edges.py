@@ -52,7 +52,7 @@ def edges(spec: StudySpec, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     found = []
     for axis, (name, domain) in enumerate(spec.space.domains.items()):
         low, high = bounds[axis]
-        places = [trial.point[axis] for trial in best if name in trial.hyperparameters]
+        places = [t.point[axis] for t in best if name in t.hyperparameters and len(t.point) > axis]
         if len(places) < FEWEST or low >= high or not domain.axis.ordered:
             continue
         side = against(places, low, high, outer_shares(domain, low, high))

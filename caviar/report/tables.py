@@ -28,7 +28,7 @@ ENDED = 5
 """Trials of which is said why they ended."""
 _ENDS = ("diverged", "stopped", "failed")
 _METRICS = ("dev_accuracy", "dev_loss")
-_LEADER_KEYS = ("trial", "state", "epochs")
+_LEADER_KEYS = ("trial", "state", "epochs", "origin")
 _GAP = 2
 """Characters between columns."""
 
@@ -89,7 +89,8 @@ def _print_constraints(console: Console, told: Description) -> None:
 
 def print_account(console: Console, told: dict[str, Any], trial: int | None) -> None:
     """How a study stands: states, rungs, the leaderboard, and one trial's curve if asked."""
-    _line(console, f"study {told['study']}: {told['status']}; {states(told['counts'])}")
+    status = ", ".join(filter(None, (told["status"], one_line(told["ending"]))))
+    _line(console, f"study {told['study']}: {status}; {states(told['counts'])}")
     pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
     _line(console, pace)
     rungs = _table("rung (epochs)", "reached", "promoted")
@@ -103,6 +104,12 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
         scores = ", ".join(f"{_spaced(key)} {_metric(best[key])}" for key in _metrics(told))
         _line(console, f"best: trial {best['trial']} at epoch {best['epoch']}, {scores}")
         _line(console, f"  {configuration(best['hyperparameters'])}")
+    if told["noise"]:
+        _line(
+            console, f"differences of {_spaced(told['metric'])} up to {told['noise']:.2g} are noise"
+        )
+    for edge in told["edges"]:
+        _line(console, edge["line"])
     if trial is not None:
         _print_trial(console, told["trials"][trial])
         curve = _thinned(told["curve"])
@@ -121,7 +128,8 @@ def _print_leaders(console: Console, told: dict[str, Any]) -> None:
     trained.sort(key=lambda row: (-row["epochs"], *_order(row, told["metric"])))
     if not trained:
         return
-    columns = [_leader_column(told, trained[:LEADERS], key) for key in _LEADER_KEYS]
+    keys = _LEADER_KEYS if len(told["origins"]) > 1 else _LEADER_KEYS[:-1]
+    columns = [_leader_column(told, trained[:LEADERS], key) for key in keys]
     columns += [_leader_column(told, trained[:LEADERS], key) for key in _metrics(told)]
     varied = _varied(told["trials"])
     columns += [_leader_column(told, trained[:LEADERS], name) for name in varied]
