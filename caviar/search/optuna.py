@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,7 +27,11 @@ from caviar.space.cells import equal_cell, equal_centre
 from caviar.study.records import Round, Trial
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+    )
     from optuna.samplers import BaseSampler
     from optuna.trial import TrialState
 
@@ -36,7 +41,7 @@ AHEAD: Final = 4
 """Trials drawn before they can start: few, since each is drawn without the others' results."""
 STALE: Final = 16
 """Suggestions in a row that were of no use, after which the next ones are uniform."""
-MOST_TRIALS: Final = {"tpe": 400, "gp": 120}
+MOST_TRIALS: Final = {"tpe": 250, "gp": 120}
 """Trials shown to a sampler, so that a suggestion's time is bounded."""
 BEST_SHARE: Final = 0.25
 """Of these, the best; the rest are the latest."""
@@ -144,12 +149,11 @@ class Optuna:
 
     def _distributions(self, box: Box) -> list[BaseDistribution]:
         """What Optuna is to draw of each axis."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution
-
+        interval, set_of = _distribution_kinds()
         return [
-            FloatDistribution(low, high)
+            interval(low, high)
             if axis.ordered or axis.cells is None
-            else CategoricalDistribution(cells or tuple(range(axis.cells)))
+            else set_of(cells or tuple(range(axis.cells)))
             for axis, low, high, cells in zip(self._axes, box.low, box.high, box.cells, strict=True)
         ]
 
@@ -223,6 +227,22 @@ def _sampler(name: str, seed: int) -> BaseSampler:
     from optuna.samplers import GPSampler, TPESampler
 
     return TPESampler(seed=seed) if name == "tpe" else GPSampler(seed=seed)
+
+
+@cache
+def _distribution_kinds() -> tuple[type[FloatDistribution], type[CategoricalDistribution]]:
+    """Optuna's own, but not copied with every trial that has them: most of the time went there."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    class Interval(FloatDistribution):
+        def __deepcopy__(self, memo: dict[int, Any]) -> Interval:
+            return self
+
+    class SetOfCells(CategoricalDistribution):
+        def __deepcopy__(self, memo: dict[int, Any]) -> SetOfCells:
+            return self
+
+    return Interval, SetOfCells
 
 
 def _state(name: str) -> TrialState:
