@@ -57,7 +57,8 @@ def edges(spec: StudySpec, entries: Sequence[Entry]) -> list[dict[str, Any]]:
             continue
         side = against(places, low, high, outer_shares(domain, low, high))
         if side is not None:
-            found.append(_edge(spec, name, bounds[axis], side))
+            beyond = (places[0] - (low if side < 0 else high)) * side > 0
+            found.append(_edge(spec, name, bounds[axis], side, "beyond" if beyond else "at"))
     return found
 
 
@@ -105,13 +106,15 @@ def outer_shares(domain: Domain, low: float, high: float) -> tuple[float, float]
     return first, last
 
 
-def _edge(spec: StudySpec, name: str, bounds: tuple[float, float], side: Side) -> dict[str, Any]:
+def _edge(
+    spec: StudySpec, name: str, bounds: tuple[float, float], side: Side, where: str
+) -> dict[str, Any]:
     domain, end = spec.space.domains[name], 0 if side < 0 else 1
     # The upper end of a stretch of cells is where the next cell begins.
     place = bounds[0] if side < 0 else math.nextafter(bounds[1], 0.0)
     bound = domain.decode(bounds[end] if bounds[end] in {0.0, 1.0} else place)
     word = ("lower", "upper")[end]
-    told = f"{name}: the best trials lie at its {word} bound {number(bound)}"
+    told = f"{name}: the best trials lie {where} its {word} bound {number(bound)}"
     line = f"{told}{_advice(spec, name, bounds[end], end)}"
     return {"name": name, "side": word, "bound": bound, "line": line}
 

@@ -47,8 +47,8 @@ def against(
 ) -> Side | None:
     """The bound that the best trials lie against on one axis, or None.
 
-    The best of them and more than half of all lie next to it, and so many of evenly scattered ones
-    would hardly ever do so.
+    The best of them and more than half of all lie next to it, or beyond it as points that a person
+    gave may, and so many of evenly scattered ones would hardly ever do so.
 
     Args:
         places: coordinates of the elites that have this hyperparameter, the best first.
