@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from caviar import __version__, cli_live
+from caviar import __version__, cli_live, cli_panda
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -254,3 +254,4 @@ def _fail(line: str) -> NoReturn:
 
 
 cli_live.register(app)
+cli_panda.register(app)

@@ -12,6 +12,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from caviar.errors import StudyError
+from caviar.report.diary import (
+    choice_of,
+    days_of,
+    diary,
+    is_raised,
+    standing_of_days,
+    wanted_days,
+)
 from caviar.report.edges import edges
 from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
@@ -47,19 +55,26 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
     """
     now = time.time() if now is None else now
-    spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+    changes = journal.changes()
+    spec = in_force(StudySpec.from_json(journal.spec_json), changes)
     lease = journal.lease()
     driven = lease is not None and lease.held(now)
     summaries = journal.summary()
     running = [trial.trial for trial in summaries if trial.running] if driven else []
     entries = tuple(journal.entries())
-    standing = standing_of(entries, spec.rungs(), spec.metric, running)
+    raised = is_raised(spec, changes)
+    days = days_of(spec, entries if raised else ())
+    standing = standing_of_days(days, running)
+    if not raised:
+        standing = standing_of(entries, spec.rungs(), spec.metric, running)
+    wanted = wanted_days(spec, days, changes) if raised else spec.search.trials
+    choice = choice_of(changes)
     return {
         "study": spec.name,
         "metric": spec.metric,
         "status": _status(journal, driven),
         "ending": _ending(journal, driven),
-        "counts": _counts(standing, spec.search.trials),
+        "counts": _counts(standing, wanted),
         "trial_epochs": journal.measured_epochs,
         "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),
         "noise": spec.search.noise,
@@ -70,7 +85,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         ],
         "origins": origins(spec, entries),
         "rounds": rounds(spec, entries),
-        "edges": edges(spec, entries),
+        "edges": [] if raised else edges(spec, entries),
+        "choice": str(choice.detail["why"]) if choice is not None else "",
+        "diary": diary(days),
         "trials": [
             _row(*row) for row in zip(_trials(entries), summaries, standing.states, strict=True)
         ],

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.data.known import known_sizes
+from caviar.report.diary import print_diary
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
 from caviar.study.describe import Description, HyperparameterRow, describe
@@ -93,12 +94,14 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
     _line(console, f"study {told['study']}: {status}; {states(told['counts'])}")
     pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
     _line(console, pace)
-    rungs = _table("rung (epochs)", "reached", "promoted")
-    for rung in told["rungs"]:
-        rungs.add_row(str(rung["epoch"]), str(rung["reached"]), str(rung["promoted"]))
-    console.print(rungs)
-    _print_leaders(console, told)
-    _print_ended(console, told["trials"])
+    if told["choice"]:
+        _line(console, one_line(told["choice"]))
+    if told["diary"]:
+        print_diary(console, told)
+    else:
+        _print_rungs(console, told)
+        _print_leaders(console, told)
+        _print_ended(console, told["trials"])
     if told["best"]:
         best = told["best"]
         scores = ", ".join(f"{_spaced(key)} {_metric(best[key])}" for key in _metrics(told))
@@ -120,6 +123,13 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
             _line(console, f"{shown}, evenly spaced; --json has all")
         for sentence in told["findings"]:
             _line(console, sentence)
+
+
+def _print_rungs(console: Console, told: dict[str, Any]) -> None:
+    rungs = _table("rung (epochs)", "reached", "promoted")
+    for rung in told["rungs"]:
+        rungs.add_row(str(rung["epoch"]), str(rung["reached"]), str(rung["promoted"]))
+    console.print(rungs)
 
 
 def _print_leaders(console: Console, told: dict[str, Any]) -> None:

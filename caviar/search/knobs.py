@@ -14,10 +14,8 @@ import numpy as np
 from caviar.errors import StudyError
 from caviar.space.domain import Choice, Domain, Float, Integer, Value
 from caviar.space.search_space import SearchSpace
-from caviar.study.flat import HYPERPARAMETERS, key_of
+from caviar.study.flat import HYPERPARAMETERS, key_of, rule_of
 from caviar.study.rule import Rule
-from caviar.study.table import Table
-from caviar.study.tables import Augmentation, Network, Regularization, Training
 from caviar.study.wording import nearest, number
 
 FROZEN: Final = (
@@ -33,13 +31,6 @@ FROZEN: Final = (
 """What a model is made of, or was begun with."""
 REACH: Final = 1000.0
 """How far a fixed value may be moved either way."""
-
-_TABLES: Final[dict[str, type[Table]]] = {
-    "network": Network,
-    "regularization": Regularization,
-    "augmentation": Augmentation,
-    "training": Training,
-}
 
 
 class Knobs:
@@ -126,13 +117,6 @@ class Knobs:
             if given > 0:
                 to = min(max(to, given / REACH), given * REACH)
         return _lawful(rule_of(name), to)
-
-
-def rule_of(name: str) -> Rule:
-    """What the study file says of a hyperparameter's values."""
-    key = key_of(name)
-    found = _TABLES[HYPERPARAMETERS[key]].model_fields[key].metadata
-    return next(one for one in found if isinstance(one, Rule))
 
 
 def _lawful(rule: Rule, to: float) -> Value | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from caviar.errors import StudyError
-from caviar.search.factory import caviar_strategy
+from caviar.search.choosing import strategy_of
 from caviar.study import growth
 from caviar.study.facts import Request
 from caviar.study.journal import Journal
@@ -100,7 +100,7 @@ def _judge(journal: Journal, change: Change) -> None:
     """Asks a strategy at the journal's end, with what was asked before, whether it would refuse."""
     known = journal.changes()
     spec = StudySpec.from_json(journal.spec_json)
-    strategy = caviar_strategy(growth.to_replay(spec, known))
+    strategy = strategy_of(growth.to_replay(spec, known))
     strategy.replay(journal.entries())
     changes = Changes(journal, strategy)
     for request in journal.requests(unanswered=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from caviar.errors import LeaseError, StudyError
-from caviar.search.factory import caviar_strategy
+from caviar.search.choosing import strategy_of
 from caviar.study import lease
 from caviar.study.growth import in_force, to_replay
 from caviar.study.journal import Journal
@@ -93,7 +93,7 @@ class BrokerActor:
         )
         self._spec = extend(self._journal, self._spec)
         changes = self._journal.changes()
-        self._strategy = caviar_strategy(to_replay(self._spec, changes), slices=slices)
+        self._strategy = strategy_of(to_replay(self._spec, changes), slices=slices)
         best_by = self._spec.metric if self._spec.training.patience else None
         budget = in_force(self._spec, changes).budget
         self._broker = Broker(self._journal, self._strategy, best_by=best_by, budget=budget)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.errors import StudyError
+from caviar.search.choosing import most_side_by_side
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
@@ -151,7 +152,7 @@ class _Run:
             resources.cpus_per_slice,
             resources.gpus_per_slice,
             most,
-            self._spec.search.trials,
+            most_side_by_side(self._spec),
         )
 
     @contextlib.contextmanager

@@ -1,0 +1,177 @@
+"""The diary of pandas: day by day what was changed, why, and what came of it, as plain data.
+
+It comes from the journal's entries alone. The verdicts are those that the strategy went by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from caviar.search.choosing import pandas_of
+from caviar.search.days import COPY, ROLLBACK, Day, Days
+from caviar.search.standing import Standing
+from caviar.study.records import Change, ChangeKind, Entry, TrialState, Value
+from caviar.study.spec import StudySpec
+from caviar.study.wording import number, one_line
+
+LINES: Final = 60
+"""Days that are printed; of more the latest."""
+
+
+def is_raised(spec: StudySpec, changes: Iterable[Change]) -> bool:
+    """Whether a study raises pandas, by its file or by the choice of the strategy "auto"."""
+    if spec.search.strategy != "auto":
+        return spec.search.strategy in {"panda", "population"}
+    choice = choice_of(changes)
+    return choice is not None and choice.detail["strategy"] == "panda"
+
+
+def choice_of(changes: Iterable[Change]) -> Change | None:
+    """What the strategy "auto" came to, or None."""
+    return next((change for change in changes if change.kind is ChangeKind.CHOOSE), None)
+
+
+def days_of(spec: StudySpec, entries: Iterable[Entry]) -> Days:
+    """The days of a study's pandas, as its strategy knows them."""
+    days = Days(spec.metric)
+    for entry in entries:
+        days.take(entry)
+    return days
+
+
+def standing_of_days(days: Days, running: Collection[int] | None = None) -> Standing:
+    """How a study of pandas stands.
+
+    Args:
+        days: from `days_of`.
+        running: trials some slice is at work on; others that were begun are shown as waiting, or
+            as paused where they have epochs behind them. None takes all of them for running.
+    """
+    states = [days.state(trial) for trial in range(len(days.days))]
+    if running is not None:
+        for trial in days.running - set(running):
+            states[trial] = TrialState.PAUSED if days.days[trial].curve else TrialState.WAITING
+    return Standing(tuple(states), (), days.best)
+
+
+def wanted_days(spec: StudySpec, days: Days, changes: Iterable[Change]) -> int:
+    """How many trials there are to be if every panda has all its days."""
+    choice = choice_of(changes)
+    pandas = pandas_of(spec)
+    if choice is not None:
+        pandas = spec.panda.pandas or int(choice.detail["pandas"])
+    others = sum(not day.number for day in days.days)
+    return others + pandas * spec.panda.days
+
+
+def diary(days: Days) -> list[dict[str, Any]]:
+    """A row a day, by panda and day.
+
+    Returns:
+        Of each day `panda`, `day`, `trial`, `from` (the day it went on from; 0: its panda's
+        beginning; of a copy the other panda's), `copied_from` (that panda, or None), `rolled_back`,
+        `first_epoch` and `last_epoch` (those trained), `changed` (by name the value before and
+        after), `why`, `train_loss`, `dev_loss`, `dev_accuracy` (at its last epoch) and `verdict`
+        ("running" before there is one).
+    """
+    return [
+        _row(panda.number, day, panda.days[place - 1] if place else None)
+        for panda in days.pandas
+        for place, day in enumerate(panda.days)
+    ]
+
+
+def print_diary(console: Console, told: Mapping[str, Any]) -> None:
+    """The diary of an account as a table."""
+    rows: Sequence[Mapping[str, Any]] = told["diary"]
+    if not rows:
+        return
+    shown = sorted(sorted(rows, key=lambda row: row["trial"])[-LINES:], key=_order)
+    several = len({row["panda"] for row in rows}) > 1
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ["panda"] * several + ["day", "from", "trial", "epochs", "train loss"]
+    heads += ["dev accuracy", "verdict"]
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    table.add_column("what was changed, and why", overflow="fold")
+    for row in shown:
+        table.add_row(*map(Text, [str(row["panda"])] * several + _cells(row)))
+    console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"the last {len(shown)} of {len(rows)} days; --json has all", markup=False)
+
+
+def _order(row: Mapping[str, Any]) -> tuple[int, int]:
+    return row["panda"], row["day"]
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    changed = ", ".join(
+        f"{name} {_told(before)} -> {_told(after)}"
+        for name, (before, after) in row["changed"].items()
+    )
+    why = one_line(row["why"]) + (f" ({changed})" if changed else "")
+    source = str(row["from"])
+    if row["copied_from"] is not None:
+        source = f"{row['copied_from']}:{source}"
+    return [
+        str(row["day"]),
+        source,
+        str(row["trial"]),
+        f"{row['first_epoch']}-{row['last_epoch']}",
+        _metric(row["train_loss"]),
+        _metric(row["dev_accuracy"]),
+        row["verdict"],
+        why,
+    ]
+
+
+def _row(panda: int, day: Day, previous: Day | None) -> dict[str, Any]:
+    last = day.curve[-1] if day.curve else None
+    is_copy = day.trial.origin == COPY
+    compared = day.before if is_copy or previous is None else previous
+    first = day.trial.first_epoch + 1
+    return {
+        "panda": panda,
+        "day": day.number,
+        "trial": day.trial.index,
+        "from": day.before.number if day.before is not None else 0,
+        "copied_from": day.before.trial.draw if is_copy and day.before is not None else None,
+        "rolled_back": day.trial.origin == ROLLBACK,
+        "first_epoch": first,
+        "last_epoch": last.epoch if last is not None else first - 1,
+        "changed": _changes(compared, day),
+        "why": day.trial.why,
+        "train_loss": _finite(last.train_loss) if last is not None else None,
+        "dev_loss": _finite(last.dev_loss) if last is not None else None,
+        "dev_accuracy": _finite(last.dev_accuracy) if last is not None else None,
+        "verdict": str(day.verdict) if day.verdict is not None else "running",
+    }
+
+
+def _changes(before: Day | None, day: Day) -> dict[str, list[Value | None]]:
+    if before is None:
+        return {}
+    one, other = before.trial.hyperparameters, day.trial.hyperparameters
+    names = dict.fromkeys([*one, *other])
+    return {n: [one.get(n), other.get(n)] for n in names if one.get(n) != other.get(n)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _told(value: Value | None) -> str:
+    return "-" if value is None else number(value)
+
+
+def _metric(value: float | None) -> str:
+    if value is None:
+        return "not finite"
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
