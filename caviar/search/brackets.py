@@ -63,6 +63,11 @@ class Brackets:
         ]
 
     @property
+    def finishers(self) -> int:
+        """How many came to the last rung, or were stopped on the way there."""
+        return sum(ladder.finishers for ladder in self.ladders)
+
+    @property
     def promotable_count(self) -> int:
         """How many paused trials may go on now, over all rungs."""
         return sum(ladder.promotable_count for ladder in self.ladders)
@@ -102,7 +107,7 @@ class Brackets:
         late = [found for ladder in self.ladders if (found := ladder.late()) is not None]
         if late:
             return min(late, key=lambda found: found[1])
-        if any(ladder.finishers for ladder in self.ladders):
+        if self.finishers:
             return None
         nearest = min(self.paused(), key=lambda rung: (-rung.epoch, rung.paused[0]), default=None)
         return None if nearest is None else (nearest.paused[0][2], nearest.epoch, self.top)

@@ -16,12 +16,12 @@ from itertools import islice
 from typing import Final, Literal
 
 from caviar.search.affinity import Affinity
+from caviar.search.budget import UNLIMITED, Contender, Spending, affordable, contenders
 from caviar.search.drawing import Drawing
 from caviar.search.history import History
 from caviar.search.narrowing import narrowed, why_not
 from caviar.search.packing import Pool, packed
 from caviar.search.stacking import COMPILE_S, Pace, StackSize
-from caviar.search.standing import best_of
 from caviar.study.records import (
     Assignment,
     Change,
@@ -36,6 +36,7 @@ from caviar.study.records import (
     TrialState,
     Value,
 )
+from caviar.study.run_tables import Budget
 
 LOOK_AHEAD: Final = 64
 """Trials drawn ahead of their start, so that those of one signature can be packed together."""
@@ -66,6 +67,7 @@ class CaviarStrategy:
         stack: int | Literal["auto"] = "auto",
         slices: int = 1,
         look_ahead: int = LOOK_AHEAD,
+        budget: Budget = UNLIMITED,
     ) -> None:
         """Makes a fresh strategy.
 
@@ -80,6 +82,7 @@ class CaviarStrategy:
             stack: most lanes of an assignment.
             slices: how many slices share the work.
             look_ahead: most trials drawn before they can start.
+            budget: after which it ends; its hours are the broker's.
         """
         self._drawing = drawing
         self._signature_of = signature_of
@@ -91,6 +94,7 @@ class CaviarStrategy:
         self._look_ahead = look_ahead
         self._stack_size = StackSize(stack, slices)
         self._history = History(rungs, reduction_factor, metric, brackets)
+        self._spending = Spending(budget, metric)
         self._pool = Pool()
         self._pace = Pace()
         self._affinity = Affinity(slices)
@@ -110,12 +114,14 @@ class CaviarStrategy:
         """Whether nothing runs and nothing could start any more."""
         if self._history.ledger.running or self._paused:
             return False
-        return bool(self._halted) or (not self._startable and self._closing() is None)
+        return bool(self.ending) or (not self._startable and self._closing() is None)
 
     @property
     def ending(self) -> str:
         """Why it ends, or waits, before its work is done, in words; or ""."""
-        return "paused" if self._paused else self._halted
+        if self._paused or self._halted:
+            return "paused" if self._paused else self._halted
+        return self._spending.ending(self.best) or self._exhaustion()
 
     @property
     def wanted(self) -> int:
@@ -136,7 +142,7 @@ class CaviarStrategy:
     @property
     def best(self) -> Measurement | None:
         """The best measurement where a trial paused, completed or stopped, if there is one."""
-        return best_of(self._history.ledger, self._metric)
+        return self._history.best
 
     @property
     def most_lane_epochs(self) -> int:
@@ -158,16 +164,20 @@ class CaviarStrategy:
             warm: signatures whose compiled step the asking slice has ready; preferred.
             attended: those that other slices have ready; little work of theirs is left to them.
         """
-        if self.ending:
+        if self._paused or self._halted or self._spending.ending(self.best):
             return None
         self._draw()
-        groups = self._left_over(list(self._groups()), frozenset(attended) - frozenset(warm))
+        groups = list(self._groups())
+        if self._spending.bounded:
+            groups = self._within_budget(groups)
+        found = bool(groups)
+        groups = self._left_over(groups, frozenset(attended) - frozenset(warm))
         preference = partial(self._affinity.preference, warm=frozenset(warm))
         group = min(groups, key=preference, default=None)
         assignment = None
         if group is not None:
             assignment = replace(group, trials=group.trials[: self._lanes(group)])
-        elif not self._startable:
+        elif not found:
             assignment = self._owed(warm, attended)
         if assignment is not None:
             self._start(assignment)
@@ -283,8 +293,74 @@ class CaviarStrategy:
         elsewhere = assignment.signature in attended
         return None if elsewhere and self._is_little(assignment.signature, epochs) else assignment
 
+    def _reserve(self) -> tuple[Contender | None, int]:
+        """The best trial that is not at the top if it is the best of all, and what it needs."""
+        brackets = self._history.brackets
+        favourite = min(contenders(self._history.ledger, brackets, self._metric), default=None)
+        best = self.best
+        if (
+            favourite is None
+            or best is None
+            or (best.trial != favourite.trial and brackets.finishers)
+        ):
+            return None, 0
+        return favourite, favourite.missing
+
+    def _within_budget(self, groups: list[Assignment]) -> list[Assignment]:
+        free = self._spending.free(self._history.ledger)
+        favourite, reserved = self._reserve()
+        return affordable(
+            groups,
+            free,
+            reserved,
+            favourite.trial if favourite else None,
+            self._history.brackets.top,
+        )
+
+    def _last_steps(self) -> Assignment | None:
+        free = self._spending.free(self._history.ledger)
+        favourite, reserved = self._reserve()
+        found = [
+            c
+            for c in contenders(self._history.ledger, self._history.brackets, self._metric)
+            if not c.running
+        ]
+        chosen = min(found, default=None)
+        if chosen is None:
+            return None
+        available = free if favourite and chosen.trial == favourite.trial else free - reserved
+        if available < 1:
+            return None
+        course = self._history.ledger.courses[chosen.trial]
+        last = min(self._history.brackets.top, course.epoch + int(available))
+        return Assignment((chosen.trial,), course.epoch, last, course.signature, Purpose.COMPLETION)
+
+    def _exhaustion(self) -> str:
+        if not self._spending.bounded or self._history.ledger.running:
+            return ""
+        if not self._startable and self._closing() is None:
+            return ""
+        free = self._spending.free(self._history.ledger)
+        if free >= 1 and (
+            self._may_draw() or self._within_budget(list(self._groups())) or self._last_steps()
+        ):
+            return ""
+        return self._spending.exhaustion
+
+    def _may_draw(self) -> bool:
+        if len(self.trials) >= self._wanted:
+            return False
+        if not self._spending.bounded:
+            return True
+        return (
+            self._spending.free(self._history.ledger) - self._reserve()[1]
+            >= self._history.brackets.top
+        )
+
     def _closing(self) -> Assignment | None:
         """What is owed when all else is done: the late best of a rung, one trial at the top."""
+        if self._spending.bounded and (last := self._last_steps()):
+            return last
         if self._history.ledger.running:
             return None
         owed = self._history.brackets.owed()
@@ -299,7 +375,7 @@ class CaviarStrategy:
     def _draw(self) -> None:
         """Fills the pool from the searcher."""
         most = min(self._look_ahead, max(1, self._drawing.searcher.ahead))
-        while len(self.trials) < self._wanted and len(self._pool) < most:
+        while len(self._pool) < most and self._may_draw():
             drawn = self._drawing.next(len(self.trials))
             if drawn is None:
                 return
@@ -328,6 +404,7 @@ class CaviarStrategy:
     def _observe(self, measurement: Measurement) -> None:
         course = self._history.ledger.courses[measurement.trial]
         self._pace.observe(course.signature, measurement.elapsed_s)
+        self._spending.spent += 1
         rank = self._history.observe(measurement)
         if rank is not None:
             trial = self.trials[measurement.trial]

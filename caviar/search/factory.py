@@ -34,6 +34,7 @@ def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
         rungs=spec.rungs(),
         reduction_factor=spec.search.reduction_factor,
         brackets=spec.search.brackets,
+        budget=spec.budget,
         metric=spec.metric,
         stack=spec.resources.stack,
         slices=slices,

@@ -5,13 +5,18 @@ Both the strategy, which decides from it, and the standing, which only shows it,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from caviar.search.brackets import Brackets
 from caviar.search.ledger import Ledger
 from caviar.search.successive_halving import Rank, merit_of, rank_of
 from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
+
+_USABLE: Final = (None, TrialState.STOPPED)
+"""How a trial may have ended whose network can be used."""
 
 
 class History:
@@ -20,6 +25,9 @@ class History:
     Attributes:
         ledger: where every trial stands.
         brackets: who waits at which rung.
+        best: the best measurement at the end of any assignment, of any trial whose network can be
+            used; None if there is none. There its checkpoint is: whoever wants the network gets
+            what was measured, and longer training that made a trial worse hides nothing.
         interrupted: paused trials that are at no rung, since the rungs were others when they came
             to their end; they go on without being compared again.
     """
@@ -30,6 +38,7 @@ class History:
         """Makes an empty history; the arguments are the strategy's."""
         self.ledger = Ledger(brackets)
         self.brackets = Brackets(rungs, reduction_factor, brackets)
+        self.best: Measurement | None = None
         self.interrupted: dict[int, None] = {}
         self._metric = metric
 
@@ -105,8 +114,13 @@ class History:
     def _keep_best(self, measurement: Measurement) -> None:
         """Takes a measurement with a checkpoint for the trial's best, if it is."""
         course = self.ledger.courses[measurement.trial]
-        known = [course.best] if course.best is not None else []
-        course.best = min([*known, measurement], key=partial(merit_of, metric=self._metric))
+        course.best = self._better(course.best, measurement)
+        if math.isfinite(rank_of(measurement, self._metric)[0]):
+            self.best = self._better(self.best, measurement)
+
+    def _better(self, known: Measurement | None, other: Measurement) -> Measurement:
+        pair = [other] if known is None else [known, other]
+        return min(pair, key=partial(merit_of, metric=self._metric))
 
     def _end(self, trial: int, epoch: int, state: TrialState) -> None:
         """A trial with `epoch` good epochs behind it is over."""
@@ -116,3 +130,13 @@ class History:
         self.interrupted.pop(trial, None)
         ladder.leave(trial, promoted=False)
         self.ledger.end(trial, state)
+        if state is not TrialState.STOPPED and self.best is not None and self.best.trial == trial:
+            self.best = self._best_left()
+
+    def _best_left(self) -> Measurement | None:
+        """The best of all trials that neither diverged nor failed."""
+        order = partial(merit_of, metric=self._metric)
+        usable = (course for course in self.ledger.courses if course.ended in _USABLE)
+        bests = [course.best for course in usable if course.best is not None]
+        best = min(bests, key=order, default=None)
+        return best if best is not None and math.isfinite(order(best)[0]) else None

@@ -79,6 +79,12 @@ class Ledger:
         self._count(course, -1)
         self.pause(trial)
 
+    @property
+    def promised(self) -> int:
+        """Epochs that running trials still have to their targets."""
+        courses = (self.courses[trial] for trial in self.running)
+        return sum((course.target or course.epoch) - course.epoch for course in courses)
+
     def state(self, trial: int, top: int) -> TrialState:
         """Where a trial stands, in a study whose last rung is at `top` epochs."""
         course = self.courses[trial]

@@ -6,15 +6,11 @@ shown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from caviar.search.history import History
-from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import merit_of
 from caviar.study import ladders
 from caviar.study.records import (
     Assignment,
@@ -28,9 +24,6 @@ from caviar.study.records import (
 
 _ANY: Final = Signature((), 1, "any")
 """Nothing shown here depends on a signature."""
-
-_USABLE: Final = (None, TrialState.STOPPED)
-"""How a trial may have ended whose network can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +91,7 @@ def standing_of(
     rows = history.rung_table()
     places = ladders.numbers([epoch for epoch, _, _ in rows])
     table = tuple(RungStanding(*row, place) for row, place in zip(rows, places, strict=True))
-    return Standing(states, table, best_of(ledger, metric))
-
-
-def best_of(ledger: Ledger, metric: str) -> Measurement | None:
-    """The best measurement at the end of any assignment of any trial (see `merit_of`).
-
-    That is where its checkpoint is: whoever wants the network gets what was measured. Longer
-    training that made a trial worse does not hide how good it was at an earlier rung. Diverged and
-    failed trials, and metrics that are not finite, are left out; stopped ones are not.
-    """
-    order = partial(merit_of, metric=metric)
-    bests = [course.best for course in ledger.courses if course.ended in _USABLE and course.best]
-    best = min(bests, key=order, default=None)
-    return best if best is not None and math.isfinite(order(best)[0]) else None
+    return Standing(states, table, history.best)
 
 
 def _take(history: History, entry: Entry) -> None:
