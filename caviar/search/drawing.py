@@ -7,7 +7,7 @@ study stands in its searcher's sequence is told by its trials alone, so a replay
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,6 +20,8 @@ from caviar.study.records import Round, Trial, Value
 
 TRIES: Final = 10_000
 """Suggestions in a row that may be infeasible or known before the space counts as exhausted."""
+FILLINGS: Final = 100
+"""Suggestions looked at for what a person left open."""
 GIVEN: Final = "given"
 """The origin of trials that a person asked for."""
 
@@ -88,19 +90,16 @@ class Drawing:
         """
         if self.exhausted:
             return None
-        given = self._pending()
-        for draw in range(self._next, self._next + TRIES):
-            suggestion = self.searcher.suggest(draw, self.box)
-            if suggestion is None:
-                break
-            trial = self._trial(index, draw, suggestion, given)
-            if trial is not None:
+        for given in self._given:
+            found = self._from_given(index, given)
+            if found is not None:
+                return found
+        for draw, suggestion in self._suggestions(TRIES):
+            values = self._space.decode(suggestion.point)
+            if _key(values) not in self._tried and self._space.feasible(values):
+                origin, why = suggestion.origin, suggestion.why
+                trial = Trial(index, _plain(suggestion.point), values, origin, why, draw)
                 return trial, suggestion.round
-        if given is not None:  # it is tried even if the searcher has no more to say
-            middle = Suggestion(self._middle())
-            trial = self._trial(index, self._next, middle, given)
-            if trial is not None:
-                return trial, None
         self.exhausted = True
         return None
 
@@ -112,6 +111,9 @@ class Drawing:
                 self._next = max(self._next, entry.draw + 1)
             if entry.origin == GIVEN:
                 self._drop(entry.hyperparameters)
+            elif entry.draw is not None:
+                # The searcher had its turn, so that whatever is left is known already.
+                self._given.clear()
         self.searcher.note(entry)
 
     def give(self, hyperparameters: Mapping[str, Value]) -> None:
@@ -131,27 +133,43 @@ class Drawing:
         """The trial that has these hyperparameters already, or None."""
         return self._tried.get(_key(hyperparameters))
 
-    def _trial(
-        self, index: int, draw: int, suggestion: Suggestion, given: Mapping[str, Value] | None
-    ) -> Trial | None:
-        """The trial of a suggestion; None if it is infeasible or was tried before."""
-        point, origin, why = suggestion.point, suggestion.origin, suggestion.why
-        if given is not None:
-            point, origin, why = self._overlaid(point, given), GIVEN, ""
-        values = self._values(point, given or {})
-        # What a person asked for is tried whatever the constraints say.
-        if _key(values) in self._tried or not (given or self._space.feasible(values)):
-            return None
-        return Trial(index, tuple(point.tolist()), values, origin, why, draw)
+    def _suggestions(self, most: int) -> Iterator[tuple[int, Suggestion]]:
+        """The next suggestions, at most so many, with their numbers."""
+        for draw in range(self._next, self._next + most):
+            suggestion = self.searcher.suggest(draw, self.box)
+            if suggestion is None:
+                return
+            yield draw, suggestion
 
-    def _pending(self) -> Mapping[str, Value] | None:
-        """What a person gave and is still to be tried, the oldest; None if there is nothing."""
-        for given in self._given:
-            open_axes = self._space.domains.keys() - given.keys()
-            values = self._values(self._overlaid(self._middle(), given), given)
-            if open_axes or _key(values) not in self._tried:
-                return given
-        return None
+    def _from_given(
+        self, index: int, given: Mapping[str, Value]
+    ) -> tuple[Trial, Round | None] | None:
+        """The trial of what a person gave; None if all it could be was tried already.
+
+        It is tried whatever the constraints say, but what it leaves open is chosen so that they
+        hold, if that is soon found.
+        """
+        last: tuple[Trial, Round | None] | None = None
+        for draw, suggestion in self._fillings(given):
+            point = self._overlaid(suggestion.point, given)
+            values = self._values(point, given)
+            if _key(values) not in self._tried:
+                trial = Trial(index, _plain(point), values, GIVEN, "", draw)
+                if self._space.feasible(values):
+                    return trial, suggestion.round
+                last = last or (trial, suggestion.round)
+        return last
+
+    def _fillings(self, given: Mapping[str, Value]) -> Iterator[tuple[int | None, Suggestion]]:
+        """Points whose coordinates stand in for what a person left open, with their numbers.
+
+        They are the searcher's, and at the end the middle; that alone if nothing is open.
+        """
+        middle = Suggestion(self._middle())
+        values = self._values(self._overlaid(middle.point, given), given)
+        if (self._space.domains.keys() & values.keys()) - given.keys():
+            yield from self._suggestions(FILLINGS)
+        yield None, middle
 
     def _middle(self) -> NDArray[np.float64]:
         return self.box.place(np.full(self.box.dimensions, 0.5))
@@ -181,6 +199,10 @@ class Drawing:
             if name in given:
                 overlaid[axis] = domain.encode(given[name])
         return overlaid
+
+
+def _plain(point: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(point.tolist())
 
 
 def _key(hyperparameters: Mapping[str, Value]) -> Configuration:
