@@ -6,12 +6,13 @@ The space never changes with it: a hyperparameter that follows `max_epochs`, as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.study.identity import differences, identity
 from caviar.study.records import Change, ChangeKind
+from caviar.study.run_tables import Budget
 from caviar.study.spec import StudySpec
 
 GROWABLE: Final = ("trials", "max_epochs")
@@ -64,7 +65,8 @@ def halt(changes: Iterable[Change]) -> Change | None:
 def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> dict[str, Any]:
     """What a run asks for beyond what is in force: the detail of an EXTEND; {} if nothing.
 
-    What the study was begun with may be said again at any time: it asks for nothing.
+    What the study was begun with, or extended to, may be said again at any time: it asks for
+    nothing.
 
     Args:
         spec: as the study was begun.
@@ -74,16 +76,19 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
     Raises:
         StudyError: it asks for less than what is in force.
     """
-    now = in_force(spec, changes)
+    known = tuple(changes)
+    now = in_force(spec, known)
+    said = [change.detail for change in known if change.kind == ChangeKind.EXTEND]
     detail: dict[str, Any] = {}
     for key in GROWABLE:
         wish, stands = getattr(asked.search, key), getattr(now.search, key)
-        if wish in {stands, getattr(spec.search, key)}:
+        if wish in [stands, getattr(spec.search, key), *(one.get(key) for one in said)]:
             continue
         if wish < stands:
             raise _smaller(f"search.{key}", stands, wish)
         detail[key] = wish
-    budget = _budget(spec, now, asked)
+    budgets = [spec.budget.model_dump(), *(one.get("budget", {}) for one in said)]
+    budget = _budget(budgets, now.budget, asked.budget)
     return detail | ({"budget": budget} if budget else {})
 
 
@@ -121,11 +126,12 @@ def _ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key != "budget"} | {"search": search}
 
 
-def _budget(spec: StudySpec, now: StudySpec, asked: StudySpec) -> dict[str, Any]:
+def _budget(said: Sequence[Mapping[str, Any]], now: Budget, asked: Budget) -> dict[str, Any]:
+    """What a run changes of the budget; `said` has what it was begun with and extended to."""
     changed: dict[str, Any] = {}
-    for key, wish in asked.budget.model_dump().items():
-        stands = getattr(now.budget, key)
-        if wish in {stands, getattr(spec.budget, key)}:
+    for key, wish in asked.model_dump().items():
+        stands = getattr(now, key)
+        if wish == stands or wish in [one[key] for one in said if key in one]:
             continue
         if key in _BOUNDS and None not in {wish, stands} and wish < stands:
             raise _smaller(f"budget.{key}", stands, wish)
