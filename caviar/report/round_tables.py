@@ -1,8 +1,12 @@
-"""Rounds of a search on a terminal: one line each, and the last one's box in full."""
+"""Rounds of a search on a terminal: one line each, and the last one's box in full.
+
+What a line has no room for is in `caviar show --json`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -26,21 +30,8 @@ def print_rounds(console: Console, told: dict[str, Any]) -> None:
         _line(console, "no rounds: the search has not begun to narrow")
         return
     metric = told["metric"]
-    table = _table("round", "stands on", "in the box", "best", "outside", "best", "width", "why")
-    for row in found:
-        box, control = row["drawn"]["box"], row["drawn"]["control"]
-        cells = (
-            str(row["number"]),
-            str(row["stands_on"]),
-            str(box["trials"]),
-            _best(box, metric),
-            str(control["trials"]),
-            _best(control, metric),
-            f"{100 * _width(row):.0f} %",
-            one_line(row["why"]),
-        )
-        table.add_row(*map(Text, cells))
-    console.print(table)
+    headings = ("round", "stands on", "in the box", "best", "controls", "best", "width", "why")
+    console.print(_table(headings, [_cells(row, metric) for row in found], overflow="ellipsis"))
     _print_box(console, found[-1])
 
 
@@ -49,11 +40,27 @@ def _print_box(console: Console, row: dict[str, Any]) -> None:
     trials = f"{row['stands_on']} trial{'s' * (row['stands_on'] != 1)}"
     why = f": {one_line(row['why'])}" if row["why"] else ""
     _line(console, f"round {row['number']} stands on {trials}{why}")
-    table = _table("hyperparameter", "box", "of", "share", "why")
-    for axis in row["axes"]:
-        cells = (axis["name"], _stretch(axis), _range(axis), _share(axis), one_line(axis["why"]))
-        table.add_row(*map(Text, cells))
-    console.print(table)
+    rows = [
+        (axis["name"], _stretch(axis), _range(axis), _share(axis), one_line(axis["why"]))
+        for axis in row["axes"]
+    ]
+    headings = ("hyperparameter", "box", "of", "share", "why")
+    console.print(_table(headings, rows, overflow="fold"))
+
+
+def _cells(row: dict[str, Any], metric: str) -> tuple[str, ...]:
+    """A round's line."""
+    box, control = row["drawn"]["box"], row["drawn"]["control"]
+    return (
+        str(row["number"]),
+        str(row["stands_on"]),
+        str(box["trials"]),
+        _best(box, metric),
+        str(control["trials"]),
+        _best(control, metric),
+        f"{100 * _width(row):.0f} %",
+        one_line(row["why"]),
+    )
 
 
 def _width(row: dict[str, Any]) -> float:
@@ -75,7 +82,7 @@ def _range(axis: dict[str, Any]) -> str:
     """What the share is of; choices are too many to be told twice."""
     if "values" in axis:
         return f"{round(len(axis['values']) / axis['share'])} choices"
-    return _from_to(*axis["bounds"])
+    return _from_to(*axis["bounds"]) + (" (grown)" if axis["grown"] else "")
 
 
 def _from_to(low: Any, high: Any) -> str:
@@ -95,11 +102,16 @@ def _best(tally: dict[str, Any], metric: str) -> str:
     return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
 
 
-def _table(*columns: str) -> Table:
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], overflow: Literal["fold", "ellipsis"]
+) -> Table:
+    """A table whose last column alone gives way on a narrow terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns[:-1]:
-        table.add_column(column, no_wrap=True)
-    table.add_column(columns[-1], overflow="fold", ratio=1)
+    for heading, *cells in list(zip(headings, *rows, strict=True))[:-1]:
+        table.add_column(heading, no_wrap=True, min_width=max(map(len, (heading, *cells))))
+    table.add_column(headings[-1], no_wrap=overflow == "ellipsis", overflow=overflow)
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 

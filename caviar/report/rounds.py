@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from caviar.search.successive_halving import DIRECTION
 from caviar.space.domain import Choice, Domain
+from caviar.space.home import home_span
 from caviar.study.records import Entry, Measurement, Round, Trial, Value
 from caviar.study.spec import StudySpec
 
@@ -31,7 +32,7 @@ def rounds(spec: StudySpec, entries: Sequence[Entry]) -> list[dict[str, Any]]:
         Of each round `number`, `why`, `stands_on` (trials compared when it began), `elites`,
         `drawn` (`box` and `control`: `trials` and the `best` of them) and `axes`: of each
         hyperparameter `name`, `values` (those left, of choices) or `low` and `high`, `share` of
-        its range, `bounds` of that range, and `why`.
+        its range, `bounds` of that range, whether these have `grown`, and `why`.
     """
     scores = _scores(entries, spec.metric)
     trials = _by_round([entry for entry in entries if isinstance(entry, Trial)])
@@ -81,10 +82,20 @@ def _axis(name: str, domain: Domain, found: Round, axis: int) -> dict[str, Any]:
         told["share"] = len(told["values"]) / len(_choices(domain, (), least, most))
     else:
         told["low"], told["high"] = ends(domain, low, high)
-        told["share"] = (high - low) / (most - least) if most > least else 1.0
+        told["share"] = _share(domain, (low, high), (least, most))
     told["bounds"] = list(ends(domain, least, most))
+    home = home_span(domain)
+    told["grown"] = least < home[0] or most > home[1]
     told["why"] = found.whys[axis] if axis < len(found.whys) else ""
     return told
+
+
+def _share(domain: Domain, box: tuple[float, float], bounds: tuple[float, float]) -> float:
+    """How much of the bounds a box leaves, on the scale; a value that it touches counts whole."""
+    if domain.axis.cells:
+        box, bounds = (domain.span(*ends(domain, *pair)) for pair in (box, bounds))
+    width = bounds[1] - bounds[0]
+    return min(1.0, (box[1] - box[0]) / width) if width > 0 else 1.0
 
 
 def ends(domain: Domain, low: float, high: float) -> tuple[Value, Value]:

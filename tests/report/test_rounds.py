@@ -134,6 +134,35 @@ def test_a_box_is_in_the_persons_units(told) -> None:
     json.dumps(told, allow_nan=False)
 
 
+def test_a_value_that_a_box_touches_counts_whole(tmp_path) -> None:
+    spec = StudySpec.parse("[network]\nlayers = { low = 1, high = 4 }")
+    d = spec.space.dimensions
+    box = ((0.48, 0.52), *((0.48, 0.52),) * (d - 1))
+    found = Round(1, ((0.0, 1.0),) * d, box, ((),) * d, 9)
+    axes = told_of(tmp_path, spec, [found])["rounds"][0]["axes"]
+    layers = next(axis for axis in axes if axis["name"] == "layers")
+    assert (layers["low"], layers["high"], layers["share"]) == (2, 3, pytest.approx(0.5))
+    rate = next(axis for axis in axes if axis["name"] == "learning_rate")
+    assert rate["share"] == pytest.approx(0.04)
+
+
+def test_bounds_that_have_grown_are_marked(tmp_path) -> None:
+    rate = '{ low = 1e-4, high = 1e-2, scale = "log", expand = true }'
+    spec = StudySpec.parse(f"[training]\nlearning_rate = {rate}")
+    axis, d = spec.space.names.index("learning_rate"), spec.space.dimensions
+    found = []
+    for number, high in ((1, spec.home[axis][1]), (2, 0.7)):
+        bounds = [(0.0, 1.0)] * d
+        bounds[axis] = (spec.home[axis][0], high)
+        found.append(Round(number, tuple(bounds), tuple(bounds), ((),) * d, 9))
+    told = told_of(tmp_path, spec, found)
+    first, second = (row["axes"][axis] for row in told["rounds"])
+    assert (first["grown"], second["grown"]) == (False, True)
+    assert (first["share"], second["share"]) == (1.0, 1.0)
+    assert second["bounds"] == pytest.approx([1e-4, 0.1])
+    assert "0.0001 to 0.1 (grown)" in printed(print_rounds, told)
+
+
 def test_trials_tell_where_they_came_from(told) -> None:
     assert [row["origin"] for row in told["trials"]] == ["cover"] * 4 + ["zoom"] * 2 + ["control"]
     assert {name: tally["trials"] for name, tally in told["origins"].items()} == {
@@ -235,7 +264,7 @@ def test_many_rounds_of_many_hyperparameters_fit_a_terminal(tmp_path) -> None:
     assert set(map(str, range(1, 31))) <= set(names)
     assert set(spec.space.names) <= set(names)
     assert "64 128 256" not in " ".join(lines[:31])
-    assert len(lines) < 110  # reasons may take a few lines each
+    assert len(lines) == 1 + 30 + 1 + 1 + 12 * 3  # a line a round; reasons take three lines each
 
 
 def test_choices_beyond_a_few_are_counted(tmp_path) -> None:
