@@ -8,12 +8,12 @@ from caviar.search.box import Box
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.cma_es import CmaEs
 from caviar.search.drawing import Drawing
-from caviar.search.grid import Grid, sizes
+from caviar.search.grid import Grid
 from caviar.search.optuna import Optuna
 from caviar.search.quasi_random import Halton, Sobol
 from caviar.search.searcher import Searcher
 from caviar.search.uniform import Uniform
-from caviar.space.levels import levels
+from caviar.space.levels import levels, sizes
 from caviar.study.readiness import check_installed
 from caviar.study.records import Signature, Trial, Value
 from caviar.study.signature import signature_of

@@ -14,7 +14,6 @@ import numpy as np
 
 from caviar.search.box import Box
 from caviar.search.searcher import Suggestion
-from caviar.space.axis import Axis
 from caviar.study.records import Round, Trial
 
 MOST_SHUFFLED: Final = 1_000_000
@@ -69,22 +68,3 @@ class Grid:
             rest, place = divmod(rest, count)
             places.append(place)
         return places
-
-
-def sizes(axes: Sequence[Axis], trials: int) -> tuple[int, ...]:
-    """How many values of each axis a grid of about `trials` points has.
-
-    An axis without order has all its cells, even if that is more than `trials` in all. The others
-    get one more in turn, the axis with the fewest first, while the product is at most `trials`.
-    """
-    counts = [1 if axis.ordered else axis.cells or 1 for axis in axes]
-    most = [axis.cells or trials for axis in axes]
-    growing = [axis for axis in range(len(axes)) if counts[axis] < most[axis]]
-    while growing:
-        axis = min(growing, key=lambda i: counts[i])
-        larger = [*counts[:axis], counts[axis] + 1, *counts[axis + 1 :]]
-        if math.prod(larger) <= trials:
-            counts = larger
-        if counts != larger or counts[axis] == most[axis]:
-            growing.remove(axis)
-    return tuple(counts)

@@ -1,8 +1,14 @@
-"""Levels: a few places on an axis whose values are evenly spaced on the domain's scale."""
+"""Levels: a few places on an axis, evenly spaced on its scale, and what they make together."""
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
+
+from caviar.space.axis import Axis
 from caviar.space.domain import Choice, Domain, Integer
+from caviar.space.search_space import SearchSpace
 
 
 def levels(domain: Domain, count: int) -> tuple[float, ...]:
@@ -29,3 +35,38 @@ def _centres(domain: Domain, cells: int) -> tuple[float, ...]:
     whole = isinstance(domain, Integer)
     values = [low + i * step for i in range(cells)]
     return tuple(domain.encode(round(value) if whole else value) for value in values)
+
+
+def sizes(axes: Sequence[Axis], trials: int) -> tuple[int, ...]:
+    """How many values of each axis a grid of about `trials` points has.
+
+    An axis without order has all its cells, even if that is more than `trials` in all. The others
+    get one more in turn, the axis with the fewest first, while the product is at most `trials`.
+    """
+    counts = [1 if axis.ordered else axis.cells or 1 for axis in axes]
+    most = [axis.cells or trials for axis in axes]
+    growing = [axis for axis in range(len(axes)) if counts[axis] < most[axis]]
+    while growing:
+        axis = min(growing, key=lambda i: counts[i])
+        larger = [*counts[:axis], counts[axis] + 1, *counts[axis + 1 :]]
+        if math.prod(larger) <= trials:
+            counts = larger
+        if counts != larger or counts[axis] == most[axis]:
+            growing.remove(axis)
+    return tuple(counts)
+
+
+def configurations(space: SearchSpace, most: int = 10_000) -> int | None:
+    """How many configurations a space holds; None if they are not counted.
+
+    Args:
+        space: without a continuum.
+        most: points of all cells together that are looked at one by one, where conditions make
+            some of them alike and constraints others infeasible.
+    """
+    cells = [axis.cells or math.inf for axis in space.axes]
+    if math.prod(cells) > most:
+        return None
+    places = [levels(d, int(n)) for d, n in zip(space.domains.values(), cells, strict=True)]
+    found = map(space.decode, itertools.product(*places))
+    return len({tuple(values.items()) for values in found if space.feasible(values)})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+from caviar.space.levels import configurations, sizes
 from caviar.study.flat import HYPERPARAMETERS, key_of
 from caviar.study.hyperparameter import extremes
+from caviar.study.points import infeasible_points
 from caviar.study.spec import StudySpec
 from caviar.study.tables import STAND_INS, neutral
 from caviar.study.wording import number
@@ -25,7 +29,33 @@ def remarks(spec: StudySpec) -> list[str]:
             f"training.warmup_epochs: {number(least_warmup)} epochs are not over before "
             f"max_epochs = {most}: no trial reaches its learning rate"
         )
+    return [*lines, *_about_points(spec), *_about_size(spec)]
+
+
+def _about_points(spec: StudySpec) -> list[str]:
+    points, trials = spec.search.points, spec.search.trials
+    lines = [
+        f'search.points: row {row} does not fulfil "{text}": it is tried all the same'
+        for row, text in infeasible_points(points, spec.space)
+    ]
+    if len(points) > trials and spec.search.strategy == "caviar":
+        lines.append(f"search.points: of {len(points)} only the first trials = {trials} are tried")
     return lines
+
+
+def _about_size(spec: StudySpec) -> list[str]:
+    """Whether the space, or the grid, is exhausted before all trials are drawn."""
+    search = spec.search
+    if search.strategy != "caviar":
+        return []
+    held = configurations(spec.space)
+    if held is not None and held < search.trials:
+        only = "one configuration" if held == 1 else f"{held} configurations"
+        return [f"search.trials: the space holds only {only}: the study ends after them"]
+    grid = math.prod(sizes(spec.space.axes, search.trials))
+    if search.searcher == "grid" and grid < search.trials:
+        return [f"search.trials: the grid has only {grid} points: the study ends after them"]
+    return []
 
 
 def _unused(spec: StudySpec) -> list[tuple[str, str]]:

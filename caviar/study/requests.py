@@ -7,12 +7,11 @@ hyperparameter is narrowed to. Whatever is wrong is one line that begins with th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from caviar.errors import StudyError
-from caviar.space.condition import Condition, Following, is_one_of
+from caviar.space.condition import Following
 from caviar.space.domain import Choice, Domain, Float, Value
-from caviar.space.search_space import SearchSpace
+from caviar.study.points import check_active
 from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
 from caviar.study.wording import nearest, number, one_line, show
@@ -61,23 +60,6 @@ def read_narrow(text: str, spec: StudySpec, place: str = "narrow") -> Change:
     if not _below(low, high, strictly=isinstance(domain, Float)):
         raise StudyError(f"{where}: must be low..high with low < high, got {show(wish)}")
     return Change(ChangeKind.NARROW, {"name": name, "low": low, "high": high})
-
-
-def check_active(given: Mapping[str, Value], space: SearchSpace, place: str) -> None:
-    """Refuses values that a trial with these hyperparameters would not have.
-
-    Raises:
-        StudyError: naming what it depends on.
-    """
-    known = {n: v for n, v in space.fixed.items() if not isinstance(v, Following)} | dict(given)
-    for name in given:
-        condition = space.conditions.get(name)
-        for other, values in condition.clauses if condition else ():
-            if other in known and is_one_of(known[other], values):
-                continue
-            needs = str(Condition(((other, values),)))
-            has = f"got {number(known[other])}" if other in known else f"so give {other} too"
-            raise StudyError(f"{place}: {name}: plays only beside {needs}, {has}")
 
 
 def _pair(text: str, place: str, example: str) -> tuple[str, str]:

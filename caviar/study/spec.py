@@ -28,6 +28,7 @@ from caviar.study.flat import HYPERPARAMETERS, flatten, key_of
 from caviar.study.hyperparameter import Held, Hyperparameter, bare, extremes
 from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
+from caviar.study.points import check_points
 from caviar.study.reading import beside, read_text
 from caviar.study.run_tables import Budget, Panda, Resources, Search
 from caviar.study.searched import first_mistake, space_of, techniques_of, why_unused
@@ -102,7 +103,14 @@ class StudySpec(Table):
             rule = f"layer {layer}: {wrong[1]}" if layer else wrong[1]
             raise broken_rule(rule, HYPERPARAMETERS[key], key)
         self._check_where()
+        self._check_points()
         return self
+
+    def _check_points(self) -> None:
+        try:
+            check_points(self.search.points, self._flat)
+        except StudyError as error:
+            raise broken_rule(str(error), "search", "points") from None
 
     def _check_where(self) -> None:
         if self.search.where:
