@@ -101,8 +101,10 @@ def run(
 def check(study: StudyFile = None) -> None:
     """Check a study file and print what it amounts to: space, sizes, rungs, cost."""
     from caviar.report.tables import print_description
+    from caviar.study.readiness import check_ready
 
     spec = _read(study)
+    check_ready(spec)
     print_description(_console(), spec)
 
 

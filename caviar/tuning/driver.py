@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from caviar.errors import StudyError
 from caviar.search.choosing import most_side_by_side
+from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
@@ -65,13 +66,15 @@ def run_study(
         worker: `module:name` of what trains on a slice; tests and benchmarks pass their own.
 
     Raises:
-        StudyError: the directory holds another study or another driver runs it, the cluster does
-            not answer or is too small, the data set is unknown.
+        StudyError: the directory holds another study or another driver runs it, nothing is
+            searched, a searcher's package is missing, the cluster does not answer or is too small,
+            the data set is unknown.
     """
     nothing, more = check_directory(spec, directory)
     if nothing:
         view.say(f"{directory}: {nothing}")
         return Outcome()
+    check_ready(spec)
     if more:
         view.say(f"extending the study: {more}")
     check_address(address)
