@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.search.box import Box
-from caviar.search.growing import OUTER, Side, against
+from caviar.search.growing import Side, against
 from caviar.search.narrowing import narrowed
 from caviar.search.successive_halving import Rank, rank_of
 from caviar.space.domain import Choice, Domain, Float, Integer
@@ -55,7 +55,7 @@ def edges(spec: StudySpec, entries: Sequence[Entry]) -> list[dict[str, Any]]:
         places = [t.point[axis] for t in best if name in t.hyperparameters and len(t.point) > axis]
         if len(places) < FEWEST or low >= high or not domain.axis.ordered:
             continue
-        side = against(places, low, high, outer_shares(domain, low, high))
+        side = against(places, low, high, outer_cells(domain, low, high))
         if side is not None:
             beyond = (places[0] - (low if side < 0 else high)) * side > 0
             found.append(_edge(spec, name, bounds[axis], side, "beyond" if beyond else "at"))
@@ -96,14 +96,14 @@ def bounds_of(spec: StudySpec, entries: Iterable[Entry]) -> tuple[tuple[float, f
     return tuple(zip(box.low, box.high, strict=True))
 
 
-def outer_shares(domain: Domain, low: float, high: float) -> tuple[float, float]:
-    """Which share of low to high counts as next to each bound: the last cell, or `OUTER`."""
+def outer_cells(domain: Domain, low: float, high: float) -> tuple[float, float]:
+    """The widths of the outermost values as shares of low to high; 0 of a continuum."""
     if domain.axis.cells is None:
-        return OUTER, OUTER
+        return 0.0, 0.0
     values = domain.decode(low), domain.decode(math.nextafter(high, 0.0))
-    widths = (b - a for a, b in (domain.span(value, value) for value in values))
-    first, last = (min(1.0, max(OUTER, width / (high - low))) for width in widths)
-    return first, last
+    first, last = (domain.span(value, value) for value in values)
+    width = high - low
+    return min(1.0, (first[1] - first[0]) / width), min(1.0, (last[1] - last[0]) / width)
 
 
 def _edge(

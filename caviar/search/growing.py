@@ -14,10 +14,10 @@ Bounds = tuple[tuple[float, float], ...]
 Side = Literal[-1, 1]
 """The lower bound, or the upper one."""
 
-OUTER: Final = 0.05
-"""The share of an axis, next to a bound, in which a trial lies against it."""
-BY_CHANCE: Final = 0.005
-"""What is likelier than this for trials scattered evenly is no evidence; a side of an axis."""
+OUTER: Final = ((0.05, 4.9e-3), (0.1, 5e-5), (0.2, 5e-5))
+"""Which share of an axis counts as next to a bound, and how likely so many of evenly scattered
+trials may be in it for this to be evidence. Trials that are spread wider must be more: a cover that
+has not narrowed puts few into the outermost twentieth. Together under 1 in 100 an axis."""
 
 
 def grown(bounds: Bounds, axis: int, side: Side, home: Sequence[tuple[float, float]]) -> Bounds:
@@ -43,30 +43,41 @@ def against(
     places: Sequence[float],
     low: float,
     high: float,
-    outer: tuple[float, float] = (OUTER, OUTER),
+    cells: tuple[float, float] = (0.0, 0.0),
 ) -> Side | None:
     """The bound that the best trials lie against on one axis, or None.
 
     The best of them and more than half of all lie next to it, or beyond it as points that a person
-    gave may, and so many of evenly scattered ones would hardly ever do so.
+    gave may, some of them close; and so many of evenly scattered ones would hardly ever do so.
 
     Args:
         places: coordinates of the elites that have this hyperparameter, the best first.
         low: the lower bound, in the unit cube.
         high: the upper one, > low.
-        outer: which share of low to high counts as next to each bound: `outer_shares`.
+        cells: the widths of the outermost values, as shares of low to high; 0 of a continuum.
     """
     inward = [(u - low) / (high - low) for u in places]
-    for side, share, depths in (
-        (-1, outer[0], inward),
-        (1, outer[1], [1 - u for u in inward]),
-    ):
-        near = [depth <= share for depth in depths]
-        if near and near[0] and 2 * sum(near) > len(near):
-            others = _at_least(sum(near) - 1, len(near) - 1, share)
-            if share * others <= BY_CHANCE:
-                return -1 if side < 0 else 1
-    return None
+    if _pressed(inward, cells[0]):
+        return -1
+    return 1 if _pressed([1 - u for u in inward], cells[1]) else None
+
+
+def _pressed(depths: Sequence[float], cell: float) -> bool:
+    """Whether elites this deep below a bound lie against it; the best first."""
+    if not depths:
+        return False
+    close = min(depths) <= max(OUTER[0][0], cell)
+    return (
+        any(_crowded(depths, max(share, cell), by_chance) for share, by_chance in OUTER) and close
+    )
+
+
+def _crowded(depths: Sequence[float], width: float, by_chance: float) -> bool:
+    """Whether the best and most of the others are no deeper than this, which chance does not do."""
+    near = sum(depth <= width for depth in depths)
+    if depths[0] > width or 2 * near <= len(depths):
+        return False
+    return width * _at_least(near - 1, len(depths) - 1, width) <= by_chance
 
 
 def _at_least(hits: int, draws: int, share: float) -> float:

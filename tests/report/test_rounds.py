@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from caviar.cli import app
 from caviar.report.account import account
-from caviar.report.edges import elites, outer_shares
+from caviar.report.edges import elites, outer_cells
 from caviar.report.round_tables import print_rounds
 from caviar.report.tables import print_account
 from caviar.search.growing import against
 from caviar.space.domain import Choice, Float, Integer
+from caviar.space.scale import LOG
 from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
@@ -414,38 +415,42 @@ def test_edges_are_printed_and_few_trials_say_nothing(tmp_path) -> None:
 @pytest.mark.parametrize("count", [3, 4, 5, 8, 20])
 def test_scattered_elites_raise_an_alarm_in_less_than_one_of_a_hundred(cells, count) -> None:
     domain = Float(0, 1) if cells is None else Integer(1, cells)
-    outer = outer_shares(domain, 0.0, 1.0)
+    cells_wide = outer_cells(domain, 0.0, 1.0)
     draws = np.random.default_rng(count).random((4000, count))
     places = [[domain.encode(domain.decode(u)) for u in row] for row in draws]
-    alarms = sum(against(row, 0.0, 1.0, outer) is not None for row in places)
-    # Of 4,000 with a true rate of 1 in 100, 60 would be three standard deviations too many.
+    alarms = sum(against(row, 0.0, 1.0, cells_wide) is not None for row in places)
+    # Of 4,000 with a true rate of 1 in 100, 59 is three standard deviations above.
     assert alarms <= 59
 
 
 @pytest.mark.parametrize(
-    ("places", "low", "high", "outer", "found"),
+    ("places", "low", "high", "cell", "found"),
     [
-        ([0.97, 0.99, 0.5], 0.0, 1.0, (0.05, 0.05), 1),
-        ([0.03, 0.5, 0.04], 0.0, 1.0, (0.05, 0.05), -1),
-        ([0.5, 0.99, 0.99], 0.0, 1.0, (0.05, 0.05), None),  # not the best
-        ([0.99, 0.5, 0.5], 0.0, 1.0, (0.05, 0.05), None),  # not most of them
-        ([0.592, 0.58, 0.599], 0.4, 0.6, (0.05, 0.05), 1),
-        ([0.99] * 3, 0.0, 1.0, (0.25, 0.25), None),  # three of the same of four values: chance
-        ([0.99] * 4, 0.0, 1.0, (0.25, 0.25), 1),
-        ([0.99], 0.0, 1.0, (0.05, 0.05), None),
-        ([], 0.0, 1.0, (0.05, 0.05), None),
+        ([0.97, 0.99, 0.5], 0.0, 1.0, 0.0, 1),
+        ([0.03, 0.5, 0.04], 0.0, 1.0, 0.0, -1),
+        ([0.5, 0.99, 0.99], 0.0, 1.0, 0.0, None),  # not the best
+        ([0.99, 0.5, 0.5], 0.0, 1.0, 0.0, None),  # not most of them
+        ([0.592, 0.58, 0.599], 0.4, 0.6, 0.0, 1),
+        ([0.99] * 3, 0.0, 1.0, 0.25, None),  # three of the same of four values: chance
+        ([0.99] * 4, 0.0, 1.0, 0.25, 1),
+        ([0.99], 0.0, 1.0, 0.0, None),
+        ([], 0.0, 1.0, 0.0, None),
+        # A cover that has not narrowed: wider, but many.
+        ([0.99, 0.82, 0.83, 0.85, 0.87, 0.9, 0.94], 0.0, 1.0, 0.0, 1),
+        ([0.99, 0.82, 0.83, 0.85, 0.87, 0.7, 0.94], 0.0, 1.0, 0.0, None),  # not enough of them
+        ([0.93, 0.82, 0.83, 0.85, 0.87, 0.9, 0.94], 0.0, 1.0, 0.0, None),  # none is close
     ],
 )
-def test_what_lies_against_a_bound(places, low, high, outer, found) -> None:
-    assert against(places, low, high, outer) == found
+def test_what_lies_against_a_bound(places, low, high, cell, found) -> None:
+    assert against(places, low, high, (cell, cell)) == found
 
 
-def test_the_outermost_share_is_the_last_cell_or_a_twentieth() -> None:
-    assert outer_shares(Float(0, 1), 0.0, 1.0) == (0.05, 0.05)
-    assert outer_shares(Integer(1, 4), 0.0, 1.0) == pytest.approx((0.25, 0.25))
-    assert outer_shares(Integer(1, 100), 0.0, 1.0) == (0.05, 0.05)
-    assert outer_shares(Choice((1, 2), ordered=True), 0.0, 1.0) == pytest.approx((0.5, 0.5))
-    assert outer_shares(Integer(1, 4), 0.0, 0.5) == pytest.approx((0.5, 0.5))
+def test_the_widths_of_the_outermost_values() -> None:
+    assert outer_cells(Float(0, 1), 0.0, 1.0) == (0.0, 0.0)
+    assert outer_cells(Integer(1, 4), 0.0, 1.0) == pytest.approx((0.25, 0.25))
+    assert outer_cells(Choice((1, 2), ordered=True), 0.0, 1.0) == pytest.approx((0.5, 0.5))
+    assert outer_cells(Integer(1, 4), 0.0, 0.5) == pytest.approx((0.5, 0.5))
+    assert outer_cells(Integer(1, 8, scale=LOG), 0.0, 1.0)[0] > 0.25
 
 
 def test_elites_are_ranked_by_the_highest_rung_then_by_the_metric() -> None:
