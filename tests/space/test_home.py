@@ -71,7 +71,7 @@ def domains(draw: st.DrawFn) -> tuple[Float | Integer, Limits]:
     step = draw(st.sampled_from([None, 0.01, 0.005]))
     if step is not None:
         low = round(low, 2)
-        return Float(low, low + step * draw(st.integers(1, 8)), scale, step), SHARE
+        return Float(low, round(low + step * draw(st.integers(1, 8)), 9), scale, step), SHARE
     return Float(low, draw(st.floats(low * 1.01, 0.95)), scale), SHARE
 
 
