@@ -12,7 +12,7 @@ from typing import Any, Final
 from caviar.errors import StudyError
 from caviar.study.identity import differences, identity
 from caviar.study.records import Change, ChangeKind
-from caviar.study.run_tables import Budget
+from caviar.study.run_tables import UNBOUNDED, Budget
 from caviar.study.spec import StudySpec
 
 GROWABLE: Final = ("trials", "max_epochs")
@@ -85,7 +85,7 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
         if wish in [stands, getattr(spec.search, key), *(one.get(key) for one in said)]:
             continue
         if wish < stands:
-            raise _smaller(f"search.{key}", stands, wish)
+            raise _smaller(f"search.{key}", _trials(stands), wish)
         detail[key] = wish
     budgets = [spec.budget.model_dump(), *(one.get("budget", {}) for one in said)]
     budget = _budget(budgets, now.budget, asked.budget)
@@ -100,7 +100,7 @@ def told(detail: Mapping[str, Any], now: StudySpec) -> str:
         now: the study before it.
     """
     words = [
-        f"search.{key}: {getattr(now.search, key)} -> {detail[key]}"
+        f"search.{key}: {_trials(getattr(now.search, key))} -> {_trials(detail[key])}"
         for key in GROWABLE
         if key in detail
     ]
@@ -137,6 +137,11 @@ def _budget(said: Sequence[Mapping[str, Any]], now: Budget, asked: Budget) -> di
             raise _smaller(f"budget.{key}", stands, wish)
         changed[key] = wish
     return changed
+
+
+def _trials(count: int) -> str:
+    """A number of trials; also of epochs, which are never so many."""
+    return "as many as the budget allows" if count >= UNBOUNDED else str(count)
 
 
 def _smaller(key: str, stands: object, wish: object) -> StudyError:

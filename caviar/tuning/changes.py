@@ -15,6 +15,7 @@ from caviar.search.strategy import Strategy
 from caviar.study.facts import Request
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, TrialState
+from caviar.study.run_tables import UNBOUNDED
 from caviar.study.wording import configuration, number
 
 BY_PERSON: Final = "stopped by a person"
@@ -60,6 +61,8 @@ class Changes:
                 return f"{self.halted}; to go on: caviar run with a larger one"
             case ChangeKind.CONTINUE if not (self.paused or self.halted):
                 return "the study is neither paused nor stopped"
+            case ChangeKind.ADD_TRIALS if self._strategy.wanted >= UNBOUNDED:
+                return "the study has as many trials as its budget allows already"
             case ChangeKind.STOP_TRIAL:
                 return self._why_not_stopped(int(change.detail["trial"]))
         return self._strategy.refusal(change)
@@ -141,7 +144,8 @@ def told(change: Change, trials: int | None = None) -> str:
         change: what was made of the study.
         trials: how many there are to be with it.
     """
-    detail, in_all = change.detail, f", {trials} in all" if trials is not None else ""
+    detail = change.detail
+    in_all = f", {trials} in all" if trials is not None and trials < UNBOUNDED else ""
     match change.kind:
         case ChangeKind.ADD_TRIALS:
             return f"{detail['trials']} more trial{'s' * (detail['trials'] != 1)}{in_all}"

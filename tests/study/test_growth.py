@@ -1,0 +1,146 @@
+import pytest
+
+from caviar.errors import StudyError
+from caviar.study import growth
+from caviar.study.records import Change, ChangeKind
+from caviar.study.spec import StudySpec
+
+BEGUN = StudySpec.parse("""
+[training]
+schedule = "cosine"
+[search]
+trials = 64
+[budget]
+hours = 2
+plateau = 20
+""")
+
+
+def add(trials):
+    return Change(ChangeKind.ADD_TRIALS, {"trials": trials})
+
+
+def extend(**detail):
+    return Change(ChangeKind.EXTEND, detail)
+
+
+POINT = Change(ChangeKind.ADD_POINT, {"hyperparameters": {"units": 64}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "in_all", "to_replay"),
+    [
+        ((), 64, 64),
+        ((add(50), POINT), 115, 64),
+        ((add(50), extend(trials=200)), 200, 150),
+        ((extend(trials=200), add(50), POINT), 251, 200),
+        ((add(1), extend(trials=100), add(2), extend(trials=300)), 300, 297),
+    ],
+)
+def test_trials_in_force_and_before_a_replay(changes, in_all, to_replay):
+    assert growth.in_force(BEGUN, changes).search.trials == in_all
+    assert growth.to_replay(BEGUN, changes).search.trials == to_replay
+    # A strategy adds what it is told of, and so comes to what is in force.
+    assert to_replay + sum(map(growth.added, changes)) == in_all
+
+
+def test_the_space_stays_whatever_grows():
+    longer = growth.in_force(BEGUN, [extend(max_epochs=81), extend(max_epochs=243)])
+    assert longer.rungs() == (1, 3, 9, 27, 81, 243)
+    assert longer.space == BEGUN.space
+    assert longer.space.fixed["decay_epochs"] == 27.0
+    assert BEGUN.override(max_epochs=81).space.fixed["decay_epochs"] == 81.0
+
+
+def asked(**budget):
+    return BEGUN.model_copy(update={"budget": BEGUN.budget.model_copy(update=budget)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "run", "detail", "words"),
+    [
+        ((), BEGUN, {}, ""),
+        ((), BEGUN.override(trials=65), {"trials": 65}, "search.trials: 64 -> 65"),
+        ((add(50),), BEGUN, {}, ""),
+        ((add(50),), BEGUN.override(trials=114), {}, ""),
+        (
+            (add(50),),
+            BEGUN.override(trials=120, max_epochs=81),
+            {"trials": 120, "max_epochs": 81},
+            "search.trials: 114 -> 120; search.max_epochs: 27 -> 81",
+        ),
+        ((extend(max_epochs=81),), BEGUN, {}, ""),
+        ((extend(trials=100), add(10)), BEGUN.override(trials=100), {}, ""),
+        ((), asked(hours=3.0), {"budget": {"hours": 3.0}}, "budget.hours: 2 -> 3"),
+        ((), asked(hours=None), {"budget": {"hours": None}}, "budget.hours: 2 -> none"),
+        ((), asked(plateau=10), {"budget": {"plateau": 10}}, "budget.plateau: 20 -> 10"),
+        (
+            (extend(budget={"hours": 3.0}), extend(budget={"hours": 5.0})),
+            asked(hours=3.0),
+            {},
+            "",
+        ),
+        (
+            (),
+            asked(slice_hours=1.0),
+            {"budget": {"slice_hours": 1.0}},
+            "budget.slice_hours: none -> 1",
+        ),
+    ],
+)
+def test_what_a_run_extends(changes, run, detail, words):
+    found = growth.extension(BEGUN, changes, run)
+    assert found == detail
+    assert growth.told(found, growth.in_force(BEGUN, changes)) == words
+    if detail:
+        now = growth.in_force(BEGUN, [*changes, extend(**detail)])
+        assert growth.extension(BEGUN, [*changes, extend(**detail)], run) == {}
+        for key in growth.GROWABLE:
+            if key in detail:
+                assert getattr(now.search, key) == detail[key]
+        for key, value in detail.get("budget", {}).items():
+            assert getattr(now.budget, key) == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "run", "line"),
+    [
+        ((add(50),), BEGUN.override(trials=100), "search.trials: .* must be >= 114, got 100"),
+        ((), BEGUN.override(max_epochs=9), "search.max_epochs: .* must be >= 27, got 9"),
+        (
+            (extend(max_epochs=81),),
+            BEGUN.override(max_epochs=54),
+            "search.max_epochs: a study that was begun only grows: must be >= 81, got 54",
+        ),
+        ((), asked(hours=1.0), "budget.hours: .* must be >= 2.0, got 1.0"),
+    ],
+)
+def test_what_would_shrink_a_study_is_refused(changes, run, line):
+    with pytest.raises(StudyError, match=line):
+        growth.extension(BEGUN, changes, run)
+
+
+def test_trials_without_a_number_are_as_many_as_a_budget_allows():
+    plain, bounded = StudySpec.parse(""), StudySpec.parse("[budget]\ntrial_epochs = 500")
+    found = growth.extension(plain, (), bounded)
+    assert growth.told(found, plain) == (
+        "search.trials: 64 -> as many as the budget allows; budget.trial_epochs: none -> 500"
+    )
+    with pytest.raises(StudyError, match="must be >= as many as the budget allows, got 64"):
+        growth.extension(bounded, (), plain)
+
+
+def test_only_what_may_grow_leaves_it_the_same_study():
+    other = BEGUN.override(trials=100, max_epochs=81)
+    assert growth.differences_beyond(BEGUN, asked(hours=5.0)) == []
+    assert growth.differences_beyond(BEGUN, other) == []
+    assert growth.differences_beyond(BEGUN, other.override(seed=3)) == ["seed: 0 -> 3"]
+
+
+def test_who_halted_a_study():
+    stop = Change(ChangeKind.STOP, {"why": "enough"})
+    go_on = Change(ChangeKind.CONTINUE)
+    assert growth.halt([]) is None
+    assert growth.halt([stop, add(3)]) == stop
+    assert growth.halt([stop, go_on]) is None
+    assert growth.halt([stop, go_on, stop]) == stop
