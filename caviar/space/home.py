@@ -100,11 +100,21 @@ def _moved(domain: Float | Integer, limits: Limits, side: int) -> float | int:
     if domain.step is None:
         furthest = limit - side * room * 0.5**EXPANSIONS if is_open else limit
         return _moved_freely(domain, bound, limit, furthest, side)
-    whole = math.floor(room / domain.step + 1e-9)
-    most = whole - (is_open and whole * domain.step >= room * (1 - 1e-9))
     wish = abs(_target(domain, bound, limit, side) - bound) / domain.step
-    moved = bound + side * min(max(1, math.ceil(wish - 1e-9)), most) * domain.step
-    return moved if isinstance(moved, int) else float(f"{moved:.12g}")
+    steps = max(1, math.ceil(wish - 1e-9))
+    while steps and not _is_within(bound + side * steps * domain.step, limit, is_open, side):
+        steps = min(steps - 1, math.floor(room / domain.step))
+    return _neat(bound + side * steps * domain.step)
+
+
+def _is_within(moved: float, limit: float, is_open: bool, side: int) -> bool:
+    left = (limit - _neat(moved)) * side
+    return left > 0 or (left == 0 and not is_open)
+
+
+def _neat(value: float) -> float:
+    """A person expects 1e-07, not 1.0000000000000004e-07."""
+    return value if isinstance(value, int) else float(f"{value:.12g}")
 
 
 def _moved_freely(
@@ -113,8 +123,8 @@ def _moved_freely(
     target = _target(domain, bound, limit, side)
     if target == limit:
         return furthest
-    neat = float(f"{target:.12g}")  # a person expects 1e-07, not 1.0000000000000004e-07
-    return neat if (limit - neat) * side > 0 else target
+    neat = _neat(target)
+    return neat if _is_within(neat, limit, is_open=False, side=side) else target
 
 
 def _target(domain: Float | Integer, bound: float, limit: float, side: int) -> float:

@@ -36,6 +36,7 @@ COUNT = Limits(1, 65536)
         (Integer(2, 3), COUNT, 1, 7),
         (Integer(32, 128, 32), COUNT, 32, 384),
         (Integer(16, 64, 1, LOG), COUNT, 1, 1085),
+        (Float(0.03, 0.04, LOG, step=0.01), POSITIVE, 0.01, 0.13),
         (Float(1e-30, 1e30, LOG), POSITIVE, 2.0**-126, 1e38),
         (Float(1e-200, 1e-190, LOG), POSITIVE, 1e-200, 1e-170),
     ],
