@@ -129,6 +129,12 @@ class Drawing:
         """Whether just these were given and are still to be tried."""
         return any(_key(given) == _key(hyperparameters) for given in self._given)
 
+    def tried(self, given: Mapping[str, Value]) -> int | None:
+        """The trial that is all that a given one could be; None if something is open or new."""
+        values = self._values(self._overlaid(self._middle(), given), given)
+        is_open = (self._space.domains.keys() & values.keys()) - given.keys()
+        return None if is_open else self.twin(values)
+
     def twin(self, hyperparameters: Mapping[str, Value]) -> int | None:
         """The trial that has these hyperparameters already, or None."""
         return self._tried.get(_key(hyperparameters))

@@ -46,7 +46,7 @@ def narrowed(box: Box, space: Space, change: Change) -> Box:
         raise StudyError(f"{name}: {error}") from None
 
 
-def whole_cells(domain: Domain, choices: Sequence[Value]) -> tuple[int, ...]:
+def _whole_cells(domain: Domain, choices: Sequence[Value]) -> tuple[int, ...]:
     """The cells of some of a `Choice`'s choices, ascending.
 
     Raises:
@@ -84,13 +84,7 @@ def why_not(change: Change, drawing: Drawing) -> str | None:
 def _why_no_point(given: Mapping[str, Value], drawing: Drawing) -> str | None:
     if drawing.awaits(given):
         return f"{configuration(given)}: it waits to be tried already"
-    domains = drawing.space.domains
-    open_axes = {name: domain.decode(0.5) for name, domain in domains.items() if name not in given}
-    everything = {**open_axes, **given}
-    values = drawing.space.decode([domains[name].encode(everything[name]) for name in domains])
-    if open_axes.keys() & values.keys():
-        return None  # the searcher gives the rest
-    twin = drawing.twin(values)
+    twin = drawing.tried(given)
     return None if twin is None else f"{configuration(given)}: it is trial {twin} already"
 
 
@@ -117,7 +111,7 @@ def told(change: Change) -> str:
 def _to_choices(box: Box, axis: int, domain: Domain, choices: Sequence[Value]) -> Box:
     if not isinstance(domain, Choice):
         raise StudyError("must be narrowed by a range low..high, since it has no choices")
-    cells = whole_cells(domain, choices)
+    cells = _whole_cells(domain, choices)
     first, last = cells[0], cells[-1]
     if domain.ordered and len(cells) == last - first + 1:
         return box.narrowed(axis, *domain.span(domain.choices[first], domain.choices[last]))
