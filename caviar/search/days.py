@@ -69,11 +69,16 @@ class Day:
         return sound[-1] if sound else None
 
     @property
+    def rate(self) -> float:
+        """Its learning rate."""
+        return float(self.trial.hyperparameters["learning_rate"])
+
+    @property
     def is_good(self) -> bool:
         """Whether one may go on from its end."""
         if self.ended is not TrialState.COMPLETED or self.verdict is None:
             return False
-        return not self.verdict.is_bad
+        return not self.verdict.is_bad and self.verdict is not Verdict.ASLEEP
 
     def line(self) -> Iterator[Day]:
         """The days it goes on from, the latest first."""
@@ -218,10 +223,9 @@ class Days:
         if day.end is not None and not day.verdict.is_bad:
             day.cost = cost_of(day.end, self.metric)
             day.least = min(day.least, day.cost)
-        rate = float(day.trial.hyperparameters.get("learning_rate", math.inf))
-        if day.verdict.is_bad and day.trial.draw is not None:
+        if day.number and day.verdict.is_bad and day.trial.draw is not None:
             panda = self.pandas[day.trial.draw]
-            panda.ceiling = min(panda.ceiling, rate / 2)
+            panda.ceiling = min(panda.ceiling, day.rate / 2)
 
     def _compare(self, measurement: Measurement) -> None:
         order = partial(merit_of, metric=self.metric)

@@ -8,9 +8,9 @@ purpose: a day that is only a little worse than another is luck, and costs no ro
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, Protocol
 
 from caviar.study.records import Measurement, TrialState
@@ -24,6 +24,10 @@ WORSE: Final = (1.2, 0.02)
 """A loss of so many times that of the day before and so many nats on top is clearly above it."""
 WORSE_METRIC: Final = (1.5, 0.02)
 """The same of the metric, as a cost, against the best of the days before."""
+THROWN: Final = 1.5
+"""Times its loss at the end that a first epoch had which threw the network where it is."""
+SLEEP: Final = 3
+"""Days without having learned anything that are put down to a rate that is too low."""
 STEADY: Final = 3
 """Epochs that fall one after the other before they count as a steady fall."""
 
@@ -39,6 +43,10 @@ class Verdict(StrEnum):
     CREEPING = "creeping"
     """The loss falls epoch after epoch, but hardly."""
     FLAT = "flat"
+    ASLEEP = "nothing learned"
+    """It guesses, as it did from the beginning."""
+    DEAD = "dead"
+    """It guesses and did not before, or does so after all that was tried."""
     WORSE = "worse"
     EXPLODED = "exploded"
     FAILED = "failed"
@@ -47,7 +55,7 @@ class Verdict(StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether its model is not to be gone on from."""
-        return self in (Verdict.WORSE, Verdict.EXPLODED, Verdict.FAILED)
+        return self in (Verdict.WORSE, Verdict.EXPLODED, Verdict.DEAD, Verdict.FAILED)
 
 
 class Judged(Protocol):
@@ -55,6 +63,7 @@ class Judged(Protocol):
 
     curve: list[Measurement]
     ended: TrialState | None
+    verdict: Verdict | None
     least: float
 
     @property
@@ -79,7 +88,16 @@ def judge(day: Judged, metric: str) -> Verdict:
         return Verdict.EXPLODED
     if _is_above(losses[-1], losses[0], WORSE) or _is_worse(day, metric):
         return Verdict.WORSE
+    if _is_guessing(day):
+        return Verdict.DEAD if _was_awake(day) else Verdict.ASLEEP
     return _progress(day, losses)
+
+
+def lineage(day: Judged | None) -> Iterator[Judged]:
+    """A day and those it goes on from, the latest first."""
+    while day is not None:
+        yield day
+        day = day.before
 
 
 def cost_of(measurement: Measurement, metric: str) -> float:
@@ -110,6 +128,41 @@ def _progress(day: Judged, losses: Sequence[float]) -> Verdict:
     return Verdict.BETTER
 
 
+def _is_guessing(day: Judged) -> bool:
+    """Whether it says the same of every example: then its accuracy is exp(-loss).
+
+    A loss below ln 2 is not asked about: there the two come near each other by themselves. One
+    that takes hardly anything off its first loss need not come as near.
+    """
+    found = day.curve[-1]
+    guess = math.exp(-found.train_loss)
+    if found.train_loss < 0.95 * math.log(2):
+        return False
+    first = _first(day)
+    began = first.curve[0].train_loss if first.before is None else math.inf
+    still = found.train_loss > (1 - MUCH) * began
+    return found.train_accuracy < (2.0 if still else 1.3) * guess
+
+
+def _first(day: Judged) -> Judged:
+    """The day that it has slept from."""
+    slept = takewhile(lambda one: one is day or one.verdict is Verdict.ASLEEP, lineage(day))
+    *_, first = slept
+    return first
+
+
+def _was_awake(day: Judged) -> bool:
+    """Whether it knew more before, was thrown to where it is, or has slept for too long."""
+    if day.before is None:
+        return day.curve[0].train_loss > THROWN * day.curve[-1].train_loss
+    slept = 0
+    for earlier in lineage(day.before):
+        if earlier.verdict is not Verdict.ASLEEP or slept == SLEEP:
+            break
+        slept += 1
+    return slept in (0, SLEEP)
+
+
 def _losses(day: Judged) -> list[float]:
     """The training loss where a day began, if that is known, and of each of its epochs."""
     began = [day.before.end.train_loss] if day.before is not None and day.before.end else []
@@ -118,10 +171,10 @@ def _losses(day: Judged) -> list[float]:
 
 def _is_steady(day: Judged) -> bool:
     losses: list[float] = []
-    at: Judged | None = day
-    while at is not None and len(losses) <= STEADY:
+    for at in lineage(day):
         losses = [*(each.train_loss for each in at.curve if not each.diverged), *losses]
-        at = at.before
+        if len(losses) > STEADY:
+            break
     falls = [later < earlier for earlier, later in pairwise(losses)]
     return len(falls) >= STEADY and all(falls[-max(STEADY, len(day.curve)) :])
 

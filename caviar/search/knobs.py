@@ -1,7 +1,7 @@
 """Knobs: which hyperparameters of a model can be moved while it is raised, and how far.
 
 What the network is made of stays: its checkpoint fits no other. A searched hyperparameter moves
-within its domain, a fixed one within what its key allows and a factor of a thousand.
+within its domain, a fixed one within what its key allows and a factor of a million.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FROZEN: Final = (
     "schedule",
 )
 """What a model is made of, or was begun with."""
-REACH: Final = 1000.0
+REACH: Final = 1e6
 """How far a fixed value may be moved either way."""
 
 

@@ -28,12 +28,21 @@ CAREFUL: Final = 0.1
 """Times the learning rate of a bad day that came right after another one."""
 CREEP: Final = 2.0
 """Times the learning rate where the loss falls steadily but hardly."""
+WAKE: Final = 10.0
+"""Times the learning rate of a model that has learned nothing."""
 PATIENCE: Final = 2
 """Flat days in a row before something is done."""
 AVERAGE: Final = 0.7
 """Times 1 - momentum, or 1 - beta_1: the average looks back so much further."""
 LONGEST_AVERAGE: Final = 0.98
 """What momentum or beta_1 is not moved beyond."""
+
+UPWARD: Final = {
+    Verdict.BETTER: (UP, "going well"),
+    Verdict.CREEPING: (CREEP, "falls steadily but hardly"),
+    Verdict.ASLEEP: (WAKE, "nothing learned yet"),
+}
+"""Verdicts after which the rate goes up: how far, and why."""
 
 Start = Callable[[int], tuple[Mapping[str, Value], str]]
 """From a panda's number to what its first day has, and why."""
@@ -71,13 +80,15 @@ class PandaKeeper:
     def _onward(self, panda: Panda, last: Day) -> tuple[Mapping[str, Value] | None, str]:
         """What changes when it goes on from its last day, and why."""
         verdict = last.verdict
-        if verdict in (Verdict.BETTER, Verdict.CREEPING):
-            factor = UP if verdict is Verdict.BETTER else CREEP
+        if verdict is Verdict.BETTER and _went_down(last):
+            moved = self._rate(last, DOWN)
+            if moved is not None:
+                return moved, "better since the rate went down: learning_rate down"
+        if verdict in UPWARD:
+            factor, reason = UPWARD[verdict]
             moved = self._rate(last, factor, panda.ceiling)
             if moved is not None:
-                told = "a little up" if verdict is Verdict.BETTER else "up"
-                reason = "going well" if verdict is Verdict.BETTER else "falls steadily but hardly"
-                return moved, f"{reason}: learning_rate {told}"
+                return moved, f"{reason}: learning_rate {'a little ' * (factor == UP)}up"
         if verdict in (Verdict.BETTER, Verdict.LESS):
             moved, name = self._later(last)
             reason = "going well" if verdict is Verdict.BETTER else "better, but less"
@@ -85,15 +96,19 @@ class PandaKeeper:
         flat = _in_a_row(panda, Verdict.FLAT)
         if verdict is Verdict.SLOWER:
             moved, reason = self._rate(last, DOWN), "slower"
-        elif verdict is Verdict.FLAT and flat % PATIENCE == 0:
+        elif verdict is Verdict.FLAT and flat % (2 * PATIENCE) == PATIENCE:
             moved, reason = self._rate(last, DROP), f"flat for {flat} days"
+        elif verdict is Verdict.FLAT and flat and flat % (2 * PATIENCE) == 0:
+            moved = self._rate(last, DROP**-2, panda.ceiling)
+            reason = f"flat for {flat} days"
+            return moved, f"{reason}: learning_rate up" if moved else f"{reason}: left as it is"
         else:
             moved, reason = None, str(verdict)
         return moved, f"{reason}: learning_rate down" if moved else f"{reason}: left as it is"
 
     def _rate(self, day: Day, factor: float, most: float | None = None) -> dict[str, Value] | None:
         values = day.trial.hyperparameters
-        rate = float(values["learning_rate"])
+        rate = day.rate
         to = rate * factor if most is None else min(rate * factor, max(most, rate))
         return self._knobs.turn(values, "learning_rate", to)
 
@@ -118,11 +133,18 @@ class PandaKeeper:
         way = _way_back(panda.days[-row], row) or panda.days[0].before
         values = (way or panda.days[0]).trial.hyperparameters
         factor = DROP if row == 1 else CAREFUL
-        rate = float(bad.trial.hyperparameters["learning_rate"]) * factor
-        slow = min(rate, float(values["learning_rate"]))
+        rate = bad.rate * factor
+        # Never again at a rate that was tried from there.
+        tried = [day.rate * DROP for day in panda.days if day.before is way]
+        slow = min(rate, float(values["learning_rate"]), *tried)
         values = self._knobs.turn(values, "learning_rate", slow) or values
         whither = f"back to the end of day {way.number}" if way and way.number else "begun anew"
         return Plan(values, way, ROLLBACK, f"{bad.verdict}: {whither}, learning_rate down")
+
+
+def _went_down(day: Day) -> bool:
+    """Whether its learning rate was lower than that of the day it went on from."""
+    return day.before is not None and day.before.number > 0 and day.rate < day.before.rate
 
 
 def _in_a_row(panda: Panda, verdict: Verdict) -> int:
