@@ -1,20 +1,16 @@
 """Budgets that need no clock: trial-epochs, a target, a plateau.
 
-Trial-epochs are never exceeded, and spent well: enough is kept to bring the best trial to the last
-rung, and towards the end nothing begins that could not be brought there as well.
+What of a budget is spent, and whether the study ends by it, in words.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from caviar.search.brackets import Brackets
 from caviar.search.ledger import Ledger
-from caviar.search.successive_halving import DIRECTION, merit_of
-from caviar.study.records import Assignment, Measurement
+from caviar.search.successive_halving import DIRECTION
+from caviar.study.records import Measurement
 from caviar.study.run_tables import Budget
 
 UNLIMITED: Final = Budget()
@@ -45,11 +41,20 @@ class Spending:
         """Whether trial-epochs are bounded."""
         return self._budget.trial_epochs is not None
 
+    @property
+    def total(self) -> float:
+        """Trial-epochs in all; inf if unbounded."""
+        most = self._budget.trial_epochs
+        return math.inf if most is None else most
+
+    @property
+    def left(self) -> float:
+        """Trial-epochs not yet spent; inf if unbounded."""
+        return max(0, self.total - self.spent)
+
     def free(self, ledger: Ledger) -> float:
-        """Trial-epochs neither spent nor promised to running trials; inf if unbounded."""
-        if self._budget.trial_epochs is None:
-            return math.inf
-        return self._budget.trial_epochs - self.spent - ledger.promised
+        """Those of them that are not promised to running trials."""
+        return self.left - ledger.promised
 
     def arrive(self) -> None:
         """A trial came to its first rung, or to its end before it."""
@@ -76,55 +81,7 @@ class Spending:
 
     @property
     def exhaustion(self) -> str:
-        """What is said when the trial-epochs are spent."""
-        return f"the budget of {self._budget.trial_epochs:,} trial-epochs is spent"
-
-
-class Contender(NamedTuple):
-    """The best trial that could still be trained longer.
-
-    Attributes:
-        merit: what it is compared by (`merit_of`), lower is better.
-        trial: its index.
-        missing: epochs it still needs to the last rung, beyond those it is running for.
-        running: whether it is being trained.
-    """
-
-    merit: tuple[float, int, float, int]
-    trial: int
-    missing: int
-    running: bool
-
-
-def contenders(ledger: Ledger, brackets: Brackets, metric: str) -> Iterator[Contender]:
-    """The best of each rung, and all that run."""
-    waiting = [rung.paused[0][2] for rung in brackets.paused()]
-    for trial in (*waiting, *ledger.running):
-        course = ledger.courses[trial]
-        if course.best is not None:
-            behind = course.epoch if course.target is None else course.target
-            merit = merit_of(course.best, metric)
-            missing = max(0, brackets.top - behind)
-            yield Contender(merit, trial, missing, course.target is not None)
-
-
-def affordable(
-    groups: Iterable[Assignment], free: float, reserved: float, favourite: int | None, top: int
-) -> list[Assignment]:
-    """Groups of startable trials, cut down to what the budget allows.
-
-    Args:
-        groups: all trials that could start.
-        free: trial-epochs left.
-        reserved: those of them that are kept for `favourite`.
-        favourite: the trial to be brought to the last rung, if one is.
-        top: epochs of the last rung.
-    """
-    found = []
-    for group in groups:
-        epochs = group.last_epoch - group.first_epoch
-        if favourite in group.trials and epochs <= free:
-            found.append(replace(group, trials=(favourite,)))
-        elif top - group.first_epoch <= free - reserved:
-            found.append(replace(group, trials=group.trials[: int((free - reserved) // epochs)]))
-    return found
+        """What is said when the trial-epochs are spent, or the few left are of no use."""
+        all_told = f"the budget of {self._budget.trial_epochs:,} trial-epochs"
+        left = int(self.left)
+        return f"{all_told} is spent" + (f" but for {left}, too few for another" if left else "")

@@ -16,8 +16,9 @@ from itertools import islice
 from typing import Final, Literal
 
 from caviar.search.affinity import Affinity
-from caviar.search.budget import UNLIMITED, Contender, Spending, affordable, contenders
+from caviar.search.budget import UNLIMITED, Spending
 from caviar.search.drawing import Drawing
+from caviar.search.endgame import Endgame
 from caviar.search.history import History
 from caviar.search.narrowing import narrowed, why_not
 from caviar.search.packing import Pool, packed
@@ -36,7 +37,7 @@ from caviar.study.records import (
     TrialState,
     Value,
 )
-from caviar.study.run_tables import Budget
+from caviar.study.run_tables import UNBOUNDED, Budget
 
 LOOK_AHEAD: Final = 64
 """Trials drawn ahead of their start, so that those of one signature can be packed together."""
@@ -95,6 +96,7 @@ class CaviarStrategy:
         self._stack_size = StackSize(stack, slices)
         self._history = History(rungs, reduction_factor, metric, brackets)
         self._spending = Spending(budget, metric)
+        self._endgame = Endgame(self._history, self._spending, metric)
         self._pool = Pool()
         self._pace = Pace()
         self._affinity = Affinity(slices)
@@ -126,7 +128,8 @@ class CaviarStrategy:
     @property
     def wanted(self) -> int:
         """How many trials there are to be, those not drawn yet included."""
-        return len(self.trials) if self._drawing.exhausted else self._wanted
+        unknown = self._wanted >= UNBOUNDED
+        return len(self.trials) if self._drawing.exhausted or unknown else self._wanted
 
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
@@ -147,13 +150,14 @@ class CaviarStrategy:
     @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
-        return self._history.ledger.most_lane_epochs(self.wanted, self._history.brackets)
+        most = self._history.ledger.most_lane_epochs(self._most, self._history.brackets)
+        return int(min(most, self._spending.left))
 
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
-        return self._history.ledger.expected_lane_epochs(
-            signature, self.wanted, self._history.brackets
-        )
+        ledger, brackets = self._history.ledger, self._history.brackets
+        expected = ledger.expected_lane_epochs(signature, self._most, brackets)
+        return int(min(expected, self._spending.left))
 
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
@@ -169,7 +173,7 @@ class CaviarStrategy:
         self._draw()
         groups = list(self._groups())
         if self._spending.bounded:
-            groups = self._within_budget(groups)
+            groups = self._endgame.within(groups)
         found = bool(groups)
         groups = self._left_over(groups, frozenset(attended) - frozenset(warm))
         preference = partial(self._affinity.preference, warm=frozenset(warm))
@@ -190,6 +194,9 @@ class CaviarStrategy:
 
     def fail(self, trial: int, *, stopped: bool = False) -> None:
         """A trial is given up: it ranks last in the rung it was running for; or was `stopped`."""
+        course = self._history.ledger.courses[trial]
+        if not stopped and not course.rungs and course.ended is None:
+            self._spending.arrive()
         self._history.fail(trial, stopped=stopped)
         self._pool.remove(trial)
         if not stopped:
@@ -247,9 +254,14 @@ class CaviarStrategy:
     # What could start
 
     @property
+    def _most(self) -> int:
+        """How many trials there may be at most."""
+        return len(self.trials) if self._drawing.exhausted else self._wanted
+
+    @property
     def _startable(self) -> int:
         """Trials that could start now, those not yet drawn included."""
-        undrawn = max(0, self.wanted - len(self.trials))
+        undrawn = max(0, self._most - len(self.trials))
         promotable = self._history.brackets.promotable_count
         return undrawn + promotable + len(self._pool) + len(self._history.interrupted)
 
@@ -293,89 +305,45 @@ class CaviarStrategy:
         elsewhere = assignment.signature in attended
         return None if elsewhere and self._is_little(assignment.signature, epochs) else assignment
 
-    def _reserve(self) -> tuple[Contender | None, int]:
-        """The best trial that is not at the top if it is the best of all, and what it needs."""
-        brackets = self._history.brackets
-        favourite = min(contenders(self._history.ledger, brackets, self._metric), default=None)
-        best = self.best
-        if (
-            favourite is None
-            or best is None
-            or (best.trial != favourite.trial and brackets.finishers)
-        ):
-            return None, 0
-        return favourite, favourite.missing
-
-    def _within_budget(self, groups: list[Assignment]) -> list[Assignment]:
-        free = self._spending.free(self._history.ledger)
-        favourite, reserved = self._reserve()
-        return affordable(
-            groups,
-            free,
-            reserved,
-            favourite.trial if favourite else None,
-            self._history.brackets.top,
-        )
-
-    def _last_steps(self) -> Assignment | None:
-        free = self._spending.free(self._history.ledger)
-        favourite, reserved = self._reserve()
-        found = [
-            c
-            for c in contenders(self._history.ledger, self._history.brackets, self._metric)
-            if not c.running
-        ]
-        chosen = min(found, default=None)
-        if chosen is None:
-            return None
-        available = free if favourite and chosen.trial == favourite.trial else free - reserved
-        if available < 1:
-            return None
-        course = self._history.ledger.courses[chosen.trial]
-        last = min(self._history.brackets.top, course.epoch + int(available))
-        return Assignment((chosen.trial,), course.epoch, last, course.signature, Purpose.COMPLETION)
-
-    def _exhaustion(self) -> str:
-        if not self._spending.bounded or self._history.ledger.running:
-            return ""
-        if not self._startable and self._closing() is None:
-            return ""
-        free = self._spending.free(self._history.ledger)
-        if free >= 1 and (
-            self._may_draw() or self._within_budget(list(self._groups())) or self._last_steps()
-        ):
-            return ""
-        return self._spending.exhaustion
-
-    def _may_draw(self) -> bool:
-        if len(self.trials) >= self._wanted:
-            return False
-        if not self._spending.bounded:
-            return True
-        return (
-            self._spending.free(self._history.ledger) - self._reserve()[1]
-            >= self._history.brackets.top
-        )
-
     def _closing(self) -> Assignment | None:
-        """What is owed when all else is done: the late best of a rung, one trial at the top."""
-        if self._spending.bounded and (last := self._last_steps()):
-            return last
-        if self._history.ledger.running:
-            return None
-        owed = self._history.brackets.owed()
+        """What is owed when nothing else may start.
+
+        Where a budget is what holds it back, the best trial's last steps; else the late best of a
+        rung, and one trial at the top.
+        """
+        if self._spending.bounded and self._startable:
+            return self._endgame.last_steps()
+        owed = None if self._history.ledger.running else self._history.brackets.owed()
         if owed is None:
             return None
         trial, first_epoch, last_epoch = owed
+        last_epoch = min(last_epoch, first_epoch + int(min(self._spending.left, last_epoch)))
         signature = self._history.ledger.courses[trial].signature
-        return Assignment((trial,), first_epoch, last_epoch, signature, Purpose.COMPLETION)
+        found = Assignment((trial,), first_epoch, last_epoch, signature, Purpose.COMPLETION)
+        return found if last_epoch > first_epoch else None
+
+    def _exhaustion(self) -> str:
+        """That the trial-epochs are spent, if something is left to do without them; or ""."""
+        if not self._spending.bounded or self._history.ledger.running:
+            return ""
+        if not self._startable and self._history.brackets.owed() is None:
+            return ""
+        goes_on = self._may_draw or self._endgame.within(self._groups()) or self._closing()
+        return "" if goes_on else self._spending.exhaustion
+
+    @property
+    def _may_draw(self) -> bool:
+        """Whether there is to be one more trial."""
+        if len(self.trials) >= self._most:
+            return False
+        return not self._spending.bounded or len(self._pool) < self._endgame.room
 
     # What happens
 
     def _draw(self) -> None:
         """Fills the pool from the searcher."""
         most = min(self._look_ahead, max(1, self._drawing.searcher.ahead))
-        while len(self._pool) < most and self._may_draw():
+        while len(self._pool) < most and self._may_draw:
             drawn = self._drawing.next(len(self.trials))
             if drawn is None:
                 return
@@ -403,9 +371,13 @@ class CaviarStrategy:
 
     def _observe(self, measurement: Measurement) -> None:
         course = self._history.ledger.courses[measurement.trial]
+        was_new = course.rungs == 0 and course.ended is None
         self._pace.observe(course.signature, measurement.elapsed_s)
         self._spending.spent += 1
         rank = self._history.observe(measurement)
+        if was_new and (course.rungs or course.ended):
+            self._spending.arrive()
+        self._spending.compare(self.best, 0.0)
         if rank is not None:
             trial = self.trials[measurement.trial]
             self._drawing.searcher.observe(trial, measurement.epoch, rank[0])

@@ -91,9 +91,15 @@ class History:
         return rank if at_rung else None
 
     def fail(self, trial: int, *, stopped: bool = False) -> None:
-        """A trial was given up, or `stopped`: it ranks last in the rung it was running for."""
+        """A trial was given up, or `stopped` by a person.
+
+        If it was running, it ranks last in the rung it was running for; if a person stopped it
+        where it was paused, it keeps its place there.
+        """
         course = self.ledger.courses[trial]
         if course.ended is None:
+            if stopped:
+                self.brackets.of(trial).retire(trial)
             state = TrialState.STOPPED if stopped else TrialState.FAILED
             self._end(trial, course.epoch, state)
 

@@ -85,6 +85,13 @@ class Ledger:
         courses = (self.courses[trial] for trial in self.running)
         return sum((course.target or course.epoch) - course.epoch for course in courses)
 
+    @property
+    def soonest(self) -> float:
+        """The fewest epochs that a running trial still has to its target; inf if none runs."""
+        courses = (self.courses[trial] for trial in self.running)
+        left = ((course.target or course.epoch) - course.epoch for course in courses)
+        return min(left, default=math.inf)
+
     def state(self, trial: int, top: int) -> TrialState:
         """Where a trial stands, in a study whose last rung is at `top` epochs."""
         course = self.courses[trial]

@@ -60,7 +60,8 @@ class Rung:
         reached: trials that tried to reach it, those that came to their end on the way included.
         promoted: trials that went on from it, by their rank or in a completion run.
         paused: ranks of those waiting here with a finite score, best first.
-        stopped: ranks of those that early stopping ended here or on the way here, best first.
+        stopped: ranks of those that early stopping ended here or on the way here, or a person
+            here, best first.
         best_promoted: the best rank of those that went on.
     """
 
@@ -164,6 +165,13 @@ class SuccessiveHalving:
         del rung.paused[bisect_left(rung.paused, rank)]
         if promoted:
             self._count_promotion(rung, rank)
+
+    def retire(self, trial: int) -> None:
+        """A person stopped a paused trial: it keeps its place, as who was stopped early does."""
+        rung, rank = self._paused.pop(trial, (None, None))
+        if rung is not None and rank is not None:
+            del rung.paused[bisect_left(rung.paused, rank)]
+            insort(rung.stopped, rank)
 
     def promotable(self, rung: Rung, limit: int) -> Iterator[int]:
         """Trials that may go on from `rung` now, best first, at most `limit` of them."""

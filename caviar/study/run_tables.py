@@ -12,6 +12,10 @@ from caviar.study.wording import show
 
 SEARCHERS: Final = ("zoom", "sobol", "halton", "random", "grid", "tpe", "gp", "cmaes")
 """What `search.searcher` may be; the last three are Optuna's."""
+UNBOUNDED: Final = 1_000_000
+"""The most that `search.trials` may be: as many as the budget allows."""
+BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
+"""Keys of `[budget]` that bound the work, whatever comes of it."""
 
 
 def _one_or_more(raw: object) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ class Search(Table):
 
     strategy: Literal["caviar", "panda", "population", "auto"] = "caviar"
     searcher: Literal["zoom", "sobol", "halton", "random", "grid", "tpe", "gp", "cmaes"] = "zoom"
-    trials: int = Field(default=64, ge=1, le=1_000_000)
+    trials: int = Field(default=64, ge=1, le=UNBOUNDED)
     max_epochs: int = Field(default=27, ge=1, le=1_000_000)
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: int = Field(default=3, ge=2, le=1000)
@@ -70,6 +74,11 @@ class Search(Table):
             rule = f"must be <= {count}, the number of rungs, got {self.brackets}"
             raise broken_rule(rule, "brackets")
         return self
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether there are to be as many trials as the budget allows."""
+        return self.trials >= UNBOUNDED
 
     def rungs(self) -> tuple[int, ...]:
         """Epochs at which trials are compared: grace, times eta each, and last `max_epochs`."""

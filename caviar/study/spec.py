@@ -30,7 +30,7 @@ from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
 from caviar.study.points import check_points
 from caviar.study.reading import beside, read_text
-from caviar.study.run_tables import Budget, Panda, Resources, Search
+from caviar.study.run_tables import BOUNDS, UNBOUNDED, Budget, Panda, Resources, Search
 from caviar.study.searched import first_mistake, space_of, techniques_of, why_unused
 from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
@@ -78,6 +78,17 @@ class StudySpec(Table):
         name = name_after(raw.get("data")) if isinstance(raw, dict) else ""
         # A data set's bad name is told once, at its own key.
         return {"name": name} | raw if re.fullmatch(NAME_PATTERN, name) else raw
+
+    @model_validator(mode="before")
+    @classmethod
+    def _try_what_the_budget_allows(cls, raw: Any) -> Any:
+        """Where a budget bounds the work, the number of trials does not unless it is given."""
+        tables = raw if isinstance(raw, dict) else {}
+        budget, search = (plain_table(tables.get(name, {})) for name in ("budget", "search"))
+        if not isinstance(search, dict) or "trials" in search or not isinstance(budget, dict):
+            return raw
+        bounded = any(budget.get(key) is not None for key in BOUNDS)
+        return raw | {"search": search | {"trials": UNBOUNDED}} if bounded else raw
 
     @model_validator(mode="before")
     @classmethod
