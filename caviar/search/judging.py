@@ -139,7 +139,8 @@ def _is_guessing(day: Judged) -> bool:
     if found.train_loss < 0.95 * math.log(2):
         return False
     first = _first(day)
-    began = first.curve[0].train_loss if first.before is None else math.inf
+    knows = first.before is None and first.curve[0] is not found
+    began = first.curve[0].train_loss if knows else math.inf
     still = found.train_loss > (1 - MUCH) * began
     return found.train_accuracy < (2.0 if still else 1.3) * guess
 
