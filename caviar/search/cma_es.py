@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SIGMA: Final = 1 / 6
 """The first step's width on every axis; Optuna's."""
-STALE: Final = 16
+STALE: Final = 8
 """Suggestions in a row that were of no use, after which the next ones are uniform."""
 
 

@@ -39,7 +39,7 @@ STARTUP: Final = 10
 """Trials with a result before a sampler is asked; until then draws are uniform (Optuna's)."""
 AHEAD: Final = 4
 """Trials drawn before they can start: few, since each is drawn without the others' results."""
-STALE: Final = 16
+STALE: Final = 8
 """Suggestions in a row that were of no use, after which the next ones are uniform."""
 MOST_TRIALS: Final = {"tpe": 250, "gp": 120}
 """Trials shown to a sampler, so that a suggestion's time is bounded."""
