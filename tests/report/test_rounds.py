@@ -95,7 +95,7 @@ def told(tmp_path):
     spec = StudySpec.parse(STUDY)
     measurements = [
         *(measured(i, 0.5 + i / 100) for i in range(5)),
-        measured(5, math.nan, diverged=True),
+        measured(5, 0.99, diverged=True),  # it was good until it was not
         measured(6, 0.9),
     ]
     return told_of(tmp_path, spec, two_rounds(spec), measurements)

@@ -10,6 +10,7 @@ from caviar.search.factory import caviar_strategy, some_trials
 from caviar.space.domain import Float, Integer
 from caviar.study.describe import describe, most_compiled_steps
 from caviar.study.records import Signature, Trial
+from caviar.study.run_tables import SEARCHERS
 from caviar.study.signature import is_small, padded_widths, signature_of
 from caviar.study.spec import StudySpec
 
@@ -74,6 +75,27 @@ def test_trials_are_drawn_from_the_home_and_points_given_beyond_it_are_tried() -
     assert max(rates[1:]) < 1e-2
     assert min(rates) < 2e-4
     assert max(rates[1:]) > 5e-3
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS)
+def test_every_searcher_keeps_to_the_home(searcher: str) -> None:
+    if searcher in {"tpe", "gp"}:
+        pytest.importorskip("optuna" if searcher == "tpe" else "torch")
+    if searcher == "cmaes":
+        pytest.importorskip("cmaes")
+    spec = study(
+        f"[network]\nlayers = 2\n[training]\nlearning_rate = {RATE}\n"
+        "batch_size = { low = 16, high = 64, step = 16, expand = true }\n"
+        f'[search]\nsearcher = "{searcher}"\ntrials = 12\nmax_epochs = 1'
+    )
+    strategy = caviar_strategy(spec)
+    for _ in range(12):
+        strategy.next_assignment()
+    assert strategy.trials
+    for trial in strategy.trials:
+        assert trial.hyperparameters["learning_rate"] * (1 + 1e-9) >= 1e-4
+        assert trial.hyperparameters["learning_rate"] <= 1e-2 * (1 + 1e-9)
+        assert 16 <= trial.hyperparameters["batch_size"] <= 64
 
 
 def test_networks_to_check_gradients_of_are_of_the_home() -> None:
