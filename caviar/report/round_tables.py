@@ -32,6 +32,7 @@ def print_rounds(console: Console, told: dict[str, Any]) -> None:
     metric = told["metric"]
     headings = ("round", "stands on", "in the box", "best", "controls", "best", "width", "why")
     console.print(_table(headings, [_cells(row, metric) for row in found], overflow="ellipsis"))
+    _line(console, _origins(told))
     _print_box(console, found[-1])
 
 
@@ -61,6 +62,15 @@ def _cells(row: dict[str, Any], metric: str) -> tuple[str, ...]:
         f"{100 * _width(row):.0f} %",
         one_line(row["why"]),
     )
+
+
+def _origins(told: dict[str, Any]) -> str:
+    """How many trials came from where, the cover among them, which is no round."""
+    parts = (
+        f"{tally['trials']} {one_line(origin)} (best {_best(tally, told['metric'])})"
+        for origin, tally in told["origins"].items()
+    )
+    return f"trials by origin: {', '.join(parts) or 'none'}"
 
 
 def _width(row: dict[str, Any]) -> float:
