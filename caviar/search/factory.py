@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from caviar.search.box import Box
-from caviar.search.caviar import CaviarStrategy
+from caviar.search.caviar import LOOK_AHEAD, CaviarStrategy
 from caviar.search.cma_es import CmaEs
 from caviar.search.drawing import Drawing
 from caviar.search.grid import Grid
@@ -13,19 +14,24 @@ from caviar.search.optuna import Optuna
 from caviar.search.quasi_random import Halton, Sobol
 from caviar.search.searcher import Searcher
 from caviar.search.uniform import Uniform
+from caviar.search.zoom import Zoom
 from caviar.space.levels import levels, sizes
+from caviar.space.search_space import SearchSpace
 from caviar.study.readiness import check_installed
 from caviar.study.records import Signature, Trial, Value
 from caviar.study.signature import signature_of
 from caviar.study.spec import StudySpec
 
 
-def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
+def caviar_strategy(
+    spec: StudySpec, *, slices: int = 1, look_ahead: int = LOOK_AHEAD
+) -> CaviarStrategy:
     """A fresh caviar strategy.
 
     Args:
         spec: the study.
         slices: how many slices share the work; it changes how trials are packed, no result.
+        look_ahead: most trials drawn before they can start.
     """
     return CaviarStrategy(
         drawing=Drawing(searcher_of(spec), spec.space, spec.search.points, Box.between(spec.home)),
@@ -38,6 +44,7 @@ def caviar_strategy(spec: StudySpec, *, slices: int = 1) -> CaviarStrategy:
         metric=spec.metric,
         stack=spec.resources.stack,
         slices=slices,
+        look_ahead=look_ahead,
     )
 
 
@@ -48,22 +55,41 @@ def searcher_of(spec: StudySpec) -> Searcher:
         StudyError: if it needs a package that is not installed.
     """
     check_installed(spec)
-    name, axes = spec.search.searcher, spec.space.axes
+    return searcher_on(spec.space, spec.search.searcher, spec.seed, spec.search.trials)
+
+
+def searcher_on(space: SearchSpace, name: str, seed: int, trials: int) -> Searcher:
+    """A fresh searcher on a space.
+
+    Args:
+        space: of which it knows the axes alone.
+        name: as `search.searcher` has it.
+        seed: the study's.
+        trials: about how many points a grid is to have.
+    """
+    axes = space.axes
     match name:
         case "tpe" | "gp":
-            return Optuna(name, axes, spec.seed)
+            return Optuna(name, axes, seed)
         case "cmaes":
-            return CmaEs(axes, spec.seed)
+            return CmaEs(axes, seed)
         case "grid":
-            counts = sizes(axes, spec.search.trials)
-            found = zip(spec.space.domains.values(), counts, strict=True)
-            return Grid([levels(domain, count) for domain, count in found], spec.seed)
+            counts = zip(space.domains.values(), sizes(axes, trials), strict=True)
+            return Grid([levels(domain, count) for domain, count in counts], seed)
         case "random":
-            return Uniform(len(axes), spec.seed)
+            return Uniform(len(axes), seed)
         case "halton":
-            return Halton(len(axes), spec.seed)
+            return Halton(len(axes), seed)
+        case "sobol":
+            return Sobol(len(axes), seed)
         case _:
-            return Sobol(len(axes), spec.seed)
+            names = space.names
+            return Zoom(axes, seed, space.home, lambda trial: active_axes(names, trial))
+
+
+def active_axes(names: Sequence[str], trial: Trial) -> tuple[bool, ...]:
+    """Of each searched hyperparameter, whether a trial has it."""
+    return tuple(name in trial.hyperparameters for name in names)
 
 
 def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signature, Trial]:
