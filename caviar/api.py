@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.report.account import account
+from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
 
@@ -27,7 +28,7 @@ class Study:
         """
         self.directory = Path(directory)
         with Journal.open(self.directory) as journal:
-            self.spec = StudySpec.from_json(journal.spec_json)
+            self.spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
 
     def __repr__(self) -> str:
         return f"Study({self.spec.name!r}, {str(self.directory)!r})"

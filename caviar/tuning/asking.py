@@ -68,15 +68,21 @@ def ask(
         if not _is_driven(journal):
             _judge(journal, change)
             journal.request(change)
-            later = "nobody drives the study now, its next caviar run will take it"
-            return Asked(taken=False, line=f"asked: {told(change)}; {later}")
+            return _later(change)
         number = journal.request(change)
         for _ in range(max(1, round(patience_s / _POLL_S))):
             answered = _answered(journal, number)
             if answered is not None:
                 return _came_of(journal, answered)
+            if not _is_driven(journal):  # it left without looking
+                return _later(change)
             sleep(_POLL_S)
     return Asked(taken=False, line=f"asked: {told(change)}; its driver has not answered yet")
+
+
+def _later(change: Change) -> Asked:
+    later = "nobody drives the study now, its next caviar run will take it"
+    return Asked(taken=False, line=f"asked: {told(change)}; {later}")
 
 
 def _is_driven(journal: Journal) -> bool:

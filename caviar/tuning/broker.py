@@ -20,6 +20,8 @@ from caviar.study.facts import Outcome, Request
 from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
+    Change,
+    Change,
     ChangeKind,
     Claim,
     Lane,
@@ -95,6 +97,7 @@ class Broker:
         self._strategy = strategy
         self._held: dict[str, tuple[_Open, int]] = {}
         self._recalled: set[str] = set()
+        self._sent_home = False
         self._stopping = ""
         self._words: list[str] = []
         self._looked = -math.inf
@@ -126,16 +129,16 @@ class Broker:
     @property
     def ending(self) -> str:
         """Why the study ends, or waits, before its work is done, in words; or ""."""
-        return self.halted or self._strategy.ending
+        return self.halted or ("paused" if self._changes.paused else self._strategy.ending)
 
     def look(self) -> None:
         """Takes what people asked for meanwhile, and ends the study when its hours are spent.
 
-        Cheap, and done at most every `LOOK_EVERY_S`.
+        Cheap, and done at most every `LOOK_EVERY_S`. Once a slice was sent home, all will be, and
+        what is asked then waits for the next run.
         """
         due = self._clock() - self._looked >= LOOK_EVERY_S
-        # Of a stopped study the slices may be gone: what is asked then, the next run takes.
-        if due and not (self._stopping or self.halted):
+        if due and not (self._sent_home or self._stopping):
             self._look()
 
     def _look(self) -> None:
@@ -176,14 +179,14 @@ class Broker:
         with self._journal.transaction():
             self._come_back(slice_name)
             if self._stopping or self.halted:
-                return Finished(self._stopping or self.halted)
+                return self._farewell(self._stopping or self.halted)
             if self._changes.paused:
                 return Wait(PAUSED_S)
             self._warm[slice_name] = frozenset(warm)
             found = self._next(warm, self._attended(slice_name))
             if found is None:
                 self._idle_since.setdefault(slice_name, self._clock())
-                return Finished("the study is complete") if self.finished else Wait()
+                return self._farewell("the study is complete") if self.finished else Wait()
             self._idle_since.pop(slice_name, None)
             lanes = self._lanes(found)
             if not lanes:
@@ -289,6 +292,10 @@ class Broker:
         self.trial_epochs += len(receipt.accepted)
         return not receipt.stale
 
+    def _farewell(self, why: str) -> Finished:
+        self._sent_home = True
+        return Finished(why)
+
     def _attended(self, slice_name: str) -> frozenset[Signature]:
         """What other slices have compiled or are at; nothing once the slice waited long enough.
 
@@ -310,6 +317,7 @@ class Broker:
             return found
         assignment = self._strategy.next_assignment(warm, attended)
         news = self._strategy.news()
+        self._words += [told(each) for each in news if isinstance(each, Change)]
         if assignment is None:
             self._journal.decide(news)
             return None

@@ -51,12 +51,12 @@ class Changes:
         match change.kind:
             case ChangeKind.STOP if self.halted:
                 return f"the study is stopped already: {self.halted}"
-            case ChangeKind.STOP | ChangeKind.PAUSE if self._strategy.finished:
-                return "the study is complete"
             case ChangeKind.PAUSE if self.paused:
                 return "the study is paused already"
             case ChangeKind.PAUSE if self.halted:
                 return f"the study is stopped: {self.halted}"
+            case ChangeKind.STOP | ChangeKind.PAUSE if self._strategy.finished:
+                return "the study is complete"
             case ChangeKind.CONTINUE if self.by_budget:
                 return f"{self.halted}; to go on: caviar run with a larger one"
             case ChangeKind.CONTINUE if not (self.paused or self.halted):
@@ -156,7 +156,11 @@ def told(change: Change, trials: int | None = None) -> str:
         case ChangeKind.NUDGE:
             return f"the next day begins with {configuration(detail['hyperparameters'])}"
         case ChangeKind.ROLLBACK:
+            if not detail["day"]:
+                return "the next day begins anew"
             return f"the next day begins at the end of day {number(detail['day'])}"
+        case ChangeKind.CHOOSE:
+            return str(detail["why"])
         case ChangeKind.STOP_TRIAL:
             return f"trial {detail['trial']} ends where it stands"
         case ChangeKind.STOP:

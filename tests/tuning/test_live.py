@@ -137,10 +137,8 @@ def again(driver, spec=SPEC):
 
 
 def test_added_trials_are_drawn_and_run(driver):
-    driver.work()
-    assert driver.broker.finished
+    driver.report(driver.claim())
     assert driver.asked(ADD) == [None]
-    assert not driver.broker.finished
     assert driver.broker.words() == ["10 more trials, 30 in all"]
     driver.work()
     assert len(driver.strategy.trials) == 30
@@ -164,7 +162,7 @@ def test_a_persons_point_comes_next_and_once(driver):
 
 
 def test_a_point_that_was_tried_is_refused(driver):
-    driver.work()
+    driver.report(driver.claim())
     tried = driver.strategy.trials[7].hyperparameters
     point = {name: tried[name] for name in SPEC.space.names if name in tried}
     (refusal,) = driver.asked(Change(ChangeKind.ADD_POINT, {"hyperparameters": point}))
@@ -196,6 +194,22 @@ def test_requests_are_looked_for_now_and_then_only(driver):
     driver.now += LOOK_EVERY_S / 2
     driver.claim("b")
     assert driver.strategy.wanted == 30
+
+
+def test_what_is_asked_when_slices_go_home_waits_for_the_next_run(driver):
+    driver.work()
+    number = driver.journal.request(ADD)
+    driver.now += LOOK_EVERY_S
+    driver.broker.look()
+    (request,) = driver.journal.requests(unanswered=True)
+    assert request.number == number
+    directory = driver.journal.directory
+    driver.leave()
+    assert check_directory(SPEC, directory) == ("", "")
+    heir = Driver(directory, now=1000.0)
+    heir.work()
+    assert len(heir.strategy.trials) == 30
+    heir.journal.close()
 
 
 def test_a_stop_ends_assignments_at_their_next_report(driver):
@@ -247,16 +261,16 @@ def test_of_a_stack_only_the_trial_that_was_stopped_ends(driver):
     assert [lane.trial.index for lane in rest.lanes] == [trials[1], trials[3]]
     assert rest.assignment == claim.assignment
     driver.report(rest)
+    assert driver.asked(stop_trial(trials[2]), stop_trial(99)) == [
+        f"trial {trials[2]}: it is stopped already",
+        "trial 99: the study has trials 0 to 19",
+    ]
     driver.work()
     assert driver.strategy.state(trials[2]) == TrialState.STOPPED
     assert driver.journal.measurements(trials[2]) == ()
     (told,) = [found for found in driver.journal.summary() if found.error]
     assert (told.trial, told.error) == (trials[2], "stopped by a person")
     epochs_once(driver.journal)
-    assert driver.asked(stop_trial(trials[2]), stop_trial(99)) == [
-        f"trial {trials[2]}: it is stopped already",
-        "trial 99: the study has trials 0 to 19",
-    ]
 
 
 def test_a_trial_that_waits_or_is_paused_is_stopped_at_once(driver):
@@ -365,11 +379,11 @@ def test_more_trials_by_a_run_count_those_that_were_added(driver):
     larger = SPEC.override(trials=40)
     heir = again(driver, larger)
     assert heir.strategy.wanted == 40
-    heir.work()
-    assert len(heir.strategy.trials) == 40
-    assert account(heir.journal)["counts"]["waiting"] == 0
     heir.asked(ADD)
     assert heir.strategy.wanted == 50
+    heir.work()
+    assert len(heir.strategy.trials) == 50
+    assert account(heir.journal)["counts"]["waiting"] == 0
     last = again(heir, larger)
     assert last.strategy.wanted == 50
 
