@@ -21,7 +21,6 @@ from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
     Change,
-    Change,
     ChangeKind,
     Claim,
     Lane,
