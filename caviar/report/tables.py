@@ -15,7 +15,9 @@ from caviar.data.known import known_sizes
 from caviar.report.diary import print_diary
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
+from caviar.study.cost import Cost
 from caviar.study.describe import Description, HyperparameterRow, describe
+from caviar.study.ladders import numbers
 from caviar.study.records import Value
 from caviar.study.remarks import remarks
 from caviar.study.spec import StudySpec
@@ -39,25 +41,51 @@ def print_description(console: Console, spec: StudySpec) -> None:
     sizes = known_sizes(spec.data.name)
     told = describe(spec, *sizes) if sizes else describe(spec)
     source = spec.data.name or spec.data.path
-    _line(console, f"study {spec.name}: {spec.search.trials} trials on {source}")
+    _line(console, f"study {spec.name}: {_trials(told.cost)} on {source}")
     _print_space(console, told.rows)
     _print_constraints(console, told)
-    rungs = _table("rung (epochs)", "trials at most")
-    for epochs, trials in zip(told.rungs, told.trials_at_rung, strict=True):
-        rungs.add_row(str(epochs), str(trials))
-    console.print(rungs)
+    _print_rungs_at_most(console, told.cost)
     if told.weights:
         least, most = told.weights
         _line(console, f"networks of {least:,} to {most:,} weights")
     else:
         _line(console, "the networks' sizes depend on the data, which have not been read")
-    _line(
-        console,
-        f"{told.trial_epochs} trial-epochs, at most {told.most_trial_epochs} if the best of every "
-        f"rung comes last; up to {told.most_compiled_steps} compiled steps on each slice",
-    )
+    steps = f"up to {told.most_compiled_steps} compiled steps on each slice"
+    _line(console, f"{_cost(told.cost)}; {steps}")
     for remark in remarks(spec):
         _line(console, f"note: {remark}")
+
+
+def _trials(cost: Cost) -> str:
+    """How many trials, as far as that is known before."""
+    if cost.trials is None:
+        return f"as many trials as {cost.budget} allow"
+    about = "about " if cost.trial_epochs == cost.most_trial_epochs and cost.budget else ""
+    return f"{about}{cost.trials} trial{'s' * (cost.trials != 1)}"
+
+
+def _print_rungs_at_most(console: Console, cost: Cost) -> None:
+    """The rungs, and how many trials come to each at most; the bracket where there are several."""
+    brackets = numbers(cost.rungs)
+    several = max(brackets) > 1
+    columns = (["bracket"] if several else []) + ["rung (epochs)"]
+    table = _table(*columns, *(["trials at most"] if cost.trials_at_rung else []))
+    counts = cost.trials_at_rung or [None] * len(cost.rungs)
+    for bracket, epochs, trials in zip(brackets, cost.rungs, counts, strict=True):
+        row = ([bracket] if several else []) + [epochs] + ([] if trials is None else [trials])
+        table.add_row(*map(str, row))
+    console.print(table)
+
+
+def _cost(cost: Cost) -> str:
+    """The cost in words."""
+    if cost.trial_epochs is None:
+        return f"it ends after {cost.budget}"
+    if cost.trial_epochs == cost.most_trial_epochs:
+        return f"the budget of {cost.budget} is spent"
+    most = f"at most {cost.most_trial_epochs} if the best of every rung comes last"
+    within = f", within {cost.budget}" if cost.budget else ""
+    return f"{cost.trial_epochs} trial-epochs, {most}{within}"
 
 
 def _print_space(console: Console, rows: Iterable[HyperparameterRow]) -> None:

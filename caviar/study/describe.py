@@ -10,6 +10,7 @@ from math import prod
 from caviar.space.condition import Following
 from caviar.space.domain import Value, samples
 from caviar.space.home import home_span, person_bounds
+from caviar.study.cost import Cost, cost_of
 from caviar.study.hyperparameter import Conditional, Held, extremes, values
 from caviar.study.signature import bucketed, is_small, unit_ranges
 from caviar.study.spec import StudySpec
@@ -47,10 +48,7 @@ class Description:
     Attributes:
         rows: the hyperparameters that its trials use, in the order of the file.
         weights: of its smallest and its largest network; None while the data are unknown.
-        rungs: epochs at which trials are compared.
-        trials_at_rung: the most trials that can train up to each rung.
-        trial_epochs: what it costs, in epochs of one trial, if no trial diverges or comes late.
-        most_trial_epochs: what it can cost when the best of every rung comes after its share.
+        cost: trials at each rung and trial-epochs.
         most_compiled_steps: how many signatures its trials can have; each costs seconds a slice.
         constraints: what points must fulfil to be tried.
         feasible: the share of points that do, from 1,000 draws.
@@ -58,10 +56,7 @@ class Description:
 
     rows: tuple[HyperparameterRow, ...]
     weights: tuple[int, int] | None
-    rungs: tuple[int, ...]
-    trials_at_rung: tuple[int, ...]
-    trial_epochs: int
-    most_trial_epochs: int
+    cost: Cost
     most_compiled_steps: int
     constraints: tuple[str, ...]
     feasible: float
@@ -75,10 +70,7 @@ def describe(
     return Description(
         rows=_rows(spec),
         weights=_extreme_weights(spec, features or 0, classes or 0) if known else None,
-        rungs=spec.rungs(),
-        trials_at_rung=trials_at_rung(spec),
-        trial_epochs=trial_epochs(spec),
-        most_trial_epochs=trial_epochs(spec) + late_trial_epochs(spec),
+        cost=cost_of(spec),
         most_compiled_steps=most_compiled_steps(spec),
         constraints=tuple(map(str, spec.space.constraints)),
         feasible=share_feasible(spec.space),
@@ -98,37 +90,6 @@ def count_weights(
     """
     weights = sum(one * other for one, other in pairwise((features, *units, classes)))
     return weights + (2 if batch_norm else 1) * sum(units) + classes
-
-
-def trials_at_rung(spec: StudySpec) -> tuple[int, ...]:
-    """The most trials that train up to each rung: of each, 1/eta rounded down goes on.
-
-    The last count is at least one: a study without a promotion to the top makes a completion run.
-    """
-    counts = [spec.search.trials]
-    for _ in spec.rungs()[1:]:
-        counts.append(counts[-1] // spec.search.reduction_factor)
-    return (*counts[:-1], max(counts[-1], 1))
-
-
-def late_trial_epochs(spec: StudySpec) -> int:
-    """What completion runs can add: of each rung one that came best after its share was spent."""
-    return sum(spec.search.max_epochs - epochs for epochs in spec.rungs()[:-1])
-
-
-def trial_epochs(spec: StudySpec) -> int:
-    """The trial-epochs that the rungs' shares cost if nothing diverges.
-
-    A completion run goes on from the highest rung that promotions reach.
-    """
-    rungs, counts = spec.rungs(), trials_at_rung(spec)
-    total = counts[0] * rungs[0]
-    reached = rungs[0]
-    for (previous, epochs), count in zip(pairwise(rungs), counts[1:], strict=True):
-        is_completion = epochs == rungs[-1] and reached < previous
-        total += epochs - reached if is_completion else count * (epochs - previous)
-        reached = epochs if count else reached
-    return total
 
 
 def most_compiled_steps(spec: StudySpec) -> int:
@@ -168,7 +129,7 @@ def _shapes(spec: StudySpec, depth: int, *, grown: bool) -> int:
 
 def _widths(units: Held, *, grown: bool) -> int:
     least, most = (int(bound) for bound in extremes(units, grown=grown))
-    within = (int(one) for one in values(units) if least <= one <= most)
+    within = (int(one) for one in values(units) if least <= int(one) <= most)
     return len({bucketed(least, most, one) for one in within})
 
 

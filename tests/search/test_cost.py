@@ -30,7 +30,7 @@ def cost(trials, curve, slices):
 @pytest.mark.parametrize("slices", [1, 3])
 @pytest.mark.parametrize("trials", [1, 2, 7, 64, 81])
 def test_no_study_costs_more_than_promised(trials, slices):
-    promised = describe(StudySpec.default().override(trials=trials))
+    promised = describe(StudySpec.default().override(trials=trials)).cost
     for seed in range(12):
         spent = cost(trials, rough(seed, 1000, 0.0), slices)
         assert promised.trial_epochs <= spent <= promised.most_trial_epochs
@@ -42,6 +42,6 @@ def test_the_later_the_better_is_what_the_bound_is_for():
     def rising(hyperparameters, epoch):
         return order[hyperparameters["x"]] / 64
 
-    promised = describe(StudySpec.default())
+    promised = describe(StudySpec.default()).cost
     assert promised.trial_epochs < cost(64, rising, 2) <= promised.most_trial_epochs
     assert np.isclose(promised.most_trial_epochs - promised.trial_epochs, 68)

@@ -2,13 +2,12 @@
 
 import pytest
 
+from caviar.study.cost import cost_of, trial_epochs, trials_at_rung
 from caviar.study.describe import (
     HyperparameterRow,
     count_weights,
     describe,
     most_compiled_steps,
-    trial_epochs,
-    trials_at_rung,
 )
 from caviar.study.run_tables import Search
 from caviar.study.spec import StudySpec
@@ -16,10 +15,11 @@ from caviar.study.spec import StudySpec
 
 def test_the_default_study_in_figures() -> None:
     figures = describe(StudySpec(), features=64, classes=10)
-    assert figures.rungs == (1, 3, 9, 27)
-    assert figures.trials_at_rung == (64, 21, 7, 2)
-    assert figures.trial_epochs == 64 * 1 + 21 * 2 + 7 * 6 + 2 * 18
-    assert figures.most_trial_epochs == figures.trial_epochs + 26 + 24 + 18
+    cost = figures.cost
+    assert cost.rungs == (1, 3, 9, 27)
+    assert cost.trials_at_rung == (64, 21, 7, 2)
+    assert cost.trial_epochs == 64 * 1 + 21 * 2 + 7 * 6 + 2 * 18
+    assert cost.most_trial_epochs == cost.trial_epochs + 26 + 24 + 18
     assert figures.most_compiled_steps == 4
     smallest = 64 * 50 + 50 * 50 + 2 * 2 * 50 + 50 * 10 + 10
     largest = 64 * 100 + 3 * 100 * 100 + 4 * 2 * 100 + 100 * 10 + 10
@@ -88,9 +88,38 @@ def test_softmax_regression_and_layers_of_their_own_by_hand() -> None:
     ],
 )
 def test_the_cost(search: Search, at_rung: tuple[int, ...], epochs: int) -> None:
-    spec = StudySpec(search=search)
-    assert trials_at_rung(spec) == at_rung
-    assert trial_epochs(spec) == epochs
+    assert trials_at_rung(search, search.trials) == at_rung
+    assert trial_epochs(search, search.trials) == epochs
+
+
+def test_the_cost_of_brackets_is_their_sum() -> None:
+    search = Search(trials=20, max_epochs=9, brackets=2)
+    # Of two brackets with eta 3 the parts are 1/2 and 1/3: 12 and 8 of 20 trials.
+    assert trials_at_rung(search, 20) == (12, 4, 1, 8, 2)
+    assert trial_epochs(search, 20) == 12 + 4 * 2 + 6 + 8 * 3 + 2 * 6
+
+
+def test_replicates_cost_their_first_rung_at_least() -> None:
+    plain, more = Search(), Search(replicates=4)
+    assert trial_epochs(more, 64) == trial_epochs(plain, 64) + 4
+
+
+@pytest.mark.parametrize(
+    ("text", "trials", "least", "most"),
+    [
+        ("[budget]\ntrial_epochs = 1000", 338, 1000, 1000),
+        ("[budget]\ntrial_epochs = 1000\n[search]\ntrials = 64", 64, 184, 252),
+        ("[budget]\ntrial_epochs = 200\n[search]\ntrials = 64", 64, 184, 200),
+        ("[budget]\ntrial_epochs = 100\n[search]\ntrials = 64", 64, 100, 100),
+        ("[budget]\nhours = 2.0", None, None, None),
+    ],
+)
+def test_the_cost_under_a_budget(
+    text: str, trials: int | None, least: int | None, most: int | None
+) -> None:
+    cost = cost_of(StudySpec.parse(text))
+    assert (cost.trials, cost.trial_epochs, cost.most_trial_epochs) == (trials, least, most)
+    assert cost.budget
 
 
 @pytest.mark.parametrize(
