@@ -14,10 +14,12 @@ Bounds = tuple[tuple[float, float], ...]
 Side = Literal[-1, 1]
 """The lower bound, or the upper one."""
 
-OUTER: Final = ((0.05, 4.9e-3), (0.1, 5e-5), (0.2, 5e-5))
+OUTER: Final = ((0.05, 1e-3), (0.1, 1.2e-3), (0.2, 1.2e-3), (0.3, 1.2e-3))
 """Which share of an axis counts as next to a bound, and how likely so many of evenly scattered
-trials may be in it for this to be evidence. Trials that are spread wider must be more: a cover that
-has not narrowed puts few into the outermost twentieth. Together under 1 in 100 an axis."""
+trials may be in it for this to be evidence: together under 1 in 100 an axis. A search that has not
+narrowed yet puts few trials into the outermost twentieth, so they may be spread wider."""
+CLOSE: Final = 4
+"""One of them must lie within this part of that share: else they are around a place inside."""
 
 
 def grown(bounds: Bounds, axis: int, side: Side, home: Sequence[tuple[float, float]]) -> Bounds:
@@ -64,11 +66,9 @@ def against(
 
 def _pressed(depths: Sequence[float], cell: float) -> bool:
     """Whether elites this deep below a bound lie against it; the best first."""
-    if not depths:
-        return False
-    close = min(depths) <= max(OUTER[0][0], cell)
-    return (
-        any(_crowded(depths, max(share, cell), by_chance) for share, by_chance in OUTER) and close
+    return bool(depths) and any(
+        min(depths) <= max(share / CLOSE, cell) and _crowded(depths, max(share, cell), by_chance)
+        for share, by_chance in OUTER
     )
 
 

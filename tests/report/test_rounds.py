@@ -429,22 +429,37 @@ def test_scattered_elites_raise_an_alarm_in_less_than_one_of_a_hundred(cells, co
     assert alarms <= 59
 
 
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.65])
+def test_a_peak_inside_is_no_edge(place) -> None:
+    rng = np.random.default_rng(1)
+    draws = rng.normal(place, 0.08, (500, 8))
+    assert sum(against(row.tolist(), 0.0, 1.0) is not None for row in draws) <= 5
+
+
+@pytest.mark.parametrize("width", [0.02, 0.1])
+def test_what_piles_up_against_a_bound_is_noticed(width) -> None:
+    rng = np.random.default_rng(1)
+    draws = 1 - np.abs(rng.normal(0, width, (500, 8)))
+    assert sum(against(row.tolist(), 0.0, 1.0) == 1 for row in draws) >= 490
+
+
 @pytest.mark.parametrize(
     ("places", "low", "high", "cell", "found"),
     [
-        ([0.97, 0.99, 0.5], 0.0, 1.0, 0.0, 1),
-        ([0.03, 0.5, 0.04], 0.0, 1.0, 0.0, -1),
-        ([0.5, 0.99, 0.99], 0.0, 1.0, 0.0, None),  # not the best
-        ([0.99, 0.5, 0.5], 0.0, 1.0, 0.0, None),  # not most of them
-        ([0.592, 0.58, 0.599], 0.4, 0.6, 0.0, 1),
-        ([0.99] * 3, 0.0, 1.0, 0.25, None),  # three of the same of four values: chance
-        ([0.99] * 4, 0.0, 1.0, 0.25, 1),
+        ([0.97, 0.99, 0.98], 0.0, 1.0, 0.0, 1),
+        ([0.03, 0.01, 0.04], 0.0, 1.0, 0.0, -1),
+        ([0.03, 0.01, 0.5], 0.0, 1.0, 0.0, None),  # two of three: chance
+        ([0.5, 0.99, 0.99, 0.99], 0.0, 1.0, 0.0, None),  # not the best
+        ([0.99, 0.99, 0.5, 0.5], 0.0, 1.0, 0.0, None),  # not most of them
+        ([0.592, 0.595, 0.599], 0.4, 0.6, 0.0, 1),
+        ([0.99] * 3, 0.0, 1.0, 0.25, None),  # three times the same of four values: chance
+        ([0.99] * 5, 0.0, 1.0, 0.25, 1),
         ([0.99], 0.0, 1.0, 0.0, None),
         ([], 0.0, 1.0, 0.0, None),
-        # A cover that has not narrowed: wider, but many.
-        ([0.99, 0.82, 0.83, 0.85, 0.87, 0.9, 0.94], 0.0, 1.0, 0.0, 1),
-        ([0.99, 0.82, 0.83, 0.85, 0.87, 0.7, 0.94], 0.0, 1.0, 0.0, None),  # not enough of them
-        ([0.93, 0.82, 0.83, 0.85, 0.87, 0.9, 0.94], 0.0, 1.0, 0.0, None),  # none is close
+        # A search that has not narrowed much: wider, but many.
+        ([0.94, 0.76, 0.8, 0.72, 0.87, 0.9, 0.84], 0.0, 1.0, 0.0, 1),
+        ([0.94, 0.76, 0.8, 0.72, 0.87, 0.6, 0.5], 0.0, 1.0, 0.0, None),  # not enough of them
+        ([0.88, 0.82, 0.83, 0.85, 0.87, 0.9, 0.84], 0.0, 1.0, 0.0, None),  # none is close
     ],
 )
 def test_what_lies_against_a_bound(places, low, high, cell, found) -> None:
