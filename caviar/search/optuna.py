@@ -101,9 +101,15 @@ class Optuna:
         self._told: dict[int, Told] = {}
         self._last_draw = -1
 
+    @property
+    def told(self) -> Sequence[Told]:
+        """What it was told of each trial, in the order they were taken up."""
+        return list(self._told.values())
+
     def suggest(self, draw: int, box: Box) -> Suggestion:
         """What the sampler suggests within the box; a uniform point as long as it knows little."""
-        trials = [told for told in self._told.values() if box.contains(told.point)]
+        everywhere = box == Box.whole(len(self._axes))
+        trials = [told for told in self.told if everywhere or box.contains(told.point)]
         known = sum(told.known for told in trials)
         stale = draw - self._last_draw > STALE
         if known < STARTUP or stale or not self._axes:
@@ -131,7 +137,7 @@ class Optuna:
         import optuna
 
         kinds = dict(zip(self._names, self._distributions(box), strict=True))
-        shown = _shown(told, MOST_TRIALS[self._name])
+        shown = shown_of(told, MOST_TRIALS[self._name])
         seed = int(np.random.SeedSequence((self._seed, draw)).generate_state(1)[0])
         with _quiet():
             study = optuna.create_study(sampler=_sampler(self._name, seed))
@@ -208,7 +214,7 @@ def _as_one_rung(shown: Sequence[Told]) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(told: Sequence[Told], most: int) -> list[Told]:
+def shown_of(told: Sequence[Told], most: int) -> list[Told]:
     """At most so many trials, in order: those without a result, the best, the latest."""
     if len(told) <= most:
         return list(told)

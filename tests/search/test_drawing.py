@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caviar.search.drawing import GIVEN, TRIES, Drawing
+from caviar.search.box import Box
+from caviar.search.drawing import FILLINGS, GIVEN, TRIES, Drawing
 from caviar.search.grid import Grid
 from caviar.search.quasi_random import Sobol
+from caviar.search.searcher import Suggestion
 from caviar.search.uniform import Uniform
 from caviar.space.condition import Condition
 from caviar.space.domain import Choice, Float, Integer
@@ -137,18 +139,33 @@ def test_a_space_without_a_feasible_point_ends() -> None:
     assert drawing.exhausted
 
 
+class Counted(Uniform):
+    """Counts how often it is asked; `stubborn`, it always answers the same."""
+
+    asked = 0
+    stubborn = False
+
+    def suggest(self, draw: int, box: Box) -> Suggestion:
+        self.asked += 1
+        return super().suggest(0 if self.stubborn else draw, box)
+
+
 def test_it_gives_up_after_so_many_tries() -> None:
-    class Stubborn(Uniform):
-        asked = 0
-
-        def suggest(self, draw, box):
-            self.asked += 1
-            return super().suggest(0, box)
-
-    searcher = Stubborn(1, 0)
+    searcher = Counted(1, 0)
+    searcher.stubborn = True
     drawing = Drawing(searcher, SearchSpace({"x": Float(0.0, 1.0)}))
     assert len(draw(drawing, 3)) == 1
     assert searcher.asked == 1 + TRIES
+
+
+def test_what_is_tried_already_is_looked_for_once() -> None:
+    searcher = Counted(2, 0)
+    space = SearchSpace({"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))})
+    drawing = Drawing(searcher, space, [{"x": 0.5, "kind": "a"}, {"x": 0.5, "kind": "b"}])
+    draw(drawing, 2)
+    drawing.give({"x": 0.5})
+    draw(drawing, 10, first=2)
+    assert searcher.asked == FILLINGS + 10
 
 
 @settings(max_examples=60, deadline=None)

@@ -121,7 +121,7 @@ def test_points_lie_in_the_cube_and_decode_to_the_trial(name: str, space: Search
 def test_points_lie_in_the_box_whatever_was_learnt_outside_it(name: str) -> None:
     searcher, drawing, _ = study_of(name, MIXED, 30)
     drawing.within(NARROW)
-    for draw in range(100, 112):
+    for draw in range(30, 36):
         suggestion = searcher.suggest(draw, NARROW)
         if suggestion is not None:
             assert NARROW.contains(suggestion.point)
