@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from caviar.errors import StudyError
@@ -32,41 +31,21 @@ from caviar.study.records import (
 )
 from caviar.study.run_tables import Budget
 from caviar.tuning.changes import Changes, told
+from caviar.tuning.holdings import Holdings, Open
 from caviar.tuning.messages import Answer, Finished, Wait
 from caviar.tuning.spending import Spending
 
-OWN_TRIES: Final = 3
-"""Tries that a trial gets with no neighbour in its assignment before it is given up."""
 LOOK_EVERY_S: Final = 0.5
 """How often the journal is asked for requests, and the clock for budgets."""
 PAUSED_S: Final = 0.3
 """After how long a slice of a paused study asks again."""
 
 
-@dataclass
-class _Open:
-    """An assignment not yet at its end, in a slice's hands or waiting for its next try.
-
-    Attributes:
-        number: in the journal.
-        assignment: what was asked.
-        remaining: its trials still to be trained, in lane order.
-        faults: tries that failed or were lost; interruptions are nobody's fault.
-    """
-
-    number: int
-    assignment: Assignment
-    remaining: tuple[int, ...]
-    faults: int = 0
-
-
 class Broker:
     """Claims, reports, retries; called by one thread at a time.
 
     A claim is an attempt of an assignment on a slice. A slice that claims again without having
-    reported the end of its last one has lost it. What failed with neighbours is tried again
-    alone, trial by trial, so that one bad trial condemns no other; a trial that failed
-    `OWN_TRIES` times alone is given up.
+    reported the end of its last one has lost it; what becomes of that is `Holdings`' affair.
     """
 
     def __init__(
@@ -94,8 +73,6 @@ class Broker:
         self._idle_since: dict[str, float] = {}
         self._journal = journal
         self._strategy = strategy
-        self._held: dict[str, tuple[_Open, int]] = {}
-        self._recalled: set[str] = set()
         self._sent_home = False
         self._stopping = ""
         self._words: list[str] = []
@@ -103,12 +80,7 @@ class Broker:
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
         self._settled = journal.settled()
-        # An earlier driver's slices are gone with it; nobody is to blame.
-        journal.end_running_attempts(Outcome.INTERRUPTED)
-        self._waiting: deque[_Open] = deque(
-            _Open(found.id, found.assignment, found.unfinished, found.faults)
-            for found in journal.open_assignments()
-        )
+        self._holdings = Holdings(journal, self._give_up)
         self._changes = Changes(journal, strategy)
         self._spending = Spending(journal, budget or Budget(), clock)
         self._look()  # also at a stopped study: somebody may have said that it goes on
@@ -116,9 +88,9 @@ class Broker:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to train, or a stopped study has come to rest."""
-        if self._held:
+        if self._holdings.busy:
             return False
-        return bool(self.halted) or (not self._waiting and self._strategy.finished)
+        return bool(self.halted) or (not self._holdings.waiting and self._strategy.finished)
 
     @property
     def halted(self) -> str:
@@ -144,12 +116,12 @@ class Broker:
         self._looked = self._clock()
         for request in self._journal.requests(unanswered=True):
             self._take_request(request)
-        spent = None if self.halted else self._spending.advance(len(self._held))
+        spent = None if self.halted else self._spending.advance(self._holdings.busy)
         if spent is not None:
             self._changes.make(spent)
             self._words.append(told(spent))
         if self.halted:
-            self._recalled |= self._held.keys()
+            self._holdings.recall()
 
     def words(self) -> list[str]:
         """What was changed since this was last asked, in plain lines."""
@@ -159,7 +131,7 @@ class Broker:
     @property
     def held(self) -> Mapping[str, Assignment]:
         """What each busy slice is at work on."""
-        return {name: found.assignment for name, (found, _) in self._held.items()}
+        return self._holdings.held
 
     def counts(self) -> dict[str, int]:
         """Trials by state; those not drawn yet are waiting."""
@@ -176,7 +148,8 @@ class Broker:
         """
         self.look()
         with self._journal.transaction():
-            self._come_back(slice_name)
+            self._warm.pop(slice_name, None)
+            self._holdings.come_back(slice_name)
             if self._stopping or self.halted:
                 return self._farewell(self._stopping or self.halted)
             if self._changes.paused:
@@ -191,7 +164,7 @@ class Broker:
             if not lanes:
                 return Wait(0.0)
             attempt = self._journal.start_attempt(found.number, slice_name)
-        self._held[slice_name] = (found, attempt)
+        self._holdings.hold(slice_name, found, attempt)
         return self._claim(found, attempt, lanes)
 
     def report(
@@ -220,38 +193,21 @@ class Broker:
         with self._journal.transaction():
             current = self._take(assignment, attempt, measurements, checkpoints, complete)
             if not (current and complete):
-                recalled = slice_name in self._recalled
+                recalled = self._holdings.is_recalled(slice_name)
                 return Answer(go_on=current and not (self._stopping or recalled))
-            self._recalled.discard(slice_name)
-            self._held.pop(slice_name, None)
+            self._holdings.done(slice_name)
             order = None if warm is None else self.claim(slice_name, warm)
             return Answer(not self._stopping, order)
 
-    def _come_back(self, slice_name: str) -> None:
-        """A slice asks for work: what it still held is lost, unless it was called back from it."""
-        if slice_name in self._recalled and slice_name in self._held:
-            found, attempt = self._held.pop(slice_name)
-            self._journal.end_attempt(found.number, attempt, Outcome.INTERRUPTED)
-            rest = self._as_it_stands(found)
-            self._waiting += [rest] if rest is not None else []
-        self._recalled.discard(slice_name)
-        self.lose(slice_name, "its slice came back without it")
-
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """Takes note that a slice failed at its assignment and lives to claim another."""
-        held = self._held.get(slice_name)
-        if held is not None and (held[0].number, held[1]) == (assignment, attempt):
+        if self._holdings.holds(slice_name, assignment, attempt):
             self.lose(slice_name, error, Outcome.FAILED)
 
     def lose(self, slice_name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:
         """What a slice held is to be tried again: by trials of their own if it had several."""
         self._warm.pop(slice_name, None)
-        if slice_name not in self._held:
-            return
-        found, attempt = self._held.pop(slice_name)
-        with self._journal.transaction():
-            self._journal.end_attempt(found.number, attempt, outcome, error)
-            self._retry(self._as_it_stands(found), error)
+        self._holdings.lose(slice_name, error, outcome)
 
     def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
         """Settles how a signature's step is called, for the study's life; the first word stands."""
@@ -269,12 +225,7 @@ class Broker:
         if self._changes.take(request) is not None:
             return
         if change.kind == ChangeKind.STOP_TRIAL:
-            trial = change.detail["trial"]
-            hold = {name for name, (found, _) in self._held.items() if trial in found.remaining}
-            self._recalled |= hold
-            self._waiting = deque(
-                left for found in self._waiting if (left := self._as_it_stands(found))
-            )
+            self._holdings.recall(change.detail["trial"])
         self._words.append(told(change, self._strategy.wanted))
 
     def _take(
@@ -307,13 +258,11 @@ class Broker:
         at_work = [found.signature for name, found in self.held.items() if name != slice_name]
         return frozenset().union(*others, at_work)
 
-    def _next(self, warm: Collection[Signature], attended: Collection[Signature]) -> _Open | None:
+    def _next(self, warm: Collection[Signature], attended: Collection[Signature]) -> Open | None:
         """What was lost before comes first; else what the strategy decides."""
-        if self._waiting:
-            known = [found for found in self._waiting if found.assignment.signature in warm]
-            found = known[0] if known else self._waiting[0]
-            self._waiting.remove(found)
-            return found
+        lost = self._holdings.next(warm)
+        if lost is not None:
+            return lost
         assignment = self._strategy.next_assignment(warm, attended)
         news = self._strategy.news()
         self._words += [told(each) for each in news if isinstance(each, Change)]
@@ -321,9 +270,9 @@ class Broker:
             self._journal.decide(news)
             return None
         number = self._journal.issue(assignment, decisions=news)
-        return _Open(number, assignment, assignment.trials)
+        return Open(number, assignment, assignment.trials)
 
-    def _claim(self, found: _Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
+    def _claim(self, found: Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
         signature = found.assignment.signature
         settled = self._settled.get(signature)
         return Claim(
@@ -337,7 +286,7 @@ class Broker:
             precision=settled.precision if settled else "",
         )
 
-    def _lanes(self, found: _Open) -> tuple[Lane, ...]:
+    def _lanes(self, found: Open) -> tuple[Lane, ...]:
         """The assignment's trials with their checkpoints; one whose file is damaged is given up."""
         lanes = []
         for index in found.remaining:
@@ -359,35 +308,3 @@ class Broker:
     def _give_up(self, trial: int, error: str) -> None:
         self._journal.fail_trial(trial, error)
         self._strategy.fail(trial)
-
-    def _as_it_stands(self, found: _Open) -> _Open | None:
-        """The same, less what was reported; None if nothing is left to do."""
-        for known in self._journal.open_assignments():
-            if known.id == found.number and known.unfinished:
-                return _Open(known.id, known.assignment, known.unfinished, known.faults)
-        return None
-
-    def _retry(self, found: _Open | None, error: str) -> None:
-        if found is None:
-            return
-        if len(found.remaining) > 1:
-            parts = self._journal.split(found.number, [(trial,) for trial in found.remaining])
-            self._waiting += [
-                _Open(number, _part(found.assignment, trial), (trial,))
-                for number, trial in zip(parts, found.remaining, strict=True)
-            ]
-        elif found.faults >= OWN_TRIES:
-            (trial,) = found.remaining
-            self._give_up(trial, error)
-        else:
-            self._waiting.append(found)
-
-
-def _part(assignment: Assignment, trial: int) -> Assignment:
-    return Assignment(
-        (trial,),
-        assignment.first_epoch,
-        assignment.last_epoch,
-        assignment.signature,
-        assignment.purpose,
-    )

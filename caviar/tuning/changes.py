@@ -73,6 +73,9 @@ class Changes:
         with self._journal.transaction():
             if refusal is None:
                 self.make(request.change)
+            else:
+                kind = str(request.change.kind)
+                self._journal.record("request_refused", {"kind": kind, "why": refusal})
             self._journal.answer(request.number, refusal)
         return refusal
 

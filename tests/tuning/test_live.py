@@ -168,6 +168,8 @@ def test_a_point_that_was_tried_is_refused(driver):
     (refusal,) = driver.asked(Change(ChangeKind.ADD_POINT, {"hyperparameters": point}))
     assert refusal.endswith("it is trial 7 already")
     assert driver.journal.changes() == ()
+    (told,) = driver.journal.events("request_refused")
+    assert told.detail == {"kind": "add_point", "why": refusal}
 
 
 def test_requests_are_taken_in_order_when_a_driver_comes(tmp_path):
