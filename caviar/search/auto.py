@@ -32,9 +32,6 @@ from caviar.study.wording import duration
 NO_BUDGET_HOURS: Final = 24.0
 """What a person is supposed to wait who gives no budget of time."""
 
-Make = Callable[[int], Strategy]
-"""Makes a fresh strategy from a number: the most lanes of an assignment, or pandas."""
-
 
 @dataclass(frozen=True)
 class Means:
@@ -97,19 +94,23 @@ class Means:
 class AutoStrategy:
     """Caviar until it is chosen, then what was chosen (`caviar.search.strategy.Strategy`)."""
 
-    def __init__(self, caviar: Make, panda: Make, most_lanes: int, means: Means) -> None:
+    def __init__(
+        self,
+        caviar: Callable[[bool], Strategy],
+        panda: Callable[[int], Strategy],
+        means: Means,
+    ) -> None:
         """Makes a fresh strategy.
 
         Args:
-            caviar: makes the caviar strategy, from the most lanes of an assignment; 0: as asked.
+            caviar: makes the caviar strategy; True: one that goes trial by trial, to measure.
             panda: makes the panda strategy, from how many pandas there are to be.
-            most_lanes: of an assignment until it is chosen.
             means: what there is to search with.
         """
         self._caviar = caviar
         self._panda = panda
         self._means = means
-        self._inner = caviar(most_lanes)
+        self._inner = caviar(True)
         self._chosen: Change | None = None
         self._entries: list[Entry] = []
         self._news: list[Trial | Round | Change] = []
@@ -200,9 +201,10 @@ class AutoStrategy:
             self._keep(change)
             self._inner.change(change)
             return
-        panda = change.detail["strategy"] == "panda"
-        make = self._panda if panda else self._caviar
-        self._inner = make(int(change.detail["pandas"]))
+        if change.detail["strategy"] == "panda":
+            self._inner = self._panda(int(change.detail["pandas"]))
+        else:
+            self._inner = self._caviar(False)
         self._inner.replay(self._entries)
         self._chosen, self._entries = change, []
 

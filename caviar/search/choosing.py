@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from caviar.search.auto import AutoStrategy, Means
 from caviar.search.box import Box
+from caviar.search.caviar import LOOK_AHEAD
 from caviar.search.factory import caviar_strategy
 from caviar.search.knobs import Knobs
 from caviar.search.panda import PandaKeeper
@@ -79,11 +80,12 @@ def auto_strategy(spec: StudySpec, *, slices: int = 1) -> AutoStrategy:
         spec.search.reduction_factor**2,
     )
     return AutoStrategy(
-        lambda lanes: caviar_strategy(_stacked(spec, lanes), slices=slices),
-        lambda pandas: raising_strategy(
-            spec, pandas=spec.panda.pandas or max(1, pandas), slices=slices
+        lambda first: caviar_strategy(
+            _one_by_one(spec) if first else spec,
+            slices=slices,
+            look_ahead=1 if first else LOOK_AHEAD,
         ),
-        1,
+        lambda pandas: raising_strategy(spec, pandas=spec.panda.pandas or pandas, slices=slices),
         means,
     )
 
@@ -100,11 +102,9 @@ def most_side_by_side(spec: StudySpec) -> int:
     return pandas_of(spec) if is_raised else spec.search.trials
 
 
-def _stacked(spec: StudySpec, lanes: int) -> StudySpec:
-    """The study with so many lanes of an assignment at most; 0: as it asks for."""
-    if not lanes:
-        return spec
-    resources = spec.resources.model_copy(update={"stack": lanes})
+def _one_by_one(spec: StudySpec) -> StudySpec:
+    """The study with one trial an assignment."""
+    resources = spec.resources.model_copy(update={"stack": 1})
     return spec.model_copy(update={"resources": resources})
 
 

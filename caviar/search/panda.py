@@ -9,11 +9,11 @@ a much smaller rate, each time in a row to an earlier one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 
 from caviar.search.days import DAY, ROLLBACK, Day, Days, Panda
-from caviar.search.judging import Verdict
+from caviar.search.judging import MUCH, Verdict
 from caviar.search.knobs import Knobs
 from caviar.search.raising import Plan
 from caviar.study.records import Value
@@ -32,6 +32,10 @@ WAKE: Final = 10.0
 """Times the learning rate of a model that has learned nothing."""
 PATIENCE: Final = 2
 """Flat days in a row before something is done."""
+STUCK: Final = 6
+"""Days in which a line that takes off no more than a good day should counts as stuck ..."""
+FITS: Final = 0.9
+"""... unless it gets so much of the training part right."""
 AVERAGE: Final = 0.7
 """Times 1 - momentum, or 1 - beta_1: the average looks back so much further."""
 LONGEST_AVERAGE: Final = 0.98
@@ -73,9 +77,21 @@ class PandaKeeper:
         assert last.verdict is not None
         if last.verdict.is_bad:
             return self._back(panda, last)
+        if _is_stuck(last):
+            return self._anew(panda, last)
         moved, why = self._onward(panda, last)
         values = last.trial.hyperparameters if moved is None else moved
         return Plan(values, last, DAY, why)
+
+    def _anew(self, panda: Panda, last: Day) -> Plan:
+        """What moves nowhere at any rate is begun anew, far below all rates tried so far."""
+        first = panda.days[0]
+        tried = [day.rate for day in panda.days if day.before is first.before]
+        values = first.trial.hyperparameters
+        lower = min(last.rate, *tried) * CAREFUL
+        values = self._knobs.turn(values, "learning_rate", lower) or values
+        why = f"stuck for {STUCK} days: begun anew, learning_rate down"
+        return Plan(values, first.before, ROLLBACK, why)
 
     def _onward(self, panda: Panda, last: Day) -> tuple[Mapping[str, Value] | None, str]:
         """What changes when it goes on from its last day, and why."""
@@ -145,6 +161,15 @@ class PandaKeeper:
 def _went_down(day: Day) -> bool:
     """Whether its learning rate was lower than that of the day it went on from."""
     return day.before is not None and day.before.number > 0 and day.rate < day.before.rate
+
+
+def _is_stuck(day: Day) -> bool:
+    """Whether its line took hardly anything off its loss for days, and does not even fit."""
+    ends = [one.end for one in islice(chain([day], day.line()), STUCK + 1)]
+    if len(ends) <= STUCK or ends[0] is None or ends[-1] is None:
+        return False
+    stands = ends[0].train_loss > (1 - MUCH) * ends[-1].train_loss
+    return stands and ends[0].train_accuracy < FITS
 
 
 def _in_a_row(panda: Panda, verdict: Verdict) -> int:

@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--name", default="stand-in")
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--strategy", default="caviar")
     parser.add_argument("--resources", default="")
     options = parser.parse_args()
     text = f"""
@@ -28,6 +29,7 @@ def main() -> int:
     [search]
     trials = {options.trials}
     max_epochs = {options.epochs}
+    strategy = "{options.strategy}"
     [resources]
     {options.resources}
     """

@@ -48,9 +48,12 @@ class StandIn:
             yield from self._train(lane, claim.last_epoch)
 
     def _check(self, lane: Lane) -> None:
-        expected = checkpoint(lane.trial.index, lane.epoch) if lane.epoch else None
+        trial, parent = lane.trial, lane.trial.parent
+        expected = checkpoint(trial.index, lane.epoch) if lane.epoch else None
+        if parent is not None and lane.epoch == parent[1]:
+            expected = checkpoint(*parent)
         if lane.checkpoint != expected:
-            raise ValueError(f"trial {lane.trial.index}: {lane.checkpoint!r} is not {expected!r}")
+            raise ValueError(f"trial {trial.index}: {lane.checkpoint!r} is not {expected!r}")
 
     def _train(self, lane: Lane, last_epoch: int) -> Iterator[Progress]:
         trial = lane.trial.index
