@@ -1,17 +1,26 @@
 """`expand = true`: bounds of a study's ranges that the search may move."""
 
+import copy
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from study_files import study_tables
 
 from caviar.errors import StudyError
 from caviar.search.box import Box
 from caviar.search.factory import caviar_strategy, some_trials
-from caviar.space.domain import Float, Integer
+from caviar.space.domain import Float, Integer, Value
 from caviar.study.describe import describe, most_compiled_steps
+from caviar.study.flat import rule_of
 from caviar.study.records import Signature, Trial
 from caviar.study.run_tables import SEARCHERS
-from caviar.study.signature import is_small, padded_widths, signature_of
+from caviar.study.signature import is_small, padded_widths, signature_of, units_of
 from caviar.study.spec import StudySpec
 
 RATE = '{ low = 1e-4, high = 1e-2, scale = "log", expand = true }'
@@ -204,3 +213,58 @@ def test_a_condition_on_a_range_that_may_grow_always_leaves_some_out() -> None:
         "[regularization]\nl2 = { value = 0.1, when = { units = [4, 5] } }"
     )
     assert "l2" in spec.space.conditions
+
+
+def ranges(tables: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every range of a study's tables, entries a layer included."""
+    for table in ("network", "regularization", "augmentation", "training"):
+        for held in tables.get(table, {}).values():
+            for one in held if isinstance(held, list) else [held]:
+                if isinstance(one, dict) and "low" in one:
+                    yield one
+
+
+def letting_grow(tables: dict[str, Any]) -> dict[str, Any]:
+    """The same study with `expand` on every range that may have it."""
+    for one in ranges(tables):
+        one["expand"] = True
+        try:
+            StudySpec.model_validate(tables)
+        except ValidationError:
+            del one["expand"]
+    return tables
+
+
+@settings(deadline=None, max_examples=12)
+@given(study_tables(max_units=700), st.integers(0, 2**32 - 1))
+def test_whatever_may_grow_keeps_trials_within_limits_and_signatures_counted(tables, seed) -> None:
+    plain = StudySpec.model_validate(copy.deepcopy(tables))
+    spec = StudySpec.model_validate(letting_grow(tables) | {"search": {"trials": 1_000_000}})
+    assert StudySpec.from_json(spec.to_json()) == spec
+    rng = np.random.default_rng(seed)
+    points = rng.random((20, spec.space.dimensions))
+    trials = [spec.space.decode(point) for point in points]
+    assert len({signature_of(spec, trial) for trial in trials}) <= most_compiled_steps(spec)
+    for trial in trials:
+        for name, value in trial.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                rule_of(name).read_number(value)
+        widths = signature_of(spec, trial).widths
+        assert all(u <= w for u, w in zip(units_of(trial), widths, strict=False))
+    # Drawn from the home a trial is one of the study that does not grow, and compiled as there.
+    home = Box.between(spec.home)
+    for point in points:
+        trial = spec.space.decode(home.place(point))
+        plain.space.encode({**trial, **_clipped(plain, trial)})
+        assert signature_of(spec, trial).widths == signature_of(plain, trial).widths
+
+
+def _clipped(spec: StudySpec, trial: Mapping[str, Value]) -> dict[str, Value]:
+    """Real numbers without the last digits, by which a home may miss a person's bound."""
+    found = {}
+    for name, domain in spec.space.domains.items():
+        if name in trial and isinstance(domain, Float) and domain.step is None:
+            value = float(trial[name])
+            found[name] = min(max(value, domain.low), domain.high)
+            assert found[name] == pytest.approx(value, rel=1e-9)
+    return found
