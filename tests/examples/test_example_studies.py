@@ -34,6 +34,7 @@ def test_they_are_all_there() -> None:
         "fashion_mnist_best.toml",
         "csv.toml",
         "signals1d.toml",
+        "edge.toml",
     } <= set(STUDIES)
 
 
