@@ -150,7 +150,7 @@ class Optuna:
 
     def _results(self, shown: Sequence[Told]) -> Iterator[tuple[dict[str, Any], Told]]:
         """What Optuna is told of each trial, beside its point."""
-        telling = _as_rungs if self._name == "tpe" else _as_one_rung
+        telling = as_rungs if self._name == "tpe" else as_one_rung
         return zip(telling(shown), shown, strict=True)
 
     def _distributions(self, box: Box) -> list[BaseDistribution]:
@@ -179,7 +179,7 @@ class Optuna:
         return np.array(point, dtype=np.float64)
 
 
-def _as_rungs(shown: Sequence[Told]) -> list[dict[str, Any]]:
+def as_rungs(shown: Sequence[Told]) -> list[dict[str, Any]]:
     """For TPE, which ranks the complete first, then the pruned by how far and how well they came.
 
     Complete are those at the highest rung of all.
@@ -197,7 +197,7 @@ def _as_rungs(shown: Sequence[Told]) -> list[dict[str, Any]]:
     return found
 
 
-def _as_one_rung(shown: Sequence[Told]) -> list[dict[str, Any]]:
+def as_one_rung(shown: Sequence[Told]) -> list[dict[str, Any]]:
     """For a Gaussian process, whose values must be comparable: all by the score at one rung.
 
     It is the highest at which there are enough scores. What diverged is as bad as the worst; who

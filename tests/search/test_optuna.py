@@ -10,7 +10,7 @@ import pytest
 
 from caviar.search.box import Box
 from caviar.search.cma_es import CmaEs
-from caviar.search.optuna import BEST_SHARE, STALE, STARTUP, Optuna, Told, shown_of
+from caviar.search.optuna import BEST_SHARE, STALE, STARTUP, Optuna, Told, as_one_rung, shown_of
 from caviar.space.axis import Axis
 from caviar.study.records import Trial
 
@@ -208,3 +208,14 @@ def test_gp_says_what_it_needs() -> None:
     spec = StudySpec.parse('search.searcher = "gp"')
     with pytest.raises(StudyError, match=r"search.searcher: gp needs torch: pip install 'torch'"):
         check_ready(spec)
+
+
+def test_gp_is_told_one_rung_that_enough_came_to() -> None:
+    few = [told_of(i, e1=float(i), e3=i / 10) for i in range(STARTUP - 1)]
+    others = [told_of(20, e1=30.0), told_of(21), told_of(22, lost=True, e1=1.0)]
+    values = [one.get("value") for one in as_one_rung(few + others)]
+    assert values == [*map(float, range(STARTUP - 1)), 30.0, None, 30.0]
+    enough = [*few, told_of(9, e1=9.0, e3=5.0)]
+    told = as_one_rung(enough + others)
+    assert [one.get("value") for one in told] == [*(i / 10 for i in range(9)), 5.0, None, None, 5.0]
+    assert [one["state"].name for one in told if "state" in one] == ["RUNNING"] * 2
