@@ -25,12 +25,15 @@ default the tables are ../shared/data/taskset beside the repository, or benchmar
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import os
+import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +59,6 @@ METHODS = (
     "caviar",
 )
 OURS = ("simple-zoom", "caviar-sobol", "caviar")
-SLOW_FIRST = ("syne-bohb", "optuna-tpe-sh", "optuna-tpe-hb", "caviar")
 
 
 class Run(NamedTuple):
@@ -74,6 +76,10 @@ class Found(NamedTuple):
     run: Run
     regrets: Floats
     seconds: float
+
+
+Keep = Callable[[list[Found]], None]
+"""Puts away what was found so far."""
 
 
 def maker(name: str) -> Make:
@@ -106,6 +112,7 @@ _tables: list[Table] = []
 
 
 def _enter(tables: list[Table]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     warnings.simplefilter("ignore")  # what other tools deprecate in one another
     _tables[:] = tables
 
@@ -117,32 +124,41 @@ def _replay(run: Run) -> Found:
 
 
 def all_runs(methods: Iterable[str], workers: Iterable[int], tables: int, seeds: int) -> list[Run]:
-    """Every replay, the slow methods first, so that no core is left alone with one at the end."""
-    order = sorted(methods, key=lambda name: name not in SLOW_FIRST)
-    return [
-        Run(name, count, table, seed)
-        for name in order
-        for count in workers
-        for table in range(tables)
-        for seed in range(seeds)
-    ]
+    """Every replay, seed after seed, so that whoever interrupts has something of each method."""
+    order = itertools.product(range(seeds), methods, workers, range(tables))
+    return [Run(name, count, table, seed) for seed, name, count, table in order]
 
 
-def replay_all(runs: Sequence[Run], tables: list[Table]) -> list[Found]:
-    """All replays on all cores this process may use; tells on stderr how it goes."""
+def replay_all(runs: Sequence[Run], tables: list[Table], keep: Keep) -> list[Found]:
+    """All replays on all cores this process may use; those done, where Ctrl-C ends it.
+
+    Args:
+        runs: which.
+        tables: what they are replayed on.
+        keep: called now and then with what there is, and at the end.
+    """
     for name in {run.method for run in runs}:
         maker(name)  # imported here, all processes run the same code, whoever edits it meanwhile
-    found, start, told = [], time.perf_counter(), 0.0
+    found: list[Found] = []
     cores = len(os.sched_getaffinity(0))
     with get_context("fork").Pool(cores, _enter, (tables,)) as pool:
-        for one in pool.imap_unordered(_replay, runs):
-            found.append(one)
-            seconds = time.perf_counter() - start
-            if seconds - told >= 10 or len(found) == len(runs):
-                told = seconds
-                line = f"{len(found):5} of {len(runs)} replays, {seconds:5.0f} s, {one.run.method}"
-                print(line, file=sys.stderr, flush=True)
+        try:
+            _collect(pool.imap_unordered(_replay, runs), len(runs), found, keep)
+        except KeyboardInterrupt:
+            print(f"interrupted: {len(found)} of {len(runs)} replays count", file=sys.stderr)
     return sorted(found, key=lambda one: one.run)
+
+
+def _collect(done: Iterable[Found], wanted: int, found: list[Found], keep: Keep) -> None:
+    """Takes what is done into `found`; tells on stderr how it goes."""
+    start, told = time.perf_counter(), 0.0
+    for one in done:
+        found.append(one)
+        seconds = time.perf_counter() - start
+        if seconds - told >= 10 or len(found) == wanted:
+            told = seconds
+            print(f"{len(found):5} of {wanted} replays, {seconds:5.0f} s", file=sys.stderr)
+            keep(found)
 
 
 def regrets_of(found: Iterable[Found], method: str, workers: int) -> Floats:
@@ -174,7 +190,7 @@ def _figures(found: list[Found], name: str, workers: int, tables: int) -> str:
     at = at_shares(np.array([one.regrets for one in mine]))
     cells = [f"{value:8.3f}" for value in (*at.mean(axis=0), *np.median(at, axis=0))]
     ends = [[one.regrets[-1] for one in mine if one.run.table == t] for t in range(tables)]
-    by_table = "".join(f"{np.mean(end):7.3f}" for end in ends)
+    by_table = "".join(f"{np.mean(end or math.nan):7.3f}" for end in ends)
     seconds = np.mean([one.seconds for one in mine])
     return f"{''.join(cells)}  {by_table}{seconds:10.1f}"
 
@@ -210,9 +226,9 @@ def check_random(found: list[Found], tables: Sequence[Table]) -> None:
     )
 
 
-def as_json(found: list[Found], methods: Sequence[str], tables: Sequence[Table]) -> dict[str, Any]:
+def as_json(found: list[Found], tables: Sequence[Table]) -> dict[str, Any]:
     """All figures: of each replay at `SHARES`, and each method's mean curve."""
-    workers = sorted({one.run.workers for one in found})
+    sides = sorted({one.run[:2] for one in found})
     return {
         "budget": BUDGET,
         "shares": SHARES,
@@ -228,8 +244,7 @@ def as_json(found: list[Found], methods: Sequence[str], tables: Sequence[Table])
         ],
         "mean_curves": {
             f"{name}, {count}": regrets_of(found, name, count).mean(axis=0).round(5).tolist()
-            for name in methods
-            for count in workers
+            for name, count in sides
         },
     }
 
@@ -266,14 +281,19 @@ def main() -> None:
     options = parser.parse_args()
     methods, tables = chosen(options.only), read_tables(options.tables)
     runs = all_runs(methods, options.workers, len(tables), options.seeds)
-    found = replay_all(runs, tables)
-    if options.json:
-        options.json.write_text(json.dumps(as_json(found, methods, tables)))
+
+    def keep(found: list[Found]) -> None:
+        if options.json:
+            options.json.write_text(json.dumps(as_json(found, tables)))
+
+    found = replay_all(runs, tables, keep)
     print(f"{len(tables)} tables, {options.seeds} seeds, {BUDGET:,} trial-epochs")
     for workers in options.workers:
-        show(found, methods, tables, workers)
-        judge(found, methods, workers)
-        if "random" in methods and workers == 1:
+        done = {one.run.method for one in found if one.run.workers == workers}
+        shown = [name for name in methods if name in done]
+        show(found, shown, tables, workers)
+        judge(found, shown, workers)
+        if "random" in shown and workers == 1:
             check_random(found, tables)
 
 
