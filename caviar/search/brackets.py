@@ -6,9 +6,9 @@ Trials are compared within their ladder only. Which one a trial climbs follows f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from caviar.search.successive_halving import Rung, SuccessiveHalving
+from caviar.search.successive_halving import Rank, Rung, SuccessiveHalving
 from caviar.study import ladders
 
 
@@ -34,6 +34,8 @@ class Brackets:
         self.reduction_factor = reduction_factor
         self.shares = ladders.shares(brackets, reduction_factor)
         self._ends = ladders.ends_of(brackets, reduction_factor)
+        self._aside = SuccessiveHalving(self.rungs, reduction_factor)
+        self._set_aside: set[int] = set()
         self.ladders = tuple(
             SuccessiveHalving(self.rungs[first:], reduction_factor) for first in range(brackets)
         )
@@ -49,7 +51,18 @@ class Brackets:
 
     def of(self, trial: int) -> SuccessiveHalving:
         """The ladder that a trial climbs."""
-        return self.ladders[self.number(trial)]
+        return self._aside if trial in self._set_aside else self.ladders[self.number(trial)]
+
+    def set_aside(self, trial: int) -> None:
+        """A trial climbs the whole ladder beside the others: it takes and gives no place."""
+        self._set_aside.add(trial)
+
+    def rerank(self, epoch: int, judge: Callable[[Rank, int], Rank]) -> None:
+        """Trials are judged anew at all rungs from `epoch` on (`SuccessiveHalving.rerank`)."""
+        for ladder in self.ladders:
+            for rung in ladder.rungs:
+                if rung.epoch >= epoch:
+                    ladder.rerank(rung.epoch, judge)
 
     def table(self) -> list[tuple[int, int, int]]:
         """Of each rung: its epoch, how many tried to reach it, how many went on from it.

@@ -20,7 +20,9 @@ from caviar.search.budget import UNLIMITED, Spending
 from caviar.search.drawing import Drawing
 from caviar.search.endgame import Endgame
 from caviar.search.history import History
+from caviar.search.ledger import ASIDE
 from caviar.search.narrowing import narrowed, why_not
+from caviar.search.noise import REPLICATE
 from caviar.search.packing import Pool, packed
 from caviar.search.stacking import COMPILE_S, Pace, StackSize
 from caviar.study.records import (
@@ -69,6 +71,8 @@ class CaviarStrategy:
         slices: int = 1,
         look_ahead: int = LOOK_AHEAD,
         budget: Budget = UNLIMITED,
+        noise: float = 0.0,
+        replicates: int = 0,
     ) -> None:
         """Makes a fresh strategy.
 
@@ -84,6 +88,8 @@ class CaviarStrategy:
             slices: how many slices share the work.
             look_ahead: most trials drawn before they can start.
             budget: after which it ends; its hours are the broker's.
+            noise: differences of the metric below it are luck.
+            replicates: repeats of the best early trial that tell the noise.
         """
         self._drawing = drawing
         self._signature_of = signature_of
@@ -94,7 +100,8 @@ class CaviarStrategy:
         self._metric = metric
         self._look_ahead = look_ahead
         self._stack_size = StackSize(stack, slices)
-        self._history = History(rungs, reduction_factor, metric, brackets)
+        self._history = History(rungs, reduction_factor, metric, brackets, noise)
+        self._replicates = replicates
         self._spending = Spending(budget, metric)
         self._endgame = Endgame(self._history, self._spending, metric)
         self._pool = Pool()
@@ -130,6 +137,11 @@ class CaviarStrategy:
         """How many trials there are to be, those not drawn yet included."""
         unknown = self._wanted >= UNBOUNDED
         return len(self.trials) if self._drawing.exhausted or unknown else self._wanted
+
+    @property
+    def noise(self) -> float:
+        """The noise in force where the best trial was measured, in units of the metric."""
+        return self._history.noise_in_force
 
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
@@ -195,11 +207,12 @@ class CaviarStrategy:
     def fail(self, trial: int, *, stopped: bool = False) -> None:
         """A trial is given up: it ranks last in the rung it was running for; or was `stopped`."""
         course = self._history.ledger.courses[trial]
-        if not stopped and not course.rungs and course.ended is None:
+        aside = course.bracket == ASIDE
+        if not stopped and not course.rungs and course.ended is None and not aside:
             self._spending.arrive()
         self._history.fail(trial, stopped=stopped)
         self._pool.remove(trial)
-        if not stopped:
+        if not stopped and not aside:
             self._drawing.searcher.observe(self.trials[trial], 0, math.inf)
 
     def refusal(self, change: Change) -> str | None:
@@ -256,20 +269,23 @@ class CaviarStrategy:
     @property
     def _most(self) -> int:
         """How many trials there may be at most."""
-        return len(self.trials) if self._drawing.exhausted else self._wanted
+        most = self._wanted + len(self._history.noise.replicates)
+        return len(self.trials) if self._drawing.exhausted else most
 
     @property
     def _startable(self) -> int:
         """Trials that could start now, those not yet drawn included."""
         undrawn = max(0, self._most - len(self.trials))
         promotable = self._history.brackets.promotable_count
-        return undrawn + promotable + len(self._pool) + len(self._history.interrupted)
+        paused = promotable + len(self._history.interrupted) + len(self._history.followers())
+        return undrawn + len(self._pool) + paused + len(self._due())
 
     def _groups(self) -> Iterator[Assignment]:
         """All trials that could start, those that could go together in one assignment each."""
         ledger, brackets = self._history.ledger, self._history.brackets
         for trials in brackets.promotable(SCANNED):
             yield from packed(trials, ledger, brackets)
+        yield from packed(self._history.followers(), ledger, brackets)
         yield from packed(islice(self._history.interrupted, SCANNED), ledger, brackets)
         yield from self._pool.packed()
 
@@ -341,7 +357,10 @@ class CaviarStrategy:
     # What happens
 
     def _draw(self) -> None:
-        """Fills the pool from the searcher."""
+        """Fills the pool: replicates where they are due, then from the searcher."""
+        for trial in self._due():
+            self._admit(trial)
+            self._news.append(trial)
         most = min(self._look_ahead, max(1, self._drawing.searcher.ahead))
         while len(self._pool) < most and self._may_draw:
             drawn = self._drawing.next(len(self.trials))
@@ -354,11 +373,30 @@ class CaviarStrategy:
             self._admit(trial)
             self._news.append(trial)
 
+    def _due(self) -> list[Trial]:
+        """The replicates to be made now: of the best where the first eta^2 trials were compared."""
+        noise, first = self._history.noise, self._history.brackets.ladders[0].rungs[0]
+        missing = self._replicates - len(noise.replicates)
+        enough = min(self._history.brackets.reduction_factor**2, self._wanted)
+        if missing <= 0 or first.reached < enough:
+            return []
+        best = first.best
+        number = noise.original if noise.original is not None or best is None else best[2]
+        if number is None:
+            return []
+        of, begin = self.trials[number], len(self.trials)
+        why = f"of trial {number}"
+        return [
+            Trial(index, of.point, of.hyperparameters, REPLICATE, why)
+            for index in range(begin, begin + missing)
+        ]
+
     def _admit(self, trial: Trial) -> None:
         signature = self._signature_of(trial.hyperparameters)
         self._history.admit(trial, signature)
-        self._drawing.note(trial)
-        if trial.index < self._wanted:
+        if trial.origin != REPLICATE:  # a searcher learns nothing from what was tried already
+            self._drawing.note(trial)
+        if trial.index < self._wanted + len(self._history.noise.replicates):
             first_rung = self._history.brackets.of(trial.index).rungs[0]
             self._pool.add(trial.index, signature, first_rung.epoch)
 
@@ -371,13 +409,13 @@ class CaviarStrategy:
 
     def _observe(self, measurement: Measurement) -> None:
         course = self._history.ledger.courses[measurement.trial]
-        was_new = course.rungs == 0 and course.ended is None
+        was_new = course.rungs == 0 and course.ended is None and course.bracket != ASIDE
         self._pace.observe(course.signature, measurement.elapsed_s)
         self._spending.spent += 1
         rank = self._history.observe(measurement)
         if was_new and (course.rungs or course.ended):
             self._spending.arrive()
-        self._spending.compare(self.best, 0.0)
-        if rank is not None:
+        self._spending.compare(self.best, self.noise)
+        if rank is not None and course.bracket != ASIDE:
             trial = self.trials[measurement.trial]
             self._drawing.searcher.observe(trial, measurement.epoch, rank[0])

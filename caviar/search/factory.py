@@ -41,6 +41,8 @@ def caviar_strategy(
         reduction_factor=spec.search.reduction_factor,
         brackets=spec.search.brackets,
         budget=spec.budget,
+        noise=spec.search.noise,
+        replicates=spec.search.replicates,
         metric=spec.metric,
         stack=spec.resources.stack,
         slices=slices,

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Final
 
 from caviar.search.brackets import Brackets
-from caviar.search.ledger import Ledger
+from caviar.search.ledger import ASIDE, Ledger
+from caviar.search.noise import REPLICATE, Noise, believed
 from caviar.search.successive_halving import Rank, merit_of, rank_of
 from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
 
@@ -28,14 +29,21 @@ class History:
         best: the best measurement at the end of any assignment, of any trial whose network can be
             used; None if there is none. There its checkpoint is: whoever wants the network gets
             what was measured, and longer training that made a trial worse hides nothing.
+        noise: how far equal trials lie apart.
         interrupted: paused trials that are at no rung, since the rungs were others when they came
             to their end; they go on without being compared again.
     """
 
     def __init__(
-        self, rungs: Sequence[int], reduction_factor: float, metric: str, brackets: int = 1
+        self,
+        rungs: Sequence[int],
+        reduction_factor: float,
+        metric: str,
+        brackets: int = 1,
+        noise: float = 0.0,
     ) -> None:
         """Makes an empty history; the arguments are the strategy's."""
+        self.noise = Noise(noise)
         self.ledger = Ledger(brackets)
         self.brackets = Brackets(rungs, reduction_factor, brackets)
         self.best: Measurement | None = None
@@ -52,7 +60,32 @@ class History:
 
     def admit(self, trial: Trial, signature: Signature) -> None:
         """A trial was drawn."""
-        self.ledger.add(trial, signature, self.brackets.number(trial.index))
+        bracket = self.brackets.number(trial.index)
+        if trial.origin == REPLICATE:
+            bracket = ASIDE
+            self.brackets.set_aside(trial.index)
+            self.noise.enter(trial.index, self._repeated(trial))
+        self.ledger.add(trial, signature, bracket)
+
+    @property
+    def noise_in_force(self) -> float:
+        """The noise where the best trial was measured, in units of the metric; 0 if unknown."""
+        return self.noise.at(self.best.epoch if self.best is not None else 0)
+
+    def followers(self) -> list[int]:
+        """Replicates that wait at a rung while the trial they repeat went on from it."""
+        courses = self.ledger.courses
+        if self.noise.original is None:
+            return []
+        ahead = courses[self.noise.original].rungs
+        return [
+            trial
+            for trial in self.noise.replicates
+            if 0 < courses[trial].rungs < ahead
+            and courses[trial].target is None
+            and courses[trial].ended is None
+            and trial not in self.interrupted
+        ]
 
     def start(self, assignment: Assignment) -> bool:
         """An assignment was made; False if all its trials run already, as in a part of another."""
@@ -72,7 +105,7 @@ class History:
         course = self.ledger.courses[measurement.trial]
         if course.ended is not None:
             return None
-        rank = rank_of(measurement, self._metric)
+        rank = self._rank(measurement)
         if measurement.diverged:
             self._end(measurement.trial, measurement.epoch - 1, TrialState.DIVERGED)
             return rank
@@ -86,6 +119,8 @@ class History:
             passing = measurement.epoch != course.target
             ladder.arrive(measurement.epoch, rank, passing=passing)
             self.ledger.climb(measurement.trial)
+            if course.bracket == ASIDE and self.noise.observe(measurement.epoch, course.scores[-1]):
+                self.brackets.rerank(measurement.epoch, self._judged)
         if measurement.epoch == course.target:
             self._pause(measurement, at_rung=at_rung)
         return rank if at_rung else None
@@ -102,6 +137,25 @@ class History:
                 self.brackets.of(trial).retire(trial)
             state = TrialState.STOPPED if stopped else TrialState.FAILED
             self._end(trial, course.epoch, state)
+
+    def _rank(self, measurement: Measurement) -> Rank:
+        """The rank of a trial by what it is believed to be worth now."""
+        course, rank = self.ledger.courses[measurement.trial], rank_of(measurement, self._metric)
+        course.scores.append(rank[0])
+        return self._judged(rank, measurement.epoch)
+
+    def _judged(self, rank: Rank, epoch: int) -> Rank:
+        """A rank at a rung as the noise now known has it."""
+        if not math.isfinite(rank[0]) or not self.noise.matters:
+            return rank
+        scores, eta = self.ledger.courses[rank[2]].scores[:epoch], self.brackets.reduction_factor
+        return (believed(scores, self.noise.at(epoch), eta), *rank[1:])
+
+    def _repeated(self, replicate: Trial) -> int:
+        """The trial that another repeats: the first one of the same point and values."""
+        same = (replicate.point, replicate.hyperparameters)
+        trials = self.ledger.trials
+        return next(t.index for t in trials if (t.point, t.hyperparameters) == same)
 
     def _pause(self, measurement: Measurement, *, at_rung: bool) -> None:
         self.ledger.pause(measurement.trial)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from caviar.search.brackets import Brackets
 from caviar.study.records import Measurement, Signature, Trial, TrialState
+
+ASIDE: Final = -1
+"""The bracket of trials that are compared with no others."""
 
 
 @dataclass(slots=True)
@@ -19,9 +23,10 @@ class Course:
         signature: of its compiled step.
         epoch: epochs behind it, those of its parent included.
         target: epochs it is running to, or None.
-        bracket: whose ladder it climbs, from 0.
+        bracket: whose ladder it climbs, from 0; `ASIDE` if none.
         rungs: how many rungs of that ladder it has come to.
         ended: how it ended, diverged, stopped or failed; None while it could go on.
+        scores: of each of its epochs, lower is better.
         best: the best of its measurements at the ends of assignments, where its checkpoints are.
     """
 
@@ -31,6 +36,7 @@ class Course:
     target: int | None = None
     rungs: int = 0
     ended: TrialState | None = None
+    scores: list[float] = field(default_factory=list)
     best: Measurement | None = None
 
 
@@ -51,8 +57,9 @@ class Ledger:
         course = Course(signature, bracket, epoch=trial.first_epoch)
         self.trials.append(trial)
         self.courses.append(course)
-        self._drawn[signature] = self._drawn.get(signature, 0) + 1
-        self._drawn_of[bracket] += 1
+        if bracket != ASIDE:
+            self._drawn[signature] = self._drawn.get(signature, 0) + 1
+            self._drawn_of[bracket] += 1
         self._count(course, 1)
 
     def start(self, trial: int, target: int) -> None:
@@ -144,7 +151,11 @@ class Ledger:
                 total += min(candidates, room) * (rung.epoch - previous)
                 # One more than the share: the completion run.
                 most, previous = int(most // brackets.reduction_factor) + 1, rung.epoch
-        return total
+        behind = (0, *brackets.rungs)
+        aside = (
+            count * (brackets.top - behind[k]) for (b, k), count in alive.items() if b == ASIDE
+        )
+        return total + sum(aside)
 
     def _undrawn(self, signature: Signature, trials: int) -> int:
         """How many of the trials still to be drawn may be of `signature`."""

@@ -52,11 +52,14 @@ class Standing:
         rungs: lowest first; those of several brackets one ladder after the other.
         best: the best measurement where a trial paused, completed or stopped, None if there is
             none.
+        noise: differences of the metric below it are luck, where the best was measured; 0 if
+            nothing is known of it.
     """
 
     states: tuple[TrialState, ...]
     rungs: tuple[RungStanding, ...]
     best: Measurement | None
+    noise: float = 0.0
 
 
 def standing_of(
@@ -67,6 +70,7 @@ def standing_of(
     *,
     reduction_factor: float = 3,
     brackets: int = 1,
+    noise: float = 0.0,
 ) -> Standing:
     """Derives the standing from the journal's entries.
 
@@ -79,8 +83,9 @@ def standing_of(
             None takes all of them for running.
         reduction_factor: eta; it tells the brackets of the trials.
         brackets: how many.
+        noise: what a person gave.
     """
-    history = History(rungs, reduction_factor, metric, brackets)
+    history = History(rungs, reduction_factor, metric, brackets, noise)
     for entry in entries:
         _take(history, entry)
     ledger = history.ledger
@@ -91,7 +96,7 @@ def standing_of(
     rows = history.rung_table()
     places = ladders.numbers([epoch for epoch, _, _ in rows])
     table = tuple(RungStanding(*row, place) for row, place in zip(rows, places, strict=True))
-    return Standing(states, table, history.best)
+    return Standing(states, table, history.best, history.noise_in_force)
 
 
 def _take(history: History, entry: Entry) -> None:

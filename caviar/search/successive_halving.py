@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -71,6 +71,13 @@ class Rung:
     paused: list[Rank] = field(default_factory=list)
     stopped: list[Rank] = field(default_factory=list)
     best_promoted: Rank | None = None
+
+    @property
+    def best(self) -> Rank | None:
+        """The best rank of all that were measured here with a finite score; None if nobody was."""
+        firsts = [*self.paused[:1], *self.stopped[:1], self.best_promoted]
+        found = (rank for rank in firsts if rank is not None and math.isfinite(rank[0]))
+        return min(found, default=None)
 
     def share(self, reduction_factor: float) -> int:
         """How many may still be promoted: of floor(reached / eta) places, those not yet taken."""
@@ -182,6 +189,15 @@ class SuccessiveHalving:
     def promotable_count(self) -> int:
         """How many paused trials may go on now, over all rungs."""
         return sum(rung.share(self.reduction_factor) for rung in self.rungs[:-1])
+
+    def rerank(self, epoch: int, judge: Callable[[Rank, int], Rank]) -> None:
+        """Trials are judged anew at the rung of `epoch`, and stand by what they are judged now."""
+        rung = self.rungs[self._place[epoch]]
+        rung.paused = sorted(judge(rank, epoch) for rank in rung.paused)
+        rung.stopped = sorted(judge(rank, epoch) for rank in rung.stopped)
+        if rung.best_promoted is not None:
+            rung.best_promoted = judge(rung.best_promoted, epoch)
+        self._paused |= {rank[2]: (rung, rank) for rank in rung.paused}
 
     def late(self) -> tuple[int, int, int] | None:
         """A rung's best trial that came after the share was spent, of the lowest such rung.

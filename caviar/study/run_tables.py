@@ -67,6 +67,13 @@ class Search(Table):
             raise broken_rule(rule, "max_epochs")
         return self
 
+    @field_validator("replicates")
+    @classmethod
+    def _enough_to_differ(cls, replicates: int) -> int:
+        if replicates == 1:
+            raise broken_rule("must be 0 or at least 2: one repeat tells no spread, got 1")
+        return replicates
+
     @model_validator(mode="after")
     def _brackets_fit(self) -> Search:
         count = len(self.rungs())
