@@ -27,7 +27,7 @@ LINES: Final = 60
 def is_raised(spec: StudySpec, changes: Iterable[Change]) -> bool:
     """Whether a study raises pandas, by its file or by the choice of the strategy "auto"."""
     if spec.search.strategy != "auto":
-        return spec.search.strategy in {"panda", "population"}
+        return spec.is_raised
     choice = choice_of(changes)
     return choice is not None and choice.detail["strategy"] == "panda"
 
@@ -85,6 +85,14 @@ def diary(days: Days) -> list[dict[str, Any]]:
         for panda in days.pandas
         for place, day in enumerate(panda.days)
     ]
+
+
+def print_days_to_come(console: Console, spec: StudySpec) -> None:
+    """What a study of pandas amounts to before it runs."""
+    pandas, days, epochs = pandas_of(spec), spec.panda.days, spec.panda.day_epochs
+    each = f"{days} day{'s' * (days != 1)} of {epochs} epoch{'s' * (epochs != 1)}"
+    count = f"{pandas} panda{'s' * (pandas != 1)}, {each}" + ", each" * (pandas != 1)
+    console.print(f"{count}: at most {pandas * days * epochs} trial-epochs", markup=False)
 
 
 def print_diary(console: Console, told: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.data.known import known_sizes
-from caviar.report.diary import print_diary
+from caviar.report.diary import print_days_to_come, print_diary
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
 from caviar.study.cost import Cost
@@ -41,17 +41,21 @@ def print_description(console: Console, spec: StudySpec) -> None:
     sizes = known_sizes(spec.data.name)
     told = describe(spec, *sizes) if sizes else describe(spec)
     source = spec.data.name or spec.data.path
-    _line(console, f"study {spec.name}: {_trials(told.cost)} on {source}")
+    count = "pandas" if spec.is_raised else _trials(told.cost)
+    _line(console, f"study {spec.name}: {count} on {source}")
     _print_space(console, told.rows)
     _print_constraints(console, told)
-    _print_rungs_at_most(console, told.cost)
+    if spec.is_raised:
+        print_days_to_come(console, spec)
+    else:
+        _print_rungs_at_most(console, told.cost)
     if told.weights:
         least, most = told.weights
         _line(console, f"networks of {least:,} to {most:,} weights")
     else:
         _line(console, "the networks' sizes depend on the data, which have not been read")
     steps = f"up to {told.most_compiled_steps} compiled steps on each slice"
-    _line(console, f"{_cost(told.cost)}; {steps}")
+    _line(console, steps if spec.is_raised else f"{_cost(told.cost)}; {steps}")
     for remark in remarks(spec):
         _line(console, f"note: {remark}")
 

@@ -98,8 +98,7 @@ def pandas_of(spec: StudySpec) -> int:
 
 def most_side_by_side(spec: StudySpec) -> int:
     """How many slices a study could keep at work at most."""
-    is_raised = spec.search.strategy in {"panda", "population"}
-    return pandas_of(spec) if is_raised else spec.search.trials
+    return pandas_of(spec) if spec.is_raised else spec.search.trials
 
 
 def _one_by_one(spec: StudySpec) -> StudySpec:

@@ -16,18 +16,19 @@ from caviar.study.wording import number
 def remarks(spec: StudySpec) -> list[str]:
     """A line for each thing that is said in vain; [] if there is none."""
     lines = [f"{place}: no trial uses it, since {reason}" for place, reason in _unused(spec)]
-    most = spec.search.max_epochs
+    most = spec.longest if spec.is_raised else spec.search.max_epochs
+    name = "the epochs of all days" if spec.is_raised else "max_epochs"
     patience = spec.training.patience
     if patience and patience >= most - 1:
         lines.append(
             f"training.patience: {patience} epochs without a better metric are not over before "
-            f"max_epochs = {most}: no trial stops early"
+            f"{name} = {most}: no trial stops early"
         )
     least_warmup = extremes(spec.training.warmup_epochs)[0]
     if least_warmup >= most:
         lines.append(
             f"training.warmup_epochs: {number(least_warmup)} epochs are not over before "
-            f"max_epochs = {most}: no trial reaches its learning rate"
+            f"{name} = {most}: no trial reaches its learning rate"
         )
     return [*lines, *_about_points(spec), *_about_size(spec)]
 

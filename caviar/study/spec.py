@@ -272,7 +272,19 @@ class StudySpec(Table):
     @cached_property
     def _flat(self) -> dict[str, Held | Following]:
         tables = {name: getattr(self, name) for name in set(HYPERPARAMETERS.values())}
-        return flatten(tables, self._begun_epochs or self.search.max_epochs)
+        return flatten(tables, self.longest)
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether pandas are raised for sure; the strategy "auto" may come to that too."""
+        return self.search.strategy in {"panda", "population"}
+
+    @property
+    def longest(self) -> int:
+        """Epochs of the longest training as it was begun: `max_epochs`, or all a panda's days."""
+        if self.is_raised:
+            return self.panda.days * self.panda.day_epochs
+        return self._begun_epochs or self.search.max_epochs
 
     @property
     def metric(self) -> str:
