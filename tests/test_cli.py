@@ -196,8 +196,8 @@ def test_show_json_has_its_keys(study):
     ]
     assert list(told["rungs"][0]) == ["epoch", "reached", "promoted"]
     assert list(told["trials"][1]) == [
-        *("trial", "state", "epochs", "dev_accuracy", "dev_loss", "train_loss", "reason"),
-        "hyperparameters",
+        *("trial", "origin", "state", "epochs"),
+        *("dev_accuracy", "dev_loss", "train_loss", "reason", "hyperparameters"),
     ]
     assert told["trials"][0]["state"] == "diverged"
     assert told["trials"][0]["dev_loss"] is None  # NaN is no JSON
