@@ -156,6 +156,11 @@ class AutoStrategy:
         """An upper bound of the lane-epochs still to come."""
         return self._inner.most_lane_epochs
 
+    @property
+    def likely_lane_epochs(self) -> int:
+        """The lane-epochs that are most likely still to come."""
+        return self._inner.likely_lane_epochs
+
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
         return self._inner.state(trial)

@@ -165,6 +165,14 @@ class CaviarStrategy:
         most = self._history.ledger.most_lane_epochs(self._most, self._history.brackets)
         return int(min(most, self._spending.left))
 
+    @property
+    def likely_lane_epochs(self) -> int:
+        """The lane-epochs still to come if nothing diverges and no rung's best comes late."""
+        ledger, brackets = self._history.ledger, self._history.brackets
+        if self.ending:
+            return ledger.promised
+        return int(min(ledger.likely_lane_epochs(self._most, brackets), self._spending.left))
+
     def expected_lane_epochs(self, signature: Signature) -> int:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
         ledger, brackets = self._history.ledger, self._history.brackets

@@ -127,10 +127,28 @@ class Ledger:
 
     def most_lane_epochs(self, trials: int, brackets: Brackets) -> int:
         """The lane-epochs that all trials together could still take; arguments as above."""
+        return self._bound(self._all_alive(), max(0, trials - len(self.trials)), trials, brackets)
+
+    def likely_lane_epochs(self, trials: int, brackets: Brackets) -> int:
+        """The same if no rung's best comes late: by the shares, and one trial to the top."""
+        undrawn = max(0, trials - len(self.trials))
+        steps = self._bound(self._all_alive(), undrawn, trials, brackets, late=0)
+        courses = (self.courses[trial] for trial in self.running)
+        begun = sum(course.epoch - self._compared_at(course, brackets) for course in courses)
+        nearest = max((rung.epoch for rung in brackets.paused()), default=0)
+        completion = 0 if brackets.finishers or self.running else brackets.top - nearest
+        return max(steps - begun, self.promised, completion)
+
+    def _all_alive(self) -> Counter[tuple[int, int]]:
         alive: Counter[tuple[int, int]] = Counter()
         for counts in self._alive.values():
             alive.update(counts)
-        return self._bound(alive, max(0, trials - len(self.trials)), trials, brackets)
+        return alive
+
+    def _compared_at(self, course: Course, brackets: Brackets) -> int:
+        """Epochs of the last rung that a trial came to."""
+        first = max(course.bracket, 0)
+        return brackets.rungs[first + course.rungs - 1] if course.rungs else 0
 
     def _bound(
         self,
@@ -138,8 +156,12 @@ class Ledger:
         undrawn: int,
         trials: int,
         brackets: Brackets,
+        late: int = 1,
     ) -> int:
-        """Lane-epochs that `alive` (by bracket and rungs behind) and `undrawn` could still take."""
+        """Lane-epochs that `alive` (by bracket and rungs behind) and `undrawn` could still take.
+
+        Of each rung `late` more than its share may go on: the completion runs.
+        """
         total, left = 0, max(0, trials - len(self.trials))
         for number, ladder in enumerate(brackets.ladders):
             share = brackets.shares[number]
@@ -149,12 +171,9 @@ class Ledger:
                 candidates += alive.get((number, place), 0)
                 room = max(0, most - rung.reached)
                 total += min(candidates, room) * (rung.epoch - previous)
-                # One more than the share: the completion run.
-                most, previous = int(most // brackets.reduction_factor) + 1, rung.epoch
+                most, previous = int(most // brackets.reduction_factor) + late, rung.epoch
         behind = (0, *brackets.rungs)
-        aside = (
-            count * (brackets.top - behind[k]) for (b, k), count in alive.items() if b == ASIDE
-        )
+        aside = (n * (brackets.top - behind[k]) for (b, k), n in alive.items() if b == ASIDE)
         return total + sum(aside)
 
     def _undrawn(self, signature: Signature, trials: int) -> int:

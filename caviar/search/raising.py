@@ -163,6 +163,11 @@ class Raising:
         left = self._epochs_left
         return running + (days if left is None else min(days, max(0, left)))
 
+    @property
+    def likely_lane_epochs(self) -> int:
+        """The lane-epochs that are most likely still to come: all of them."""
+        return self.most_lane_epochs
+
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
         return self._days.state(trial)

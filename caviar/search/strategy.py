@@ -60,6 +60,11 @@ class Strategy(Protocol):
         """An upper bound of the lane-epochs still to come."""
         ...
 
+    @property
+    def likely_lane_epochs(self) -> int:
+        """The lane-epochs that are most likely still to come."""
+        ...
+
     def state(self, trial: int) -> TrialState:
         """Where a trial stands."""
         ...

@@ -133,6 +133,10 @@ class Broker:
         """What each busy slice is at work on."""
         return self._holdings.held
 
+    def clock_left_s(self, slices: int) -> float | None:
+        """Seconds until a budget of hours is spent with so many slices; None without one."""
+        return self._spending.left_s(slices)
+
     def counts(self) -> dict[str, int]:
         """Trials by state; those not drawn yet are waiting."""
         states = Counter(self._strategy.state(trial.index) for trial in self._strategy.trials)

@@ -188,6 +188,8 @@ class BrokerActor:
             planned=self._planned,
             arrived=len(self._actors),
             metric=self._spec.metric,
+            likely_remaining=self._strategy.likely_lane_epochs,
+            clock_left_s=broker.clock_left_s(self._planned),
         )
 
     def words(self) -> list[str]:

@@ -13,7 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from caviar.study.ladders import numbers
 from caviar.study.wording import configuration, duration, states
+from caviar.tuning.forecast import Forecast
 from caviar.tuning.status import Status
 
 LINE_EVERY_S = 5.0
@@ -37,20 +39,12 @@ def rate(status: Status) -> float:
     return status.trained_here / status.elapsed_s if status.elapsed_s > 0 else 0.0
 
 
-def remaining(status: Status) -> str:
-    """At most how long it still takes, or "" while that cannot be told."""
-    pace = rate(status)
-    if status.finished or not pace:
-        return ""
-    return f"at most {duration(status.most_remaining / pace)} left"
-
-
-def summary_line(status: Status) -> str:
-    """How the study stands in one line."""
+def summary_line(status: Status, left: str = "") -> str:
+    """How the study stands in one line; `left` says how long it still takes."""
     parts = [
         states(status.counts) + _strangers(status),
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f}/s",
-        remaining(status),
+        left,
         _best(status),
     ]
     return "; ".join(part for part in parts if part)
@@ -82,6 +76,7 @@ class PlainView:
         """Writes with `write`; `clock` in seconds."""
         self._write = write
         self._clock = clock
+        self._forecast = Forecast()
         self._next = 0.0
         self._last = ""
 
@@ -91,7 +86,7 @@ class PlainView:
 
     def update(self, status: Status) -> None:
         """A line now and then, and a last one when it is finished."""
-        line = summary_line(status)
+        line = summary_line(status, self._forecast.update(status))
         if line == self._last or (self._clock() < self._next and not status.finished):
             return
         self._next = self._clock() + LINE_EVERY_S
@@ -105,6 +100,7 @@ class LiveView(AbstractContextManager["LiveView"]):
     def __init__(self, console: Console) -> None:
         """Draws on `console`."""
         self._console = console
+        self._forecast = Forecast()
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -127,15 +123,15 @@ class LiveView(AbstractContextManager["LiveView"]):
 
     def update(self, status: Status) -> None:
         """Draws the table anew."""
-        self._live.update(picture(status))
+        self._live.update(picture(status, self._forecast.update(status)))
 
 
-def picture(status: Status) -> RenderableType:
-    """The live table: states, rungs, slices, the best so far."""
+def picture(status: Status, left: str = "") -> RenderableType:
+    """The live table: states, rungs, slices, the best so far; `left` is the forecast."""
     head = Text(f"{states(status.counts)}{_strangers(status)}")
     pace = Text(
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f} a second, "
-        f"{duration(status.elapsed_s)} so far{', ' * bool(remaining(status))}{remaining(status)}"
+        f"{duration(status.elapsed_s)} so far{', ' * bool(left)}{left}"
     )
     rows: list[RenderableType] = [head, pace, _rungs(status), _slices(status)]
     if status.best is not None:
@@ -146,11 +142,13 @@ def picture(status: Status) -> RenderableType:
 
 def _rungs(status: Status) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("rung", justify="right")
-    table.add_column("reached", justify="right")
-    table.add_column("promoted", justify="right")
-    for epoch, reached, promoted in status.rungs:
-        table.add_row(f"{epoch} epochs" if epoch != 1 else "1 epoch", str(reached), str(promoted))
+    brackets = numbers([epoch for epoch, _, _ in status.rungs])
+    several = brackets[-1:] > (1,)
+    for heading in ("bracket",) * several + ("rung", "reached", "promoted"):
+        table.add_column(heading, justify="right")
+    for bracket, (epoch, reached, promoted) in zip(brackets, status.rungs, strict=True):
+        name = f"{epoch} epochs" if epoch != 1 else "1 epoch"
+        table.add_row(*(str(bracket),) * several, name, str(reached), str(promoted))
     return table
 
 

@@ -50,6 +50,15 @@ class Spending:
                 return Change(ChangeKind.STOP, {"why": f"{_told(key, most)} spent", "budget": key})
         return None
 
+    def left_s(self, slices: int) -> float | None:
+        """Seconds until a budget is spent with so many slices at work; None without one."""
+        left = []
+        if self._budget.hours is not None:
+            left.append(self._budget.hours * _HOUR_S - self._driver_s)
+        if self._budget.slice_hours is not None:
+            left.append((self._budget.slice_hours * _HOUR_S - self._slice_s) / max(1, slices))
+        return max(0.0, min(left)) if left else None
+
 
 def _told(key: str, hours: float) -> str:
     unit = key.replace("_", "-").removesuffix("s") + "s" * (hours != 1)

@@ -28,6 +28,8 @@ class Status:
         planned: how many slices there are to be.
         arrived: how many of them are ready or at work.
         metric: by which trials are compared.
+        likely_remaining: the lane-epochs that are most likely still to come; None: unknown.
+        clock_left_s: seconds until a budget of hours is spent; None without one.
     """
 
     study: str
@@ -45,3 +47,5 @@ class Status:
     planned: int = 0
     arrived: int = 0
     metric: str = "dev_accuracy"
+    likely_remaining: int | None = None
+    clock_left_s: float | None = None

@@ -1,10 +1,14 @@
 import io
+import re
 from dataclasses import replace
+from itertools import pairwise
 
+import pytest
 from rich.console import Console
 
 from caviar.study.records import Measurement
-from caviar.tuning.progress import PlainView, picture, remaining, summary_line
+from caviar.tuning.forecast import Forecast
+from caviar.tuning.progress import PlainView, picture, summary_line
 from caviar.tuning.status import Status
 
 STATUS = Status(
@@ -26,12 +30,10 @@ STATUS = Status(
 
 
 def test_a_line_tells_states_pace_and_best():
-    assert summary_line(STATUS) == (
+    assert summary_line(STATUS, "about 2 min left") == (
         "2 running, 4 paused, 3 waiting; 1 of 2 slices starting; 30 trial-epochs, 2.0/s; "
-        "at most 1 min 40 s left; best dev accuracy 0.8750, loss 0.2500 (trial 4, epoch 3)"
+        "about 2 min left; best dev accuracy 0.8750, loss 0.2500 (trial 4, epoch 3)"
     )
-    assert remaining(replace(STATUS, finished=True)) == ""
-    assert remaining(replace(STATUS, trained_here=0)) == ""
 
 
 def test_a_line_tells_the_train_loss_where_trials_are_compared_by_it():
@@ -62,3 +64,79 @@ def test_the_live_table_shows_rungs_slices_and_the_best():
     out = console.file.getvalue()
     for part in ("2 running", "3 epochs", "digits:slice-0", "0.8750", "learning_rate=0.01235"):
         assert part in out
+
+
+def test_the_live_table_tells_brackets_where_there_are_several():
+    console = Console(file=io.StringIO(), width=100)
+    console.print(picture(replace(STATUS, rungs=((1, 6, 2), (3, 2, 0), (3, 4, 1)))))
+    rows = [line.split() for line in console.file.getvalue().splitlines()]
+    assert ["2", "3", "epochs", "4", "1"] in rows
+    plain = Console(file=io.StringIO(), width=100)
+    plain.print(picture(STATUS))
+    assert "bracket" not in plain.file.getvalue()
+
+
+# The forecast
+
+
+def seconds(told):
+    """What "about 2 min 15 s left" says, in seconds."""
+    units = {"h": 3600, "min": 60, "s": 1}
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+) (h|min|s)\b", told))
+
+
+def told_of(study, until_s, forecast=None, **other):
+    """What is told every second of a study: `study(s)` gives trained and still to come."""
+    forecast = forecast or Forecast()
+    lines = []
+    for second in range(1, until_s + 1):
+        trained, to_come = study(second)
+        status = replace(
+            STATUS, elapsed_s=float(second), trained_here=trained, likely_remaining=to_come, **other
+        )
+        lines.append(forecast.update(status))
+    return lines
+
+
+def test_nothing_is_forecast_while_nothing_is_known():
+    compiling = told_of(lambda s: (0, 300), 30)
+    assert compiling == [""] * 30
+    assert told_of(lambda s: (2 * s, None), 30) == [""] * 30
+    done = replace(STATUS, finished=True, elapsed_s=99.0, likely_remaining=0)
+    assert Forecast().update(done) == ""
+
+
+@pytest.mark.parametrize(("pace", "total"), [(2, 600), (1, 130), (10, 100_000)])
+def test_a_steady_study_is_forecast_rightly(pace, total):
+    last = min(total // pace, 600)
+    lines = told_of(lambda s: (pace * s, total - pace * s), last - 1)
+    for second in range(20, last - 1, 7):
+        left = total / pace - second
+        assert seconds(lines[second - 1]) == pytest.approx(left, rel=0.1, abs=3)
+
+
+def test_a_compiling_slice_does_not_spoil_the_pace():
+    lines = told_of(lambda s: (max(0, 2 * (s - 10)), 600 - max(0, 2 * (s - 10))), 40)
+    assert lines[12] == ""
+    assert seconds(lines[39]) == pytest.approx(270, rel=0.1)
+
+
+def test_a_jump_of_the_pace_moves_the_forecast_smoothly():
+    def halved(second):
+        trained = 4 * min(second, 60) + 2 * max(0, second - 60)
+        return trained, 1200 - trained
+
+    found = [seconds(line) for line in told_of(halved, 180) if line]
+    assert all(abs(after - before) <= 60 for before, after in pairwise(found))
+    assert found[-1] == pytest.approx((1200 - 480) / 2, rel=0.2)
+
+
+def test_hours_end_a_study_before_its_work_is_done():
+    lines = told_of(lambda s: (s, 100_000), 30, clock_left_s=90.0)
+    assert seconds(lines[-1]) == pytest.approx(90, abs=20)
+    assert told_of(lambda s: (0, None), 2, clock_left_s=90.0)[-1] != ""
+
+
+def test_a_long_time_is_told_roughly():
+    assert told_of(lambda s: (s, 20_000), 30)[-1] == "about 5 h 30 min left"
+    assert told_of(lambda s: (s, 450), 30)[-1] == "about 7 min left"
