@@ -64,6 +64,6 @@ class Forecast:
 
 def rounded(seconds: float) -> float:
     """Seconds to two digits or so: no more is known."""
-    steps = ((20, 1), (60, 5), (300, 15), (1200, 60), (7200, 300))
+    steps = ((20, 1), (60, 5), (180, 10), (600, 30), (1800, 60), (7200, 300))
     step = next((step for below, step in steps if seconds < below), 1800)
     return max(step, round(seconds / step) * step)
