@@ -69,11 +69,14 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         standing = standing_of(entries, spec.rungs(), spec.metric, running)
     wanted = wanted_days(spec, days, changes) if raised else spec.search.trials
     choice = choice_of(changes)
+    status, ending = _status(journal, driven), _ending(journal, driven)
+    if status == "finished" and not ending:
+        wanted = 0  # a space may hold fewer trials than were asked for: none is waiting
     return {
         "study": spec.name,
         "metric": spec.metric,
-        "status": _status(journal, driven),
-        "ending": _ending(journal, driven),
+        "status": status,
+        "ending": ending,
         "counts": _counts(standing, wanted),
         "trial_epochs": journal.measured_epochs,
         "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),

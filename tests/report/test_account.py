@@ -10,8 +10,9 @@ from rich.console import Console
 from caviar.report.account import account, course
 from caviar.report.tables import print_account
 from caviar.study.journal import Journal
-from caviar.study.records import Assignment, Measurement, Signature, Trial, Watch
+from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState, Watch
 from caviar.study.spec import StudySpec
+from caviar.study.spent import STOP
 
 ANY = Signature((8,), 32, "adam")
 VALUES = [
@@ -163,3 +164,16 @@ def test_of_a_long_trial_some_epochs_are_printed(tmp_path, epochs, shown):
     assert len(curve) == shown
     assert (int(curve[0].split()[0]), int(curve[-1].split()[0])) == (1, epochs)
     assert ("40 of 1000 epochs" in out) == (epochs > 40)
+
+
+def test_a_space_tried_whole_leaves_none_waiting(tmp_path):
+    spec = StudySpec.parse("[search]\ntrials = 9\nmax_epochs = 1")
+    with Journal.create(tmp_path, spec.to_json(), "x") as journal:
+        journal.acquire_lease()
+        number = journal.issue(Assignment((0,), 0, 1, ANY), decisions=[Trial(0, (), VALUES[0])])
+        attempt = journal.start_attempt(number, "s")
+        journal.report(number, attempt, [measured(0, 1, 0.3, 0.5)], {}, complete=True)
+        assert account(journal)["counts"]["waiting"] == 8
+        journal.record(STOP, {"finished": True, "ending": ""})
+        journal.release_lease()
+        assert account(journal)["counts"] == {state: 0 for state in TrialState} | {"completed": 1}
