@@ -176,4 +176,4 @@ def test_a_space_tried_whole_leaves_none_waiting(tmp_path):
         assert account(journal)["counts"]["waiting"] == 8
         journal.record(STOP, {"finished": True, "ending": ""})
         journal.release_lease()
-        assert account(journal)["counts"] == {state: 0 for state in TrialState} | {"completed": 1}
+        assert account(journal)["counts"] == dict.fromkeys(TrialState, 0) | {"completed": 1}
