@@ -194,7 +194,7 @@ def test_show_json_has_its_keys(study):
     assert list(told["best"]) == [
         *("trial", "epoch", "dev_accuracy", "dev_loss", "train_loss", "hyperparameters")
     ]
-    assert list(told["rungs"][0]) == ["epoch", "reached", "promoted"]
+    assert list(told["rungs"][0]) == ["bracket", "epoch", "reached", "promoted"]
     assert list(told["trials"][1]) == [
         *("trial", "origin", "state", "epochs"),
         *("dev_accuracy", "dev_loss", "train_loss", "reason", "hyperparameters"),

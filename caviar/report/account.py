@@ -50,7 +50,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     Returns:
         `study`, `metric`, `status` (`new`, `running`, `interrupted` or `finished`), `ending` (why
         it ended or waits before its work is done, or ""), `counts` by state, `trial_epochs`,
-        `elapsed_s` (of all its drivers), `noise` (differences of the metric that are not trusted),
+        `elapsed_s` (of all its drivers), `noise` (differences of the metric that are luck),
         `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
         `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
     """
@@ -66,7 +66,15 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     days = days_of(spec, entries if raised else ())
     standing = standing_of_days(days, running)
     if not raised:
-        standing = standing_of(entries, spec.rungs(), spec.metric, running)
+        standing = standing_of(
+            entries,
+            spec.rungs(),
+            spec.metric,
+            running,
+            reduction_factor=spec.search.reduction_factor,
+            brackets=spec.search.brackets,
+            noise=spec.search.noise,
+        )
     wanted = wanted_days(spec, days, changes) if raised else spec.search.trials
     choice = choice_of(changes)
     status, ending = _status(journal, driven), _ending(journal, driven)
@@ -80,10 +88,15 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "counts": _counts(standing, wanted),
         "trial_epochs": journal.measured_epochs,
         "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),
-        "noise": spec.search.noise,
+        "noise": standing.noise,
         "best": _best(standing.best, summaries),
         "rungs": [
-            {"epoch": rung.epoch, "reached": rung.reached, "promoted": rung.promoted}
+            {
+                "bracket": rung.bracket,
+                "epoch": rung.epoch,
+                "reached": rung.reached,
+                "promoted": rung.promoted,
+            }
             for rung in standing.rungs
         ],
         "origins": origins(spec, entries),

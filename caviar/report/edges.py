@@ -10,6 +10,7 @@ from caviar.errors import StudyError
 from caviar.search.box import Box
 from caviar.search.growing import Side, against
 from caviar.search.narrowing import narrowed
+from caviar.search.noise import REPLICATE
 from caviar.search.successive_halving import Rank, rank_of
 from caviar.space.domain import Choice, Domain, Float, Integer
 from caviar.space.home import enlarged, home_span
@@ -63,13 +64,15 @@ def edges(spec: StudySpec, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def elites(entries: Iterable[Entry], rungs: Sequence[int], metric: str) -> tuple[int, ...]:
-    """The best tenth of the trials that were compared, the best first.
+    """The best tenth of the trials that were compared, the best first; without replicates.
 
     Ranked by the highest rung a trial came to, then by the metric there.
     """
     compared: dict[int, tuple[int, Rank]] = {}
     dropped = set()
     for entry in entries:
+        if isinstance(entry, Trial) and entry.origin == REPLICATE:
+            dropped.add(entry.index)  # one place is no evidence several times over
         if isinstance(entry, Failure) and not entry.stopped:
             dropped.add(entry.trial)
         if isinstance(entry, Measurement) and (

@@ -158,9 +158,11 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
 
 
 def _print_rungs(console: Console, told: dict[str, Any]) -> None:
-    rungs = _table("rung (epochs)", "reached", "promoted")
+    several = any(rung["bracket"] > 1 for rung in told["rungs"])
+    rungs = _table(*["bracket"] * several, "rung (epochs)", "reached", "promoted")
     for rung in told["rungs"]:
-        rungs.add_row(str(rung["epoch"]), str(rung["reached"]), str(rung["promoted"]))
+        cells = [rung["bracket"]] * several + [rung[k] for k in ("epoch", "reached", "promoted")]
+        rungs.add_row(*map(str, cells))
     console.print(rungs)
 
 

@@ -481,6 +481,8 @@ def test_elites_are_ranked_by_the_highest_rung_then_by_the_metric() -> None:
         measured(4, 0.98, 2), Failure(3, "gave up"),
     ]  # fmt: skip
     assert elites(entries, (1, 3), "dev_accuracy") == (1, 0, 4)  # epoch 2 is no rung
+    again = [Trial(0, (), {}, "replicate"), *entries]
+    assert elites(again, (1, 3), "dev_accuracy") == (1, 4)
     many = [measured(i, i / 100) for i in range(50)]
     assert elites(many, (1,), "dev_accuracy") == (49, 48, 47, 46, 45)
     assert elites(many, (1,), "dev_loss") == (49, 48, 47, 46, 45)
@@ -505,3 +507,16 @@ def test_a_study_that_is_paused_says_so(tmp_path) -> None:
         assert account(journal)["ending"] == "paused"
         journal.decide([Change(ChangeKind.CONTINUE)])
         assert account(journal)["ending"] == ""
+
+
+def test_rungs_of_several_brackets_are_told_apart(tmp_path) -> None:
+    spec = StudySpec.parse("[search]\nbrackets = 2\nmax_epochs = 9\ntrials = 30")
+    told = told_of(tmp_path, spec, [])
+    assert [(rung["bracket"], rung["epoch"]) for rung in told["rungs"]] == [
+        (1, 1), (1, 3), (1, 9), (2, 3), (2, 9),
+    ]  # fmt: skip
+    lines = printed(lambda console, told: print_account(console, told, None), told).splitlines()
+    assert lines[2].split() == ["bracket", "rung", "(epochs)", "reached", "promoted"]
+    assert lines[6].split() == ["2", "3", "0", "0"]
+    one = told_of(tmp_path / "one", StudySpec(), [])
+    assert "bracket" not in printed(lambda console, told: print_account(console, told, None), one)
