@@ -49,14 +49,14 @@ class PopulationKeeper:
         models = [day for day in better if day is not None]
         good = _good(panda)
         if models and (is_worse or good is not last):
-            return self._copy(len(days.days), models, place, len(ranking))
+            draws = np.random.default_rng((self._seed, panda.number, len(panda.days)))
+            return self._copy(draws, models, place, len(ranking))
         if good is last:
             return Plan(last.trial.hyperparameters, last, DAY, f"{_place(place, ranking)}: goes on")
         return self._anew(panda, last, len(days.days))
 
-    def _copy(self, index: int, models: list[Day], place: int, count: int) -> Plan:
+    def _copy(self, draws: np.random.Generator, models: list[Day], place: int, count: int) -> Plan:
         """A better one's model, its hyperparameters moved a step up or down."""
-        draws = np.random.default_rng((self._seed, index))
         model = models[int(draws.integers(len(models)))]
         signs = [1 if up else -1 for up in draws.random(self._knobs.space.dimensions) < 0.5]
         values = self._knobs.shaken(model.trial.hyperparameters, signs, STEP)

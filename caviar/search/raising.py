@@ -33,6 +33,9 @@ from caviar.study.wording import number
 SCANNED: Final = 64
 """Pandas looked at in one decision; the rest have their turn later."""
 
+HURRY: Final = 2
+"""Days that a panda must be behind others for a slice to compile for it."""
+
 SignatureOf = Callable[[Mapping[str, Value]], Signature]
 
 
@@ -199,7 +202,7 @@ class Raising:
             groups.setdefault((kind, _epoch(plan)), []).append((panda, plan))
         if not groups:
             return None
-        signature, epoch = max(groups, key=lambda one: (one[0] in warm, len(groups[one])))
+        signature, epoch = min(groups, key=lambda kind: _turn(kind[0], groups[kind], warm))
         pace = self._pace.seconds(signature)
         most = self._stack_size.lanes(len(ready), self._asked.day_epochs, pace)
         return self._begin(groups[signature, epoch][:most], signature, epoch)
@@ -369,6 +372,14 @@ class Raising:
         else:
             told = (_no_way_back(panda, int(change.detail["day"])) for panda in pandas)
         return next(filter(None, told), None)
+
+
+def _turn(
+    signature: Signature, days: Sequence[tuple[Panda, Plan]], warm: Collection[Signature]
+) -> tuple[int, int, int]:
+    """Whose turn it is: who has the fewest days, where it takes no compiling; then the most."""
+    fewest = min(len(panda.days) for panda, _ in days)
+    return (fewest if signature in warm else fewest + HURRY, fewest, -len(days))
 
 
 def _is_stopped(panda: Panda) -> bool:

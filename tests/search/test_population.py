@@ -82,6 +82,27 @@ def test_it_ends_better_than_the_same_pandas_left_alone(raised):
     assert median(ends) < median(alone) / 10
 
 
+def test_nobody_waits_while_others_live():
+    """Days begin in turn, whoever has most company."""
+    text = TEXT.replace('optimizer = "momentum"', 'optimizer = "adam"').format(
+        rate=0.01, strategy="population", days=6, day_epochs=2, more="pandas = 7"
+    )
+    lived = Counter()
+    for trial in Pasture(StudySpec.parse(f"resources.stack = 3\n{text}")).run().trials:
+        lived[trial.draw] += 1
+        assert lived[trial.draw] - min(lived[number] for number in range(7)) <= 2
+
+
+def test_copies_of_one_model_made_together_are_not_alike():
+    rates = '{ low = 1e-4, high = 10.0, scale = "log" }'
+    more = 'pandas = 16\n[regularization]\nl2 = { low = 1e-6, high = 1e-1, scale = "log" }'
+    text = TEXT.format(rate=rates, strategy="population", days=2, day_epochs=2, more=more)
+    pasture = Pasture(StudySpec.parse(text)).run()
+    copies = [trial.point for trial in pasture.trials if trial.origin == "copy"]
+    assert len(copies) >= 4
+    assert len(set(copies)) > 2
+
+
 def test_one_panda_alone_has_nobody_to_copy():
     pasture = Pasture(study(strategy="population", days=4, more="pandas = 1")).run()
     assert {trial.origin for trial in pasture.trials} == {"day"}
