@@ -145,6 +145,7 @@ def replay_all(runs: Sequence[Run], tables: list[Table], keep: Keep) -> list[Fou
         try:
             _collect(pool.imap_unordered(_replay, runs), len(runs), found, keep)
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience would cost the figures
             print(f"interrupted: {len(found)} of {len(runs)} replays count", file=sys.stderr)
     return sorted(found, key=lambda one: one.run)
 
