@@ -195,7 +195,8 @@ class Raising:
         if self.ending:
             return None
         groups: dict[tuple[Signature, int], list[tuple[Panda, Plan]]] = {}
-        ready = [panda for panda in self._days.pandas if self._is_ready(panda)][:SCANNED]
+        idle = [panda for panda in self._days.pandas if self._is_ready(panda)]
+        ready = sorted(idle, key=lambda panda: len(panda.days))[:SCANNED]
         for panda in ready:
             plan = self._plan(panda)
             kind = self._signature_of(plan.hyperparameters)
