@@ -55,6 +55,28 @@ def test_accuracy(run, name: str, least: float) -> None:
     assert run(name)["best"]["dev_accuracy"] >= least
 
 
+def test_a_panda_explodes_is_rolled_back_and_recovers(run) -> None:
+    found = run("panda.toml")
+    days = found["diary"]
+    assert len(days) == 20
+    exploded = [day["day"] for day in days if day["verdict"] == "exploded"]
+    assert exploded
+    assert days[exploded[0]]["rolled_back"]
+    assert days[exploded[0]]["from"] < exploded[0]
+    assert days[-1]["dev_accuracy"] > 0.94
+    assert found["best"]["dev_accuracy"] >= 0.95
+
+
+def test_a_population_forgets_bad_beginnings(run) -> None:
+    found = run("population.toml")
+    assert len(found["diary"]) == 80
+    assert any(day["copied_from"] is not None for day in found["diary"])
+    first = [day["dev_accuracy"] or 0.0 for day in found["diary"] if day["day"] == 1]
+    last = [day["dev_accuracy"] or 0.0 for day in found["diary"] if day["day"] == 10]
+    assert min(first) < 0.6
+    assert sorted(last)[len(last) // 2] > 0.95
+
+
 def test_batch_norm_widens_the_range_of_learning_rates(run) -> None:
     def learned(trial: dict[str, Any]) -> bool:
         rate = trial["hyperparameters"]["learning_rate"]
