@@ -14,24 +14,39 @@ from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
 from caviar.tuning.asking import ask
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 PROGRAM = Path(__file__).with_name("programs.py")
 OPTIONS = ("--name", "live", "--trials", "400", "--epochs", "27")
 OBEYED_S = 5.0
+STARTED_S = 120.0
 
 
-def start(cluster, directory):
-    command = [sys.executable, str(PROGRAM), str(directory), "slow", "--address", cluster.address]
-    return subprocess.Popen(
-        [*command, *OPTIONS],
-        env=cluster.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def start(cluster):
+    """Starts a driver of a directory; whatever still runs at the end is killed."""
+    started = []
+
+    def begin(directory):
+        command = [sys.executable, str(PROGRAM), str(directory), "slow"]
+        started.append(
+            subprocess.Popen(
+                [*command, "--address", cluster.address, *OPTIONS],
+                env=cluster.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
-def end(process, timeout=60):
+def end(process, timeout=120):
     out, _ = process.communicate(timeout=timeout)
     return process.returncode, out
 
@@ -70,10 +85,10 @@ def begun(journal):
     return {found.trial for found in journal.measurements()}
 
 
-def test_a_running_study_obeys_and_a_killed_one_replays(cluster, tmp_path):
+def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     directory = tmp_path / "s"
-    first = start(cluster, directory)
-    wait_for(lambda: look(directory, measured))
+    first = start(directory)
+    wait_for(lambda: look(directory, measured), STARTED_S)
     assert obeyed(directory, ChangeKind.ADD_TRIALS, trials=10) == (
         "taken: 10 more trials, 410 in all"
     )
@@ -100,8 +115,8 @@ def test_a_running_study_obeys_and_a_killed_one_replays(cluster, tmp_path):
     changes = look(directory, lambda journal: journal.changes())
     assert not ask(directory, Change(ChangeKind.ADD_TRIALS, {"trials": 5})).taken
     stood = look(directory, measured)
-    second = start(cluster, directory)
-    wait_for(lambda: look(directory, measured) > stood)
+    second = start(directory)
+    wait_for(lambda: look(directory, measured) > stood, STARTED_S)
     assert look(directory, lambda journal: journal.changes())[: len(changes)] == changes
     told = look(directory, account)
     given_way = sum("in place of" in str(change.detail) for change in changes)
@@ -116,7 +131,7 @@ def test_a_running_study_obeys_and_a_killed_one_replays(cluster, tmp_path):
     assert "the study stops: stopped by a person" in out
     with pytest.raises(StudyError, match="the study is stopped already"):
         ask(directory, Change(ChangeKind.STOP))
-    code, out = end(start(cluster, directory))
+    code, out = end(start(directory))
     assert (code, f"to go on: caviar continue {directory}" in out) == (0, True), out
     with Journal.open(directory) as journal:
         assert journal.trained_epochs == journal.measured_epochs
