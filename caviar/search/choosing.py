@@ -9,10 +9,11 @@ from caviar.search.auto import AutoStrategy, Means
 from caviar.search.box import Box
 from caviar.search.caviar import LOOK_AHEAD
 from caviar.search.factory import caviar_strategy
+from caviar.search.keeping import Keeper, Upbringing
 from caviar.search.knobs import Knobs
 from caviar.search.panda import PandaKeeper
 from caviar.search.population import PopulationKeeper
-from caviar.search.raising import Keeper, Raising, Upbringing
+from caviar.search.raising import Raising
 from caviar.search.starting import Starts
 from caviar.search.strategy import Strategy
 from caviar.study.signature import signature_of

@@ -112,6 +112,11 @@ class Panda:
         return self.days[-1] if self.days else None
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether a person ended it for good."""
+        return self.last is not None and self.last.ended is TrialState.STOPPED
+
+    @property
     def is_idle(self) -> bool:
         """Whether its last day is over and nobody ended it there for good."""
         last = self.last

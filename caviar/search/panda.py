@@ -14,8 +14,8 @@ from typing import Final
 
 from caviar.search.days import DAY, ROLLBACK, Day, Days, Panda
 from caviar.search.judging import MUCH, Verdict
+from caviar.search.keeping import Plan
 from caviar.search.knobs import Knobs
-from caviar.search.raising import Plan
 from caviar.study.records import Value
 
 UP: Final = 1.25
@@ -53,7 +53,7 @@ Start = Callable[[int], tuple[Mapping[str, Value], str]]
 
 
 class PandaKeeper:
-    """Keeps each panda for itself (`caviar.search.raising.Keeper`)."""
+    """Keeps each panda for itself (`caviar.search.keeping.Keeper`)."""
 
     def __init__(self, start: Start, knobs: Knobs) -> None:
         """Takes where pandas start and what can be moved."""

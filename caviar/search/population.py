@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from caviar.search.days import COPY, DAY, Day, Days, Panda
+from caviar.search.keeping import Plan
 from caviar.search.knobs import Knobs
 from caviar.search.panda import Start
-from caviar.search.raising import Plan
 
 QUARTER: Final = 4
 """One in so many copies, and one in so many is copied."""
@@ -25,7 +25,7 @@ STEP: Final = 0.1
 
 
 class PopulationKeeper:
-    """Keeps all pandas together (`caviar.search.raising.Keeper`)."""
+    """Keeps all pandas together (`caviar.search.keeping.Keeper`)."""
 
     def __init__(self, start: Start, knobs: Knobs, seed: int) -> None:
         """Takes where pandas start, what can be moved, and the study's seed."""

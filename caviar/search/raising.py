@@ -8,13 +8,14 @@ the decision stands on all that was known then, and the journal holds it before 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Final
 
-from caviar.search.days import DAY, ROLLBACK, Day, Days, Panda
+from caviar.search.days import Days, Panda
 from caviar.search.judging import cost_of
+from caviar.search.keeping import Keeper, Plan, Upbringing
 from caviar.search.knobs import Knobs
 from caviar.search.stacking import Pace, StackSize
+from caviar.search.takeover import nudged, sent_back, why_not
 from caviar.study.records import (
     Assignment,
     Change,
@@ -28,7 +29,6 @@ from caviar.study.records import (
     TrialState,
     Value,
 )
-from caviar.study.wording import number
 
 SCANNED: Final = 64
 """Pandas looked at in one decision; the rest have their turn later."""
@@ -37,62 +37,6 @@ HURRY: Final = 2
 """Days that a panda must be behind others for a slice to compile for it."""
 
 SignatureOf = Callable[[Mapping[str, Value]], Signature]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a day begins.
-
-    Attributes:
-        hyperparameters: of the day.
-        before: the day it goes on from; None: a model that is new.
-        origin: of its trial.
-        why: what was changed and why, in words.
-    """
-
-    hyperparameters: Mapping[str, Value]
-    before: Day | None
-    origin: str
-    why: str
-
-
-class Keeper(Protocol):
-    """Says how days begin; a function of what it is given."""
-
-    def first(self, panda: Panda, days: Days) -> Plan:
-        """A panda's first day."""
-        ...
-
-    def next(self, panda: Panda, days: Days) -> Plan:
-        """The day after a panda's last, which is over."""
-        ...
-
-
-@dataclass(frozen=True)
-class Upbringing:
-    """What a study says of its pandas.
-
-    Attributes:
-        pandas: how many.
-        days: of each.
-        day_epochs: of a day.
-        metric: what days are compared by.
-        trial_epochs: most epochs of all days together; None: any number.
-        target: the metric with which all is done, or None.
-        plateau: days in a row without a better metric after which all is done, or None.
-        stack: most lanes of an assignment.
-        slices: how many share the work.
-    """
-
-    pandas: int = 1
-    days: int = 20
-    day_epochs: int = 3
-    metric: str = "dev_accuracy"
-    trial_epochs: int | None = None
-    target: float | None = None
-    plateau: int | None = None
-    stack: int | Literal["auto"] = "auto"
-    slices: int = 1
 
 
 class Raising:
@@ -200,7 +144,7 @@ class Raising:
         for panda in ready:
             plan = self._plan(panda)
             kind = self._signature_of(plan.hyperparameters)
-            groups.setdefault((kind, _epoch(plan)), []).append((panda, plan))
+            groups.setdefault((kind, plan.epoch), []).append((panda, plan))
         if not groups:
             return None
         signature, epoch = min(groups, key=lambda kind: _turn(kind[0], groups[kind], warm))
@@ -221,7 +165,7 @@ class Raising:
         """Why a change cannot be made, in one line, or None; nothing happens."""
         match change.kind:
             case ChangeKind.NUDGE | ChangeKind.ROLLBACK:
-                return self._refusal(change)
+                return why_not(change, self._days, self._knobs, self._asked.days, self._plan)
             case ChangeKind.ADD_TRIALS | ChangeKind.ADD_POINT | ChangeKind.NARROW:
                 return f"{change.kind.replace('_', ' ')}: this study raises pandas: nudge them"
         return None
@@ -260,7 +204,7 @@ class Raising:
         return sum(
             max(0, self._asked.days - len(panda.days))
             for panda in self._days.pandas
-            if not _is_stopped(panda)
+            if not panda.is_stopped
         )
 
     @property
@@ -292,17 +236,10 @@ class Raising:
         if panda.last is None:
             plan = self._keeper.first(panda, self._days)
         elif panda.sent_back is not None:
-            plan = _sent_back(panda, panda.sent_back)
+            plan = sent_back(panda, panda.sent_back)
         else:
             plan = self._keeper.next(panda, self._days)
-        if not panda.nudged:
-            return plan
-        told = ", ".join(f"{name} = {number(value)}" for name, value in panda.nudged.items())
-        if panda.sent_back is None and plan.origin == DAY and panda.last is not None:
-            # What the keeper would have moved stays: a person's day is all theirs.
-            plan = replace(plan, hyperparameters=panda.last.trial.hyperparameters, why="")
-        why = "; ".join(filter(None, (plan.why, f"a person: {told}")))
-        return replace(plan, hyperparameters={**plan.hyperparameters, **panda.nudged}, why=why)
+        return nudged(panda, plan)
 
     def _begin(
         self, days: Sequence[tuple[Panda, Plan]], signature: Signature, epoch: int
@@ -325,7 +262,7 @@ class Raising:
 
     def _trial(self, index: int, panda: Panda, plan: Plan) -> Trial:
         before = plan.before
-        parent = (before.trial.index, _epoch(plan)) if before is not None else None
+        parent = (before.trial.index, plan.epoch) if before is not None else None
         values = dict(plan.hyperparameters)
         point = self._knobs.point(values)
         return Trial(index, point, values, plan.origin, plan.why, panda.number, parent)
@@ -358,22 +295,6 @@ class Raising:
         if asked.plateau is not None and self._since_best >= asked.plateau:
             self._reached = self._reached or f"{asked.plateau} days brought nothing better"
 
-    def _refusal(self, change: Change) -> str | None:
-        """Why a person cannot have a panda go on as they want."""
-        pandas = self._days.meant(change)
-        if not pandas:
-            return f"--panda: there are pandas 0 to {len(self._days.pandas) - 1}"
-        going = [panda for panda in pandas if len(panda.days) < self._asked.days]
-        if not any(not _is_stopped(panda) for panda in going):
-            return "there is no day to come"
-        if change.kind is ChangeKind.NUDGE:
-            plans = [panda.last.trial if panda.last else self._plan(panda) for panda in pandas]
-            wanted = change.detail["hyperparameters"]
-            told = (self._knobs.refusal(wanted, plan.hyperparameters) for plan in plans)
-        else:
-            told = (_no_way_back(panda, int(change.detail["day"])) for panda in pandas)
-        return next(filter(None, told), None)
-
 
 def _turn(
     signature: Signature, days: Sequence[tuple[Panda, Plan]], warm: Collection[Signature]
@@ -381,37 +302,3 @@ def _turn(
     """Whose turn it is: who has the fewest days, where it takes no compiling; then the most."""
     fewest = min(len(panda.days) for panda, _ in days)
     return (fewest if signature in warm else fewest + HURRY, fewest, -len(days))
-
-
-def _is_stopped(panda: Panda) -> bool:
-    return panda.last is not None and panda.last.ended is TrialState.STOPPED
-
-
-def _epoch(plan: Plan) -> int:
-    """Epochs behind a day when it begins."""
-    if plan.before is None:
-        return 0
-    end = plan.before.end
-    return end.epoch if end is not None else plan.before.trial.first_epoch
-
-
-def _sent_back(panda: Panda, number: int) -> Plan:
-    """A person wants a panda to go on from an earlier day; 0: to begin anew."""
-    why = f"a person: back to the end of day {number}" if number else "a person: begun anew"
-    first = panda.days[0]
-    if not number:
-        return Plan(first.trial.hyperparameters, first.before, ROLLBACK, why)
-    day = panda.days[number - 1]
-    return Plan(day.trial.hyperparameters, day, ROLLBACK, why)
-
-
-def _no_way_back(panda: Panda, number: int) -> str | None:
-    """Why a panda cannot go on from the end of a day, or None."""
-    days = panda.days
-    if not days:
-        return "there is no day yet"
-    if not 0 <= number <= len(days):
-        return f"--day {number}: there are days 1 to {len(days)}, and 0 to begin anew"
-    if number and (days[number - 1].ended is not TrialState.COMPLETED):
-        return f"--day {number}: it came to no good end: {days[number - 1].ended or 'it runs'}"
-    return None
