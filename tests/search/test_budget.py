@@ -140,6 +140,14 @@ def test_an_assignment_that_does_not_fit_gets_fewer_lanes():
     assert lanes == 4  # 9 epochs must be left when a trial begins
 
 
+def test_promotions_that_do_not_fit_get_fewer_lanes():
+    options = {"rungs": (1, 3), "trials": 30, "stack": 32, "budget": Budget(trial_epochs=38)}
+    study = run(**options)
+    went_on = [e for e in study.outcome.entries if isinstance(e, Assignment) and e.first_epoch]
+    assert sum(len(entry.trials) for entry in went_on) == 4  # of 10, with 8 epochs left
+    assert spent(study) == 38
+
+
 def test_nobody_begins_who_could_not_be_brought_to_the_top():
     found = run(budget=Budget(trial_epochs=200), trials=UNBOUNDED, stack=1)
     left = 200
