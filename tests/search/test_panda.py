@@ -46,7 +46,7 @@ def test_what_goes_well_gets_a_higher_rate():
 
 
 def test_what_explodes_is_rolled_back_to_the_day_before_and_goes_on_more_carefully():
-    pasture = Pasture(study(rate=0.09, days=6)).run()
+    pasture = Pasture(study(rate=0.09, days=16)).run()
     days = days_of(pasture).days
     assert [day.verdict for day in days[:2]] == [Verdict.BETTER, Verdict.EXPLODED]
     back = pasture.trials[2]
@@ -78,6 +78,13 @@ def test_it_never_goes_back_to_a_day_with_a_rate_that_was_tried_from_there():
     pasture = Pasture(study(rate=1e4, days=20)).run()
     tried = [(t.parent, t.hyperparameters["learning_rate"]) for t in pasture.trials]
     assert len(set(tried)) == len(tried)
+
+
+def test_what_sleeps_whatever_its_rate_is_begun_anew_below_all_rates_tried():
+    pasture = Pasture(study(rate=1e-9, days=6)).run()
+    assert rates(pasture)[:4] == pytest.approx([1e-9, 1e-8, 1e-7, 1e-6])
+    assert pasture.trials[4].parent is None
+    assert rates(pasture)[4] == pytest.approx(0.3e-9)
 
 
 def test_slow_days_lower_the_rate_and_momentum_follows_what_is_better_but_less():
