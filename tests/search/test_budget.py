@@ -141,11 +141,16 @@ def test_an_assignment_that_does_not_fit_gets_fewer_lanes():
 
 
 def test_promotions_that_do_not_fit_get_fewer_lanes():
-    options = {"rungs": (1, 3), "trials": 30, "stack": 32, "budget": Budget(trial_epochs=38)}
-    study = run(**options)
-    went_on = [e for e in study.outcome.entries if isinstance(e, Assignment) and e.first_epoch]
-    assert sum(len(entry.trials) for entry in went_on) == 4  # of 10, with 8 epochs left
-    assert spent(study) == 38
+    make = maker(rungs=(1, 3), trials=30, stack=32, budget=Budget(trial_epochs=38))
+    study, begun, went_on = make(), [], []
+    while (found := study.next_assignment()) is not None and not found.first_epoch:
+        begun += found.trials
+    study.observe(measured(trial, 1, trial / 100) for trial in begun)
+    while (found := study.next_assignment()) is not None:
+        (went_on if found.first_epoch else begun).extend(found.trials)
+    assert len(begun) == 30
+    # Of ten that could: 8 epochs are left, and two of them kept for the best.
+    assert went_on == [28, 27, 25, 29]
 
 
 def test_nobody_begins_who_could_not_be_brought_to_the_top():
