@@ -30,7 +30,7 @@ from caviar.study.records import (
     Value,
 )
 
-SCANNED: Final = 64
+SCANNED: Final = 16
 """Pandas looked at in one decision; the rest have their turn later."""
 
 HURRY: Final = 2
@@ -59,6 +59,7 @@ class Raising:
         self._asked = asked
         self._days = Days(asked.metric)
         self._days.panda(asked.pandas - 1)
+        self._trials: list[Trial] = []
         self._signatures: list[Signature] = []
         self._stack_size = StackSize(asked.stack, asked.slices)
         self._pace = Pace()
@@ -71,7 +72,7 @@ class Raising:
     @property
     def trials(self) -> Sequence[Trial]:
         """Every trial so far, by index."""
-        return [day.trial for day in self._days.days]
+        return self._trials
 
     def news(self) -> Sequence[Trial | Round | Change]:
         """What was decided since this was last asked, in order."""
@@ -271,6 +272,7 @@ class Raising:
 
     def _admit(self, trial: Trial) -> None:
         self._days.admit(trial)
+        self._trials.append(trial)
         self._signatures.append(self._signature_of(trial.hyperparameters))
 
     def _observe(self, measurement: Measurement) -> None:
