@@ -78,8 +78,8 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     wanted = wanted_days(spec, days, changes) if raised else spec.search.trials
     choice = choice_of(changes)
     status, ending = _status(journal, driven), _ending(journal, driven)
-    if status == "finished" and not ending:
-        wanted = 0  # a space may hold fewer trials than were asked for: none is waiting
+    if (status == "finished" and not ending) or (not raised and spec.search.unbounded):
+        wanted = 0  # the space, or the budget, may allow fewer: none is waiting
     return {
         "study": spec.name,
         "metric": spec.metric,

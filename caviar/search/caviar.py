@@ -228,6 +228,8 @@ class CaviarStrategy:
         match change.kind:
             case ChangeKind.NUDGE | ChangeKind.ROLLBACK:
                 return f"a {change.kind} is for a panda, and this study's strategy is caviar"
+            case ChangeKind.ADD_TRIALS if self._wanted >= UNBOUNDED:
+                return "the study has as many trials as its budget allows already"
             case ChangeKind.ADD_TRIALS if self._drawing.exhausted:
                 return "the space is exhausted: its searcher has nothing new to try"
             case ChangeKind.ADD_POINT | ChangeKind.NARROW:

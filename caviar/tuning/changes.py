@@ -61,8 +61,6 @@ class Changes:
                 return f"{self.halted}; to go on: caviar run with a larger one"
             case ChangeKind.CONTINUE if not (self.paused or self.halted):
                 return "the study is neither paused nor stopped"
-            case ChangeKind.ADD_TRIALS if self._strategy.wanted >= UNBOUNDED:
-                return "the study has as many trials as its budget allows already"
             case ChangeKind.STOP_TRIAL:
                 return self._why_not_stopped(int(change.detail["trial"]))
         return self._strategy.refusal(change)

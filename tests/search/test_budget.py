@@ -9,7 +9,14 @@ from simulated import maker, measured, rough, rungs_of, smooth
 
 from caviar.search.budget import Spending
 from caviar.search.simulate import Conditions, Simulation
-from caviar.study.records import Assignment, Measurement, Purpose, TrialState
+from caviar.study.records import (
+    Assignment,
+    Change,
+    ChangeKind,
+    Measurement,
+    Purpose,
+    TrialState,
+)
 from caviar.study.run_tables import UNBOUNDED, Budget
 from caviar.study.spec import StudySpec
 
@@ -231,3 +238,11 @@ def test_trials_are_as_many_as_the_budget_allows_unless_given(text, trials):
     spec = StudySpec.parse(text)
     assert spec.search.trials == trials
     assert StudySpec.from_json(spec.to_json()).search.trials == trials
+
+
+def test_no_trials_are_added_to_as_many_as_the_budget_allows():
+    more = Change(ChangeKind.ADD_TRIALS, {"trials": 5})
+    unbounded = maker(trials=UNBOUNDED, budget=Budget(trial_epochs=99))()
+    assert "as many trials as its budget allows" in unbounded.refusal(more)
+    assert unbounded.wanted == 0  # none is known to wait
+    assert maker(trials=9)().refusal(more) is None
