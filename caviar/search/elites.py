@@ -23,7 +23,7 @@ EVEN: Final = 1 / math.sqrt(12)
 """The standard deviation of evenly scattered coordinates, as a share of the bounds' width."""
 NARROWEST: Final = 0.02
 """The least standard deviation of draws on an axis, as a share of the bounds' width."""
-REACH: Final = 2.0
+REACH: Final = 1.0
 """Standard deviations by which a box reaches beyond its outermost elites."""
 PRIOR: Final = 1.0
 """Elites' worth of belief that all cells of an axis without order are alike."""
@@ -72,7 +72,7 @@ class Stretch:
     Attributes:
         low: of the box.
         high: of the box.
-        centres: coordinates of the elites that have this hyperparameter.
+        centres: coordinates of the elites that have this hyperparameter, the best first.
         sigma: the draws' standard deviation around a centre.
         cells: of an axis without order, the cells that are drawn.
         weights: their probabilities.
@@ -103,9 +103,25 @@ def stretch(
     if len(found) < 2:
         return Stretch(low, high, np.empty(0), width * EVEN)
     least = max(NARROWEST, 0.5 / axis.cells if axis.cells else 0.0)
-    sigma = max(float(found.std()), least * width) * widening
+    sigma = max(_spread(found), least * width) * widening
     ends = found.min() - REACH * sigma, found.max() + REACH * sigma
     return Stretch(max(low, float(ends[0])), min(high, float(ends[1])), found, sigma)
+
+
+def weights(count: int) -> NDArray[np.float64]:
+    """How much each of so many elites weighs, `[count]`, the best first; they sum to 1.
+
+    ln(count + 1/2) - ln(rank), as CMA-ES weighs its parents (Hansen, 2016, "The CMA Evolution
+    Strategy: A Tutorial", eq. 49).
+    """
+    raw = math.log(count + 0.5) - np.log(np.arange(1, count + 1))
+    return np.asarray(raw / raw.sum(), dtype=np.float64)
+
+
+def _spread(centres: NDArray[np.float64]) -> float:
+    """The weighted standard deviation of elites' coordinates, the best first."""
+    share = weights(len(centres))
+    return float(np.sqrt(share @ (centres - share @ centres) ** 2))
 
 
 def cell_of(place: float, count: int) -> int:
@@ -126,7 +142,7 @@ def choice(allowed: Sequence[int], elites: Sequence[int], tried: Sequence[int]) 
 
 
 def weighted(cells: tuple[int, ...], count: int, places: Sequence[float]) -> Stretch:
-    """The stretch of an axis without order: cells as likely as elites have them, and a little more.
+    """The stretch of an axis without order: cells as likely as elites have them, or a little more.
 
     Args:
         cells: that are drawn.
@@ -134,5 +150,8 @@ def weighted(cells: tuple[int, ...], count: int, places: Sequence[float]) -> Str
         places: coordinates of the elites that have this hyperparameter.
     """
     best = [cell_of(place, count) for place in places]
-    mass = [best.count(cell) + PRIOR / count for cell in cells]
+    share = weights(len(best)) * len(best) if best else ()
+    mass = [
+        PRIOR / count + sum(share[i] for i, one in enumerate(best) if one == cell) for cell in cells
+    ]
     return Stretch(0.0, 1.0, np.empty(0), 0.0, cells, tuple(one / sum(mass) for one in mass))

@@ -9,7 +9,7 @@ the box widens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caviar.search.box import Box
-from caviar.search.elites import Ranking, Stretch, cell_of, choice, stretch, weighted
+from caviar.search.elites import Ranking, Stretch, cell_of, choice, stretch, weighted, weights
 from caviar.search.growing import Bounds, against, grown
 from caviar.search.quasi_random import Sobol
+from caviar.search.round_words import why_axis, why_round
 from caviar.search.searcher import Suggestion
 from caviar.space.axis import Axis
 from caviar.study.records import Round, Trial
@@ -44,8 +45,8 @@ TRIES: Final = 16
 
 FEWEST_CONTROLS: Final = 2
 """Controls of a round that must have been compared before they say anything."""
-TOLD: Final = 0.1
-"""Relative change of a box's width on an axis that is worth a word."""
+FRESH: Final = 0.5
+"""The share of draws from the box that go where the bounds of an axis have just grown."""
 
 Active = Callable[[Trial], Sequence[bool]]
 """From a trial to which of its coordinates `[d]` have an effect (conditions)."""
@@ -58,10 +59,12 @@ class Plan:
     Attributes:
         round: as it is journalled.
         stretches: `[d]`.
+        fresh: by axis, the stretch by which its bounds have just grown: half the draws go there.
     """
 
     round: Round
     stretches: tuple[Stretch, ...]
+    fresh: Mapping[int, tuple[float, float]]
 
 
 class Zoom:
@@ -124,8 +127,7 @@ class Zoom:
         """A trial was taken up, or a round was begun."""
         if isinstance(entry, Round):
             self._widening = self._widened(entry.elites)
-            of_round = entry.bounds, entry.cells, entry.elites
-            self._plan = Plan(entry, self._stretches(*of_round, self._widening))
+            self._plan = self._plan_of(entry, self._widening)
             self._recent.clear()
             return
         self._points[entry.index] = entry.point
@@ -156,29 +158,55 @@ class Zoom:
         elites = self._ranking.elites()
         bounds = self._grown(self._bounds(box), elites)
         before = self._plan.round if self._plan is not None else None
-        kept = tuple(self._kept(axis, box, elites) for axis in range(len(self._axes)))
         widening = self._widened(elites)
-        stretches = self._stretches(bounds, kept, elites, widening)
-        spans = tuple((one.low, one.high) for one in stretches)
-        told = [self._why(axis, one, before) for axis, one in enumerate(stretches)]
         begun = Round(
             number=before.number + 1 if before is not None else 1,
             bounds=bounds,
-            box=spans,
-            cells=kept,
+            box=bounds,
+            cells=tuple(self._kept(axis, box, elites) for axis in range(len(self._axes))),
             stands_on=len(self._ranking),
             elites=elites,
-            whys=tuple(told),
-            why=self._reason(widening, before, bounds),
+            why=why_round(
+                len(self._ranking), before, self._kept_to, bounds, widening - self._widening
+            ),
         )
-        return Plan(begun, stretches)
+        plan = self._plan_of(begun, widening)
+        spans = tuple((one.low, one.high) for one in plan.stretches)
+        whys = tuple(
+            why_axis(one, before, axis, self._home) for axis, one in enumerate(plan.stretches)
+        )
+        return replace(plan, round=replace(begun, box=spans, whys=whys))
+
+    def _plan_of(self, begun: Round, widening: float) -> Plan:
+        """What a round draws from."""
+        fresh = {
+            axis: grew
+            for axis, pair in enumerate(zip(self._kept_to, begun.bounds, strict=True))
+            if (grew := added(*pair)) is not None
+        }
+        found = []
+        for axis, (low, high) in enumerate(begun.bounds):
+            places = self._places(axis, begun.elites)
+            if begun.cells[axis]:
+                one = weighted(begun.cells[axis], self._axes[axis].cells or 1, places)
+            else:
+                one = stretch(self._axes[axis], places, low, high, widening)
+            if axis in fresh:
+                grown_to = min(one.low, fresh[axis][0]), max(one.high, fresh[axis][1])
+                one = replace(one, low=grown_to[0], high=grown_to[1])
+            found.append(one)
+        return Plan(begun, tuple(found), fresh)
+
+    @property
+    def _kept_to(self) -> Bounds:
+        """What draws keep to until now, but for what a person narrows."""
+        return self._plan.round.bounds if self._plan is not None else self._home
 
     def _bounds(self, box: Box) -> Bounds:
         """What draws keep to: as far as bounds have grown, unless a person narrowed them since."""
         found = []
-        reached = self._plan.round.bounds if self._plan is not None else self._home
         for low, high, home, (least, most) in zip(
-            box.low, box.high, self._home, reached, strict=True
+            box.low, box.high, self._home, self._kept_to, strict=True
         ):
             found.append(
                 (
@@ -193,7 +221,8 @@ class Zoom:
         for axis, (low, high) in enumerate(bounds):
             if (low, high) == (0.0, 1.0) or low >= high:
                 continue
-            side = against(self._places(axis, elites), low, high)
+            cells = outer_cells(self._axes[axis].cells, low, high)
+            side = against(self._places(axis, elites), low, high, cells)
             at_home = low <= self._home[axis][0] if side == -1 else high >= self._home[axis][1]
             if side is not None and at_home:
                 bounds = grown(bounds, axis, side, self._home)
@@ -208,22 +237,6 @@ class Zoom:
         tried = [cell_of(self._points[t][axis], count) for t in self._compared(axis)]
         best = [cell_of(place, count) for place in self._places(axis, elites)]
         return choice(allowed, best, tried)
-
-    def _stretches(
-        self,
-        bounds: Bounds,
-        cells: Sequence[tuple[int, ...]],
-        elites: Sequence[int],
-        widening: float,
-    ) -> tuple[Stretch, ...]:
-        found = []
-        for axis, (low, high) in enumerate(bounds):
-            places = self._places(axis, elites)
-            if cells[axis]:
-                found.append(weighted(cells[axis], self._axes[axis].cells or 1, places))
-            else:
-                found.append(stretch(self._axes[axis], places, low, high, widening))
-        return tuple(found)
 
     def _places(self, axis: int, trials: Sequence[int]) -> list[float]:
         """The trials' coordinates on an axis, of those on which it has an effect."""
@@ -245,50 +258,6 @@ class Zoom:
         won = sum(controls) / len(controls) > sum(others) / len(others)
         return min(WIDEST, self._widening * WIDER) if won else max(1.0, self._widening / WIDER)
 
-    # Words
-
-    def _why(self, axis: int, now: Stretch, before: Round | None) -> str:
-        """Why the box on an axis shrank, stayed or grew."""
-        if now.cells:
-            return self._why_cells(axis, now.cells, before)
-        if len(now.centres) < 2:
-            return "as wide as the bounds: too few of the best trials have it"
-        low, high = before.box[axis] if before is not None else self._home[axis]
-        change = (now.high - now.low) / max(high - low, 1e-9)
-        best = f"the best {len(now.centres)}"
-        if change < 1 - TOLD:
-            return f"shrank: {best} lie closer together"
-        if change > 1 + TOLD:
-            return f"grew: {best} lie further apart"
-        moved = abs(now.low + now.high - low - high) / 2 > TOLD * (high - low)
-        return f"moved with {best}" if moved else f"stayed: {best} lie as they did"
-
-    @staticmethod
-    def _why_cells(axis: int, cells: tuple[int, ...], before: Round | None) -> str:
-        then = before.cells[axis] if before is not None else ()
-        if then and set(cells) > set(then):
-            return "grew: one of the best trials has another"
-        if not then or set(cells) < set(then):
-            return "shrank to what the best trials have, and what was hardly tried"
-        return "stayed"
-
-    def _reason(self, widening: float, before: Round | None, bounds: Bounds) -> str:
-        if before is None:
-            return f"the cover's first {len(self._ranking)} trials were compared"
-        if bounds != before.bounds:
-            is_larger = any(
-                new[0] < old[0] or new[1] > old[1]
-                for new, old in zip(bounds, before.bounds, strict=True)
-            )
-            return (
-                "the best lie against a bound, which grew" if is_larger else "a person narrowed it"
-            )
-        if widening > self._widening:
-            return "controls did better than the box: it widens"
-        if widening < self._widening:
-            return "the box does better than its controls again: it narrows"
-        return f"{len(self._ranking) - before.stands_on} more trials were compared"
-
     # Draws
 
     @staticmethod
@@ -301,9 +270,11 @@ class Zoom:
         """A point around one of the elites, within the box."""
         point = np.empty(len(self._axes))
         elites = plan.round.elites
-        elite = elites[int(rng.integers(len(elites)))]
+        elite = elites[int(rng.choice(len(elites), p=weights(len(elites))))]
         for axis, one in enumerate(plan.stretches):
-            if one.cells:
+            if axis in plan.fresh and rng.random() < FRESH:
+                point[axis] = rng.uniform(*plan.fresh[axis])
+            elif one.cells:
                 cell = rng.choice(one.cells, p=one.weights)
                 point[axis] = (cell + 0.5) / (self._axes[axis].cells or 1)
             else:
@@ -324,3 +295,16 @@ def _covers(box: Box, begun: Round) -> bool:
     """Whether all cells that a round draws are still allowed."""
     pairs = zip(box.cells, begun.cells, strict=True)
     return all(not allowed or set(drawn) <= set(allowed) for allowed, drawn in pairs)
+
+
+def added(before: tuple[float, float], now: tuple[float, float]) -> tuple[float, float] | None:
+    """The stretch by which bounds have grown on one side, or None."""
+    if now[1] > before[1]:
+        return before[1], now[1]
+    return (now[0], before[0]) if now[0] < before[0] else None
+
+
+def outer_cells(cells: int | None, low: float, high: float) -> tuple[float, float]:
+    """The widths of the outermost values as shares of low to high; 0 of a continuum."""
+    share = min(1.0, 1 / (cells * (high - low))) if cells else 0.0
+    return share, share
