@@ -408,7 +408,8 @@ class CaviarStrategy:
             self._drawing.note(trial)
         if trial.index < self._wanted + len(self._history.noise.replicates):
             first_rung = self._history.brackets.of(trial.index).rungs[0]
-            self._pool.add(trial.index, signature, first_rung.epoch)
+            repeats = trial.origin == REPLICATE
+            self._pool.add(trial.index, signature, first_rung.epoch, before=repeats)
 
     def _start(self, assignment: Assignment) -> None:
         if not self._history.start(assignment):

@@ -42,10 +42,17 @@ class Pool:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def add(self, trial: int, signature: Signature, last_epoch: int) -> None:
-        """Lets a trial wait that will be trained to `last_epoch` first."""
-        self._keys[trial] = (signature, last_epoch)
-        self._groups.setdefault((signature, last_epoch), {})[trial] = None
+    def add(
+        self, trial: int, signature: Signature, last_epoch: int, *, before: bool = False
+    ) -> None:
+        """Lets a trial wait that will be trained to `last_epoch` first; or `before` the others."""
+        key = (signature, last_epoch)
+        self._keys[trial] = key
+        group = self._groups.get(key, {})
+        if before:
+            self._groups[key] = {trial: None} | group
+        else:
+            self._groups.setdefault(key, {})[trial] = None
 
     def remove(self, trial: int) -> None:
         """Takes a trial out; one that does not wait is taken no notice of."""

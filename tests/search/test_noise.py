@@ -92,6 +92,14 @@ def test_the_best_early_trial_is_repeated_and_its_repeats_follow_it():
     assert set(epochs.values()) == {max(m.epoch for m in measurements(entries, number))}
 
 
+def test_repeats_start_before_what_was_drawn_before_them():
+    entries = replicated(stack=1, trials=200).outcome.entries
+    drawn = next(i for i, e in enumerate(entries) if getattr(e, "origin", "") == REPLICATE)
+    begun = [e.trials[0] for e in entries[drawn:] if isinstance(e, Assignment) if not e.first_epoch]
+    repeats = {e.index for e in entries if getattr(e, "origin", "") == REPLICATE}
+    assert len(set(begun[:30]) & repeats) == 6  # of three signatures, which take turns
+
+
 def measurements(entries, trial):
     return [e for e in entries if isinstance(e, Measurement) and e.trial == trial]
 
