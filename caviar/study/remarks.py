@@ -30,7 +30,7 @@ def remarks(spec: StudySpec) -> list[str]:
             f"training.warmup_epochs: {number(least_warmup)} epochs are not over before "
             f"{name} = {most}: no trial reaches its learning rate"
         )
-    return [*lines, *_about_points(spec), *_about_size(spec)]
+    return [*lines, *_about_points(spec), *_about_size(spec), *_about_budget(spec)]
 
 
 def _about_points(spec: StudySpec) -> list[str]:
@@ -42,6 +42,14 @@ def _about_points(spec: StudySpec) -> list[str]:
     if len(points) > trials and spec.search.strategy == "caviar":
         lines.append(f"search.points: of {len(points)} only the first trials = {trials} are tried")
     return lines
+
+
+def _about_budget(spec: StudySpec) -> list[str]:
+    """Whether a budget of trial-epochs is less than one whole training."""
+    most, whole = spec.budget.trial_epochs, spec.search.max_epochs
+    if most is None or most >= whole or spec.search.strategy != "caviar":
+        return []
+    return [f"budget.trial_epochs: {most} bring no trial to search.max_epochs = {whole}"]
 
 
 def _about_size(spec: StudySpec) -> list[str]:

@@ -18,6 +18,7 @@ from caviar.study.records import (
     TrialState,
 )
 from caviar.study.run_tables import UNBOUNDED, Budget
+from caviar.study.remarks import remarks
 from caviar.study.spec import StudySpec
 
 RUNGS = (1, 3, 9, 27)
@@ -246,3 +247,9 @@ def test_no_trials_are_added_to_as_many_as_the_budget_allows():
     assert "as many trials as its budget allows" in unbounded.refusal(more)
     assert unbounded.wanted == 0  # none is known to wait
     assert maker(trials=9)().refusal(more) is None
+
+
+def test_a_budget_below_one_training_is_remarked_upon():
+    line = "budget.trial_epochs: 26 bring no trial to search.max_epochs = 27"
+    assert line in remarks(StudySpec.parse("[budget]\ntrial_epochs = 26"))
+    assert not remarks(StudySpec.parse("[budget]\ntrial_epochs = 27"))
