@@ -17,8 +17,8 @@ from caviar.study.records import (
     Purpose,
     TrialState,
 )
-from caviar.study.run_tables import UNBOUNDED, Budget
 from caviar.study.remarks import remarks
+from caviar.study.run_tables import UNBOUNDED, Budget
 from caviar.study.spec import StudySpec
 
 RUNGS = (1, 3, 9, 27)
