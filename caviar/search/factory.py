@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from caviar.search.box import Box
 from caviar.search.caviar import LOOK_AHEAD, CaviarStrategy
@@ -19,7 +18,7 @@ from caviar.space.levels import levels, sizes
 from caviar.space.search_space import SearchSpace
 from caviar.study.readiness import check_installed
 from caviar.study.records import Signature, Trial, Value
-from caviar.study.signature import signature_of
+from caviar.study.signature import signature_of, signatures
 from caviar.study.spec import StudySpec
 
 
@@ -35,7 +34,7 @@ def caviar_strategy(
     """
     return CaviarStrategy(
         drawing=Drawing(searcher_of(spec), spec.space, spec.search.points, Box.between(spec.home)),
-        signature_of=partial(signature_of, spec),
+        signature_of=signatures(spec),
         trials=spec.search.trials,
         rungs=spec.rungs(),
         reduction_factor=spec.search.reduction_factor,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -52,7 +53,7 @@ Active = Callable[[Trial], Sequence[bool]]
 """From a trial to which of its coordinates `[d]` have an effect (conditions)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What a round draws from.
 
@@ -65,6 +66,12 @@ class Plan:
     round: Round
     stretches: tuple[Stretch, ...]
     fresh: Mapping[int, tuple[float, float]]
+
+    @cached_property
+    def spans(self) -> tuple[NDArray[np.float64], ...]:
+        """Of all axes the low, the high and the sigma of their stretches, `[d]` each."""
+        found = [(one.low, one.high, one.sigma) for one in self.stretches]
+        return tuple(np.array(found, dtype=np.float64).reshape(-1, 3).T)
 
 
 class Zoom:
@@ -268,27 +275,32 @@ class Zoom:
 
     def _drawn(self, plan: Plan, rng: np.random.Generator) -> NDArray[np.float64]:
         """A point around one of the elites, within the box."""
-        point = np.empty(len(self._axes))
         elites = plan.round.elites
         elite = elites[int(rng.choice(len(elites), p=weights(len(elites))))]
+        low, high, sigma = plan.spans
+        centre = np.array(self._points[elite])
+        for axis, one in enumerate(plan.stretches):
+            if not self._masks[elite][axis] and len(one.centres) > 1:
+                centre[axis] = rng.choice(one.centres)
+        point = _inside(centre + sigma * rng.standard_normal((TRIES, len(centre))), low, high)
         for axis, one in enumerate(plan.stretches):
             if axis in plan.fresh and rng.random() < FRESH:
                 point[axis] = rng.uniform(*plan.fresh[axis])
             elif one.cells:
                 cell = rng.choice(one.cells, p=one.weights)
                 point[axis] = (cell + 0.5) / (self._axes[axis].cells or 1)
-            else:
-                point[axis] = self._coordinate(axis, one, elite, rng)
+            elif len(one.centres) < 2:
+                point[axis] = rng.uniform(one.low, one.high)
         return point
 
-    def _coordinate(self, axis: int, one: Stretch, elite: int, rng: np.random.Generator) -> float:
-        if len(one.centres) < 2:
-            return float(rng.uniform(one.low, one.high))
-        has_it = self._masks[elite][axis]
-        centre = self._points[elite][axis] if has_it else rng.choice(one.centres)
-        drawn = centre + one.sigma * rng.standard_normal(TRIES)
-        inside = drawn[(drawn >= one.low) & (drawn <= one.high)]
-        return float(inside[0]) if len(inside) else float(np.clip(centre, one.low, one.high))
+
+def _inside(
+    drawn: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """On each axis the first of the draws `[tries, d]` that lies in the box; else the nearest."""
+    inside = (drawn >= low) & (drawn <= high)
+    first = drawn[inside.argmax(axis=0), np.arange(drawn.shape[1])]
+    return np.asarray(np.clip(first, low, high), dtype=np.float64)
 
 
 def _covers(box: Box, begun: Round) -> bool:

@@ -8,7 +8,8 @@ buckets. A network without hidden layers has a signature of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Final
 
@@ -39,15 +40,29 @@ def signature_of(spec: StudySpec, hyperparameters: Mapping[str, Value]) -> Signa
             techniques are compiled in.
         hyperparameters: those that are structure are read; an inactive one has its default.
     """
-    widths = padded_widths(spec, units_of(hyperparameters))
+    return signatures(spec)(hyperparameters)
+
+
+def signatures(spec: StudySpec) -> Callable[[Mapping[str, Value]], Signature]:
+    """`signature_of` for many trials of one study, which has few shapes of networks."""
+    shapes = lru_cache(maxsize=4096)(partial(padded_widths, spec))
+    return partial(_signature, spec.training.precision, spec.techniques, shapes)
+
+
+def _signature(
+    precision: str,
+    techniques: tuple[str, ...],
+    padded: Callable[[tuple[int, ...]], tuple[int, ...]],
+    hyperparameters: Mapping[str, Value],
+) -> Signature:
     return Signature(
-        widths=widths,
+        widths=padded(units_of(hyperparameters)),
         batch_size=int(hyperparameters["batch_size"]),
         optimizer=str(hyperparameters["optimizer"]),
-        precision=spec.training.precision,
+        precision=precision,
         activation=str(hyperparameters.get("activation", "relu")),
         batch_norm=bool(hyperparameters.get("batch_norm", True)),
-        techniques=spec.techniques,
+        techniques=techniques,
     )
 
 
