@@ -1,4 +1,4 @@
-"""How a study grows after it was begun: more trials, longer training, another budget.
+"""How a study grows after it was begun: more trials, days, longer training, another budget.
 
 The space never changes with it: a hyperparameter that follows `max_epochs`, as a cosine's
 `decay_epochs` does by default, keeps the value it had when the study was begun.
@@ -15,8 +15,8 @@ from caviar.study.records import Change, ChangeKind
 from caviar.study.run_tables import UNBOUNDED, Budget
 from caviar.study.spec import StudySpec
 
-GROWABLE: Final = ("trials", "max_epochs")
-"""Keys of `[search]` that may grow; those of `[budget]` may all change."""
+GROWABLE: Final = {"trials": "search", "max_epochs": "search", "days": "panda"}
+"""Keys that may grow, with their tables; those of `[budget]` may all change."""
 _BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
 """Keys of `[budget]` that may be set, raised or lifted, but not lowered."""
 
@@ -28,22 +28,20 @@ def in_force(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
         spec: as it was begun.
         changes: the journal's, in order.
     """
-    trials, epochs, budget = spec.search.trials, spec.search.max_epochs, spec.budget
+    now, budget = {key: _value(spec, key) for key in GROWABLE}, spec.budget
     for change in changes:
-        trials += added(change)
+        now["trials"] += added(change)
         if change.kind == ChangeKind.EXTEND:
-            trials = change.detail.get("trials", trials)
-            epochs = change.detail.get("max_epochs", epochs)
+            now |= {key: change.detail[key] for key in GROWABLE if key in change.detail}
             budget = budget.model_copy(update=dict(change.detail.get("budget", {})))
-    return spec.grown(trials, epochs, budget)
+    return spec.grown(budget, **now)
 
 
 def to_replay(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
     """The same for a strategy that is going to be told of added trials when it replays."""
     known = tuple(changes)
     grown = in_force(spec, known)
-    trials = grown.search.trials - sum(map(added, known))
-    return grown.grown(trials, grown.search.max_epochs, grown.budget)
+    return grown.grown(grown.budget, trials=grown.search.trials - sum(map(added, known)))
 
 
 def added(change: Change) -> int:
@@ -81,11 +79,11 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
     said = [change.detail for change in known if change.kind == ChangeKind.EXTEND]
     detail: dict[str, Any] = {}
     for key in GROWABLE:
-        wish, stands = getattr(asked.search, key), getattr(now.search, key)
-        if wish in [stands, getattr(spec.search, key), *(one.get(key) for one in said)]:
+        wish, stands = _value(asked, key), _value(now, key)
+        if wish in [stands, _value(spec, key), *(one.get(key) for one in said)]:
             continue
         if wish < stands:
-            raise _smaller(f"search.{key}", _trials(stands), wish)
+            raise _smaller(f"{GROWABLE[key]}.{key}", _count(stands), wish)
         detail[key] = wish
     budgets = [spec.budget.model_dump(), *(one.get("budget", {}) for one in said)]
     budget = _budget(budgets, now.budget, asked.budget)
@@ -100,7 +98,7 @@ def told(detail: Mapping[str, Any], now: StudySpec) -> str:
         now: the study before it.
     """
     words = [
-        f"search.{key}: {_trials(getattr(now.search, key))} -> {_trials(detail[key])}"
+        f"{GROWABLE[key]}.{key}: {_count(_value(now, key))} -> {_count(detail[key])}"
         for key in GROWABLE
         if key in detail
     ]
@@ -122,8 +120,16 @@ def differences_beyond(begun: StudySpec, asked: StudySpec) -> list[str]:
 
 
 def _ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
-    search = {key: value for key, value in plain["search"].items() if key not in GROWABLE}
-    return {key: value for key, value in plain.items() if key != "budget"} | {"search": search}
+    plain = {name: table for name, table in plain.items() if name != "budget"}
+    for name in set(GROWABLE.values()):
+        kept = plain[name].items()
+        plain[name] = {key: value for key, value in kept if GROWABLE.get(key) != name}
+    return plain
+
+
+def _value(spec: StudySpec, key: str) -> int:
+    """What a study has for one of `GROWABLE`."""
+    return int(getattr(getattr(spec, GROWABLE[key]), key))
 
 
 def _budget(said: Sequence[Mapping[str, Any]], now: Budget, asked: Budget) -> dict[str, Any]:
@@ -139,8 +145,8 @@ def _budget(said: Sequence[Mapping[str, Any]], now: Budget, asked: Budget) -> di
     return changed
 
 
-def _trials(count: int) -> str:
-    """A number of trials; also of epochs, which are never so many."""
+def _count(count: int) -> str:
+    """A number of trials; also of epochs and days, which are never so many."""
     return "as many as the budget allows" if count >= UNBOUNDED else str(count)
 
 

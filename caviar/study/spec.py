@@ -226,11 +226,18 @@ class StudySpec(Table):
         raw["seed"] = self.seed if seed is None else seed
         return self._check(raw, "study", _OPTIONS)
 
-    def grown(self, trials: int, max_epochs: int, budget: Budget) -> StudySpec:
-        """The study with more of these, and the space it had; see `caviar.study.growth`."""
-        search = self.search.model_copy(update={"trials": trials, "max_epochs": max_epochs})
-        grown = self.model_copy(update={"search": search, "budget": budget})
-        grown._begun_epochs = self._begun_epochs or self.search.max_epochs
+    def grown(self, budget: Budget, days: int | None = None, **searched: int) -> StudySpec:
+        """The study with more of these, and the space it had; see `caviar.study.growth`.
+
+        Args:
+            budget: what it is now.
+            days: of each panda; None: as many as it has.
+            searched: `trials` and `max_epochs`, where they are others.
+        """
+        search = self.search.model_copy(update=searched)
+        panda = self.panda.model_copy(update={"days": self.panda.days if days is None else days})
+        grown = self.model_copy(update={"search": search, "panda": panda, "budget": budget})
+        grown._begun_epochs = self.longest
         return grown
 
     @cached_property
@@ -282,9 +289,10 @@ class StudySpec(Table):
     @property
     def longest(self) -> int:
         """Epochs of the longest training as it was begun: `max_epochs`, or all a panda's days."""
-        if self.is_raised:
-            return self.panda.days * self.panda.day_epochs
-        return self._begun_epochs or self.search.max_epochs
+        if self._begun_epochs is not None:
+            return self._begun_epochs
+        days = self.panda.days * self.panda.day_epochs
+        return days if self.is_raised else self.search.max_epochs
 
     @property
     def metric(self) -> str:

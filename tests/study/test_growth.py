@@ -54,6 +54,40 @@ def test_the_space_stays_whatever_grows():
     assert BEGUN.override(max_epochs=81).space.fixed["decay_epochs"] == 81.0
 
 
+PANDA = StudySpec.parse("""
+[training]
+schedule = "cosine"
+[search]
+strategy = "panda"
+[panda]
+days = 20
+day_epochs = 3
+""")
+
+
+def test_the_days_of_pandas_grow_and_a_cosine_falls_over_those_it_was_begun_with():
+    longer = PANDA.model_copy(update={"panda": PANDA.panda.model_copy(update={"days": 30})})
+    assert not growth.differences_beyond(PANDA, longer)
+    more = growth.extension(PANDA, (), longer)
+    assert more == {"days": 30}
+    assert growth.told(more, PANDA) == "panda.days: 20 -> 30"
+    known = [extend(**more)]
+    assert growth.extension(PANDA, known, PANDA) == {}
+    for found in (growth.in_force(PANDA, known), growth.to_replay(PANDA, known)):
+        assert found.panda.days == 30
+        found.__dict__.pop("_flat", None)
+        found.__dict__.pop("space", None)
+        assert found.space.fixed["decay_epochs"] == 60.0
+    shorter = PANDA.model_copy(update={"panda": PANDA.panda.model_copy(update={"days": 25})})
+    with pytest.raises(StudyError, match=r"^panda.days: .* must be >= 30, got 25$"):
+        growth.extension(PANDA, known, shorter)
+
+
+def test_nothing_else_of_a_panda_grows():
+    other = PANDA.model_copy(update={"panda": PANDA.panda.model_copy(update={"day_epochs": 5})})
+    assert growth.differences_beyond(PANDA, other) == ["panda.day_epochs: 3 -> 5"]
+
+
 def asked(**budget):
     return BEGUN.model_copy(update={"budget": BEGUN.budget.model_copy(update=budget)})
 
