@@ -30,7 +30,9 @@ def remarks(spec: StudySpec) -> list[str]:
             f"training.warmup_epochs: {number(least_warmup)} epochs are not over before "
             f"{name} = {most}: no trial reaches its learning rate"
         )
-    return [*lines, *_about_points(spec), *_about_size(spec), *_about_budget(spec)]
+    if spec.search.strategy == "caviar":
+        lines += [*_about_size(spec), *_about_replicates(spec), *_about_budget(spec)]
+    return [*lines, *_about_points(spec)]
 
 
 def _about_points(spec: StudySpec) -> list[str]:
@@ -45,18 +47,34 @@ def _about_points(spec: StudySpec) -> list[str]:
 
 
 def _about_budget(spec: StudySpec) -> list[str]:
-    """Whether a budget of trial-epochs is less than one whole training."""
+    """Whether a budget is less than one whole training, or a plateau longer than the study."""
     most, whole = spec.budget.trial_epochs, spec.search.max_epochs
-    if most is None or most >= whole or spec.search.strategy != "caviar":
+    plateau, trials = spec.budget.plateau, spec.search.trials
+    lines = []
+    if most is not None and most < whole:
+        lines.append(f"budget.trial_epochs: {most} bring no trial to search.max_epochs = {whole}")
+    if plateau is not None and plateau >= trials:
+        lines.append(
+            f"budget.plateau: {plateau} trials in a row are not over before search.trials = "
+            f"{trials}: it ends nothing"
+        )
+    return lines
+
+
+def _about_replicates(spec: StudySpec) -> list[str]:
+    """Whether there are too few trials for one of them to be repeated."""
+    wanted = spec.search.reduction_factor**2
+    if not spec.search.replicates or spec.search.trials >= wanted:
         return []
-    return [f"budget.trial_epochs: {most} bring no trial to search.max_epochs = {whole}"]
+    return [
+        f"search.replicates: nothing is repeated before reduction_factor squared = {wanted} trials "
+        f"were compared, and search.trials = {spec.search.trials}"
+    ]
 
 
 def _about_size(spec: StudySpec) -> list[str]:
     """Whether the space, or the grid, is exhausted before all trials are drawn."""
     search = spec.search
-    if search.strategy != "caviar":
-        return []
     held = configurations(spec.space)
     if held is not None and held < search.trials:
         only = "one configuration" if held == 1 else f"{held} configurations"

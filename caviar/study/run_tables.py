@@ -82,6 +82,14 @@ class Search(Table):
             raise broken_rule(rule, "brackets")
         return self
 
+    @model_validator(mode="after")
+    def _noise_fits(self) -> Search:
+        if self.metric == "dev_accuracy" and self.noise >= 1:
+            raise broken_rule(
+                f"must be < 1, as differences of accuracy are, got {self.noise}", "noise"
+            )
+        return self
+
     @property
     def unbounded(self) -> bool:
         """Whether there are to be as many trials as the budget allows."""
@@ -104,6 +112,18 @@ class Budget(Table):
     slice_hours: float | None = Field(default=None, gt=0)
     target: float | None = None
     plateau: int | None = Field(default=None, ge=1)
+
+    def check_target(self, metric: str) -> None:
+        """Refuses a target that the metric cannot have: 99 for 0.99, or a loss below 0."""
+        target = self.target
+        if target is None or (0 < target <= 1 if metric == "dev_accuracy" else target > 0):
+            return
+        rule = (
+            "above 0 and at most 1, as dev_accuracy is"
+            if metric == "dev_accuracy"
+            else f"> 0, as {metric} is"
+        )
+        raise broken_rule(f"must be {rule}, got {show(target)}", "budget", "target")
 
 
 class Panda(Table):

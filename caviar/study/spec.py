@@ -113,6 +113,7 @@ class StudySpec(Table):
             layer = wrong[0][len(key) + 1 :]
             rule = f"layer {layer}: {wrong[1]}" if layer else wrong[1]
             raise broken_rule(rule, HYPERPARAMETERS[key], key)
+        self.budget.check_target(self.metric)
         self._check_where()
         self._check_points()
         return self

@@ -47,6 +47,20 @@ def remarked(text: str) -> list[str]:
             "training.warmup_epochs: 3 epochs are not over before max_epochs = 3: no trial "
             "reaches its learning rate",
         ),
+        (
+            "[budget]\ntrial_epochs = 20",
+            "budget.trial_epochs: 20 bring no trial to search.max_epochs = 27",
+        ),
+        (
+            "[budget]\nplateau = 64",
+            "budget.plateau: 64 trials in a row are not over before search.trials = 64: "
+            "it ends nothing",
+        ),
+        (
+            "[search]\ntrials = 8\nreplicates = 4",
+            "search.replicates: nothing is repeated before reduction_factor squared = 9 trials "
+            "were compared, and search.trials = 8",
+        ),
     ],
 )
 def test_what_has_no_effect_is_remarked_on(text: str, line: str) -> None:
@@ -64,6 +78,8 @@ def test_what_has_no_effect_is_remarked_on(text: str, line: str) -> None:
         "[training]\noptimizer = { choices = ['sgd', 'momentum'] }\nmomentum = 0.8",
         "[training]\npatience = 1\n[search]\nmax_epochs = 3",
         "[network]\nlayers = 0\n[regularization]\nkeep_prob = 1.0",
+        "[budget]\ntrial_epochs = 27\nplateau = 63",
+        "[search]\ntrials = 9\nreplicates = 4",
         *(path.read_text() for path in EXAMPLES),
     ],
 )

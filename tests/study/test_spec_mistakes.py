@@ -13,6 +13,20 @@ from caviar.study.spec import StudySpec
 
 RESOURCES = "cpus_per_slice, gpus_per_slice, max_slices, stack, checkpoint_s"
 MISTAKES = [
+    # What the metric cannot have.
+    (
+        "[budget]\ntarget = 99",
+        "budget.target: must be above 0 and at most 1, as dev_accuracy is, got 99.0",
+    ),
+    (
+        "[budget]\ntarget = 0",
+        "budget.target: must be above 0 and at most 1, as dev_accuracy is, got 0.0",
+    ),
+    (
+        "[search]\nmetric = 'dev_loss'\n[budget]\ntarget = -0.1",
+        "budget.target: must be > 0, as dev_loss is, got -0.1",
+    ),
+    ("[search]\nnoise = 1.0", "search.noise: must be < 1, as differences of accuracy are, got 1.0"),
     # Unknown keys, with what was probably meant.
     ("[serch]\ntrials = 3", 'serch: unknown key, did you mean "search"?'),
     (
