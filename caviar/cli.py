@@ -79,6 +79,7 @@ def run(
     from caviar.tuning.progress import LiveView, PlainView
 
     spec = _read(study).override(trials=trials, max_epochs=max_epochs, seed=seed)
+    _check_ready(spec, study)
     directory = dir if dir is not None else default_directory(spec)
     for remark in remarks(spec):
         _write(f"note: {remark}")
@@ -101,10 +102,9 @@ def run(
 def check(study: StudyFile = None) -> None:
     """Check a study file and print what it amounts to: space, sizes, rungs, cost."""
     from caviar.report.tables import print_description
-    from caviar.study.readiness import check_ready
 
     spec = _read(study)
-    check_ready(spec)
+    _check_ready(spec, study)
     print_description(_console(), spec)
 
 
@@ -213,6 +213,16 @@ def _read(study: Path | None) -> StudySpec:
     from caviar.study.spec import StudySpec
 
     return StudySpec.default() if study is None else StudySpec.load(study)
+
+
+def _check_ready(spec: StudySpec, study: Path | None) -> None:
+    """Refuses what cannot run, naming the file as other mistakes do."""
+    from caviar.study.readiness import check_ready
+
+    try:
+        check_ready(spec)
+    except StudyError as error:
+        raise StudyError(f"{study}: {error}" if study else str(error)) from None
 
 
 def _show(console: Console, directory: Path) -> None:

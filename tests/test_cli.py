@@ -124,6 +124,7 @@ def test_check_shows_the_space_the_rungs_and_the_cost():
         *("beta_1", "one_minus", "0.9", "0.999"),
         *("0.9369,", "0.9749,", "0.99,", "0.996,", "0.9984"),
     ]
+    assert out.startswith("study digits: 64 trials on digits, suggested by zoom\n")
     assert "184 trial-epochs" in out
     for epochs, trials in ((1, 64), (3, 21), (9, 7), (27, 2)):
         assert any(row.split() == [str(epochs), str(trials)] for row in out.splitlines())
@@ -136,6 +137,12 @@ def test_check_shows_the_space_the_rungs_and_the_cost():
         (
             "[training]\nlearning_rate = { low = 0.0, high = 1.0, scale = 'log' }",
             "bad.toml: training.learning_rate: low must be > 0 on a log scale, got 0.0",
+        ),
+        (
+            "[network]\nlayers = 2\nunits = 64\n[training]\noptimizer = 'sgd'\n"
+            "learning_rate = 0.1\nbatch_size = 32",
+            "bad.toml: search.trials: nothing is searched, so all trials would be the same: "
+            "it must be 1, got 64",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def print_description(console: Console, spec: StudySpec) -> None:
     told = describe(spec, *sizes) if sizes else describe(spec)
     source = spec.data.name or spec.data.path
     count = "pandas" if spec.is_raised else _trials(told.cost)
-    _line(console, f"study {spec.name}: {count} on {source}")
+    _line(console, f"study {spec.name}: {count} on {source}{_how(spec)}")
     _print_space(console, told.rows)
     _print_constraints(console, told)
     if spec.is_raised:
@@ -54,10 +54,19 @@ def print_description(console: Console, spec: StudySpec) -> None:
         _line(console, f"networks of {least:,} to {most:,} weights")
     else:
         _line(console, "the networks' sizes depend on the data, which have not been read")
-    steps = f"up to {told.most_compiled_steps} compiled steps on each slice"
+    most = told.most_compiled_steps
+    steps = f"up to {most} compiled step{'s' * (most != 1)} on each slice"
     _line(console, steps if spec.is_raised else f"{_cost(told.cost)}; {steps}")
     for remark in remarks(spec):
         _line(console, f"note: {remark}")
+
+
+def _how(spec: StudySpec) -> str:
+    """Who suggests the trials, and what else may come of it."""
+    if spec.is_raised:
+        return ""
+    auto = "; pandas, if it affords too few trials for a search"
+    return f", suggested by {spec.search.searcher}{auto * (spec.search.strategy == 'auto')}"
 
 
 def _trials(cost: Cost) -> str:
@@ -122,7 +131,9 @@ def _print_constraints(console: Console, told: Description) -> None:
 
 def print_account(console: Console, told: dict[str, Any], trial: int | None) -> None:
     """How a study stands: states, rungs, the leaderboard, and one trial's curve if asked."""
-    status = ", ".join(filter(None, (told["status"], one_line(told["ending"]))))
+    status, ending = told["status"], one_line(told["ending"])
+    if ending:  # "stopped by a person" says that it is stopped
+        status = ending if ending.startswith(status) else f"{status}, {ending}"
     _line(console, f"study {told['study']}: {status}; {states(told['counts'])}")
     pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
     _line(console, pace)
