@@ -188,6 +188,8 @@ def test_run_says_how_a_stopped_study_goes_on(caviar, refused, study, stopped):
         "budget": f"{study}: the budget of 2 hours is spent; to go on: a larger budget.hours",
     }[stopped]
     assert told in out.splitlines()
+    shown = {"person": "stopped by a person", "budget": f"stopped, {why['why']}"}[stopped]
+    assert f"study digits: {shown}; " in out
     shrunk = refused("run", file, "--dir", study, "--max-epochs", 3)
     assert shrunk.endswith(
         "search.max_epochs: a study that was begun only grows: must be >= 9, got 3"

@@ -25,7 +25,7 @@ from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
 from caviar.search.standing import Standing, standing_of
 from caviar.study.facts import TrialSummary
-from caviar.study.growth import in_force
+from caviar.study.growth import halt, in_force, why_halted
 from caviar.study.journal import Journal
 from caviar.study.records import (
     ChangeKind,
@@ -48,8 +48,8 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         now: seconds since 1970; by default the clock's.
 
     Returns:
-        `study`, `metric`, `status` (`new`, `running`, `interrupted` or `finished`), `ending` (why
-        it ended or waits before its work is done, or ""), `counts` by state, `trial_epochs`,
+        `study`, `metric`, `status` (`new`, `running`, `interrupted`, `stopped` or `finished`),
+        `ending` (why it ended or waits before its work is done, or ""), `counts` by state, `trial_epochs`,
         `elapsed_s` (of all its drivers), `noise` (differences of the metric that are luck),
         `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
         `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
@@ -77,7 +77,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         )
     wanted = wanted_days(spec, days, changes) if raised else spec.search.trials
     choice = choice_of(changes)
-    status, ending = _status(journal, driven), _ending(journal, driven)
+    stop = None if driven else halt(changes)
+    status = "stopped" if stop is not None else _status(journal, driven)
+    ending = why_halted(stop) if stop is not None else _ending(journal, driven)
     if (status == "finished" and not ending) or (not raised and spec.search.unbounded):
         wanted = 0  # the space, or the budget, may allow fewer: none is waiting
     return {

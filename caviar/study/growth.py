@@ -17,6 +17,8 @@ from caviar.study.spec import StudySpec
 
 GROWABLE: Final = {"trials": "search", "max_epochs": "search", "days": "panda"}
 """Keys that may grow, with their tables; those of `[budget]` may all change."""
+BY_PERSON: Final = "stopped by a person"
+"""Why a study, or a trial, ended that somebody stopped."""
 _BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
 """Keys of `[budget]` that may be set, raised or lifted, but not lowered."""
 
@@ -58,6 +60,11 @@ def halt(changes: Iterable[Change]) -> Change | None:
         if change.kind in {ChangeKind.STOP, ChangeKind.CONTINUE}:
             stands = change if change.kind == ChangeKind.STOP else None
     return stands
+
+
+def why_halted(stop: Change) -> str:
+    """Why a change of kind STOP ended the study, in words."""
+    return str(stop.detail.get("why") or BY_PERSON)
 
 
 def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> dict[str, Any]:

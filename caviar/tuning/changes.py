@@ -13,13 +13,12 @@ from caviar.search import narrowing
 from caviar.search.drawing import GIVEN
 from caviar.search.strategy import Strategy
 from caviar.study.facts import Request
+from caviar.study.growth import BY_PERSON, why_halted
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, TrialState
 from caviar.study.run_tables import UNBOUNDED
 from caviar.study.wording import configuration, number
 
-BY_PERSON: Final = "stopped by a person"
-"""Why a study, or a trial, ended that somebody stopped."""
 _ENDED: Final = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.DIVERGED, TrialState.FAILED)
 
 
@@ -100,7 +99,7 @@ class Changes:
     def _follow(self, change: Change) -> None:
         match change.kind:
             case ChangeKind.STOP:
-                self.halted = str(change.detail.get("why") or BY_PERSON)
+                self.halted = why_halted(change)
                 self.by_budget = "budget" in change.detail
             case ChangeKind.PAUSE:
                 self.paused = True
@@ -165,7 +164,7 @@ def told(change: Change, trials: int | None = None) -> str:
         case ChangeKind.STOP_TRIAL:
             return f"trial {detail['trial']} ends where it stands"
         case ChangeKind.STOP:
-            return f"the study stops: {detail.get('why') or BY_PERSON}"
+            return f"the study stops: {why_halted(change)}"
         case ChangeKind.PAUSE:
             return "nothing new starts until caviar continue"
         case ChangeKind.CONTINUE:

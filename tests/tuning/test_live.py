@@ -231,7 +231,8 @@ def test_a_stop_ends_assignments_at_their_next_report(driver):
         "",
     )
     with Journal.open(directory) as journal:
-        assert account(journal)["status"] != "finished"
+        told = account(journal)
+    assert (told["status"], told["ending"]) == ("stopped", "stopped by a person")
 
 
 def test_a_stopped_study_goes_on_where_it_was_when_continued(driver):
