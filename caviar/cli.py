@@ -74,13 +74,15 @@ def run(
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
     from caviar.api import default_directory
+    from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
     from caviar.tuning.progress import LiveView, PlainView
 
     spec = _read(study).override(trials=trials, max_epochs=max_epochs, seed=seed)
-    _check_ready(spec, study)
     directory = dir if dir is not None else default_directory(spec)
+    if not Journal.exists(directory):  # a finished study needs nothing
+        _check_ready(spec, study)
     for remark in remarks(spec):
         _write(f"note: {remark}")
     console = _console()
