@@ -22,6 +22,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "cluster/README.md",
     "docs/design.md",
+    "docs/search.md",
     "docs/training.md",
 ]
 LOCKS = ["requirements.lock", "requirements-test.lock"]
