@@ -49,8 +49,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
 
     Returns:
         `study`, `metric`, `status` (`new`, `running`, `interrupted`, `stopped` or `finished`),
-        `ending` (why it ended or waits before its work is done, or ""), `counts` by state, `trial_epochs`,
-        `elapsed_s` (of all its drivers), `noise` (differences of the metric that are luck),
+        `ending` (why it ended or waits before its work is done, or ""), `counts` by state,
+        `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences of the metric that
+        are luck),
         `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
         `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
     """

@@ -56,7 +56,7 @@ def searcher_of(spec: StudySpec) -> Searcher:
         StudyError: if it needs a package that is not installed.
     """
     check_installed(spec)
-    return searcher_on(spec.space, spec.search.searcher, spec.seed, spec.search.trials)
+    return searcher_on(spec.space, spec.search.searcher, spec.seed, spec.begun_trials)
 
 
 def searcher_on(space: SearchSpace, name: str, seed: int, trials: int) -> Searcher:

@@ -6,10 +6,12 @@ The space never changes with it: a hyperparameter that follows `max_epochs`, as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.space.levels import sizes
 from caviar.study.identity import differences, identity
 from caviar.study.records import Change, ChangeKind
 from caviar.study.run_tables import UNBOUNDED, Budget
@@ -79,7 +81,7 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
         asked: what the run was given.
 
     Raises:
-        StudyError: it asks for less than what is in force.
+        StudyError: it asks for less than what is in force, or for more than a grid has.
     """
     known = tuple(changes)
     now = in_force(spec, known)
@@ -92,6 +94,8 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
         if wish < stands:
             raise _smaller(f"{GROWABLE[key]}.{key}", _count(stands), wish)
         detail[key] = wish
+    if "trials" in detail:
+        _check_grid(now, detail["trials"])
     budgets = [spec.budget.model_dump(), *(one.get("budget", {}) for one in said)]
     budget = _budget(budgets, now.budget, asked.budget)
     return detail | ({"budget": budget} if budget else {})
@@ -119,9 +123,15 @@ def told(detail: Mapping[str, Any], now: StudySpec) -> str:
 def differences_beyond(begun: StudySpec, asked: StudySpec) -> list[str]:
     """What makes two specifications different studies, however far one of them grew.
 
+    A searcher that is not named is the one the study was begun with: the default has been
+    another, and one day may be again.
+
     Returns:
         As `seed: 0 -> 5`; [] if nothing does.
     """
+    if "searcher" not in asked.search.model_fields_set:
+        kept = {"searcher": begun.search.searcher}
+        asked = asked.model_copy(update={"search": asked.search.model_copy(update=kept)})
     plain = (identity(spec.model_dump(mode="json")) for spec in (begun, asked))
     return differences(*map(_ungrown, plain))
 
@@ -132,6 +142,16 @@ def _ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
         kept = plain[name].items()
         plain[name] = {key: value for key, value in kept if GROWABLE.get(key) != name}
     return plain
+
+
+def _check_grid(now: StudySpec, wish: int) -> None:
+    """Refuses more trials than there are points in the grid that a study was begun with."""
+    if now.search.searcher != "grid":
+        return
+    points = math.prod(sizes(now.space.axes, now.begun_trials))
+    if wish > max(points + len(now.search.points), now.search.trials):
+        rule = f"the grid keeps the {points} points it was begun with, got {wish}"
+        raise StudyError(f"search.trials: {rule}; points of your own: caviar add DIR --point")
 
 
 def _value(spec: StudySpec, key: str) -> int:

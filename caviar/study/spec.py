@@ -71,6 +71,7 @@ class StudySpec(Table):
     resources: Resources = Resources()
 
     _begun_epochs: int | None = PrivateAttr(default=None)
+    _begun_trials: int | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -224,6 +225,8 @@ class StudySpec(Table):
         raw = self.model_dump(mode="json")
         changes = {"trials": trials, "max_epochs": max_epochs}
         raw["search"] |= {key: value for key, value in changes.items() if value is not None}
+        if "searcher" not in self.search.model_fields_set:
+            del raw["search"]["searcher"]  # what the file left open, a begun study has settled
         raw["seed"] = self.seed if seed is None else seed
         return self._check(raw, "study", _OPTIONS)
 
@@ -239,6 +242,7 @@ class StudySpec(Table):
         panda = self.panda.model_copy(update={"days": self.panda.days if days is None else days})
         grown = self.model_copy(update={"search": search, "panda": panda, "budget": budget})
         grown._begun_epochs = self.longest
+        grown._begun_trials = self.begun_trials
         return grown
 
     @cached_property
@@ -286,6 +290,11 @@ class StudySpec(Table):
     def is_raised(self) -> bool:
         """Whether pandas are raised for sure; the strategy "auto" may come to that too."""
         return self.search.strategy in {"panda", "population"}
+
+    @property
+    def begun_trials(self) -> int:
+        """`search.trials` when the study was begun: a grid stays the one it was."""
+        return self.search.trials if self._begun_trials is None else self._begun_trials
 
     @property
     def longest(self) -> int:

@@ -1,6 +1,7 @@
 import pytest
 
 from caviar.errors import StudyError
+from caviar.search.factory import searcher_of
 from caviar.study import growth
 from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
@@ -86,6 +87,42 @@ def test_the_days_of_pandas_grow_and_a_cosine_falls_over_those_it_was_begun_with
 def test_nothing_else_of_a_panda_grows():
     other = PANDA.model_copy(update={"panda": PANDA.panda.model_copy(update={"day_epochs": 5})})
     assert growth.differences_beyond(PANDA, other) == ["panda.day_epochs: 3 -> 5"]
+
+
+def test_a_searcher_that_is_not_named_is_the_one_the_study_was_begun_with():
+    begun = StudySpec.parse('[search]\nsearcher = "sobol"')
+    for silent in (StudySpec.default(), StudySpec.default().override(max_epochs=81)):
+        assert silent.search.searcher == "zoom"
+        assert growth.differences_beyond(begun, silent) == []
+    for other in (StudySpec.parse('[search]\nsearcher = "zoom"'), begun.override(seed=1)):
+        assert growth.differences_beyond(begun, other)
+
+
+GRID = StudySpec.parse("""
+[network]
+layers = 2
+activation = { choices = ["relu", "tanh", "gelu"] }
+[training]
+beta_1 = 0.9
+beta_2 = 0.999
+batch_size = { choices = [32, 64] }
+[search]
+searcher = "grid"
+trials = 32
+""")
+
+
+def test_a_grid_keeps_its_points_whatever_grows():
+    size = searcher_of(GRID).size
+    grown = growth.to_replay(GRID, [add(1), extend(trials=90)])
+    assert (grown.search.trials, searcher_of(grown).size) == (89, size)
+    line = r"^search.trials: the grid keeps the 24 points it was begun with, got 33; points of "
+    with pytest.raises(StudyError, match=line):
+        growth.extension(GRID, (), GRID.override(trials=33))
+    # One with fewer trials than points has some left.
+    few = GRID.override(trials=1)
+    assert searcher_of(few).size == 3
+    assert growth.extension(few, (), GRID.override(trials=3)) == {"trials": 3}
 
 
 def asked(**budget):
