@@ -34,6 +34,8 @@ ROLLBACK: Final = "rollback"
 COPY: Final = "copy"
 """The origin of a day that goes on from another panda's."""
 ORIGINS: Final = (DAY, ROLLBACK, COPY)
+SPARED: Final = 3
+"""Beginnings of a panda that may be thrown away for their idle units; later ones are lived with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -222,7 +224,7 @@ class Days:
     def _end(self, day: Day, how: TrialState) -> None:
         day.ended, day.target = how, None
         self.running.discard(day.trial.index)
-        day.verdict = judge(day, self.metric)
+        day.verdict = judge(day, self.metric, indulgent=self._was_spared(day))
         day.cost = math.inf
         day.least = day.before.least if day.before is not None else math.inf
         if day.end is not None and not day.verdict.is_bad:
@@ -231,6 +233,14 @@ class Days:
         if day.number and day.verdict.is_bad and day.trial.draw is not None:
             panda = self.pandas[day.trial.draw]
             panda.ceiling = min(panda.ceiling, day.rate / 2)
+
+    def _was_spared(self, day: Day) -> bool:
+        """Whether its panda was begun anew for idle units so often that no rate is to blame."""
+        if not day.number or day.trial.draw is None:
+            return True
+        days = self.pandas[day.trial.draw].days
+        crippled = [one for one in days if one.verdict is Verdict.CRIPPLED and one.before is None]
+        return len(crippled) >= SPARED
 
     def _compare(self, measurement: Measurement) -> None:
         order = partial(merit_of, metric=self.metric)

@@ -28,6 +28,10 @@ THROWN: Final = 1.5
 """Times its loss at the end that a first epoch had which threw the network where it is."""
 SLEEP: Final = 3
 """Days without having learned anything that are put down to a rate that is too low."""
+CRIPPLED: Final = 0.7
+"""Share of a hidden layer's units beyond which the idle ones are missed ..."""
+FITS: Final = 0.9
+"""... unless the model gets so much of its training part right."""
 STEADY: Final = 3
 """Epochs that fall one after the other before they count as a steady fall."""
 
@@ -47,6 +51,8 @@ class Verdict(StrEnum):
     """It guesses, as it did from the beginning."""
     DEAD = "dead"
     """It guesses and did not before, or does so after all that was tried."""
+    CRIPPLED = "crippled"
+    """Most units of a layer became idle; they get no gradient and hardly ever come back."""
     WORSE = "worse"
     EXPLODED = "exploded"
     FAILED = "failed"
@@ -55,7 +61,13 @@ class Verdict(StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether its model is not to be gone on from."""
-        return self in (Verdict.WORSE, Verdict.EXPLODED, Verdict.DEAD, Verdict.FAILED)
+        return self in (
+            Verdict.WORSE,
+            Verdict.EXPLODED,
+            Verdict.DEAD,
+            Verdict.CRIPPLED,
+            Verdict.FAILED,
+        )
 
 
 class Judged(Protocol):
@@ -77,8 +89,14 @@ class Judged(Protocol):
         ...
 
 
-def judge(day: Judged, metric: str) -> Verdict:
-    """What to think of a day that is over."""
+def judge(day: Judged, metric: str, *, indulgent: bool = False) -> Verdict:
+    """What to think of a day that is over.
+
+    Args:
+        day: the day.
+        metric: what days are compared by.
+        indulgent: whether idle units are put up with from the beginning.
+    """
     if day.ended in (TrialState.STOPPED, TrialState.FAILED):
         return Verdict.STOPPED if day.ended is TrialState.STOPPED else Verdict.FAILED
     if day.ended is TrialState.DIVERGED or day.end is None:
@@ -90,6 +108,8 @@ def judge(day: Judged, metric: str) -> Verdict:
         return Verdict.WORSE
     if _is_guessing(day):
         return Verdict.DEAD if _was_awake(day) else Verdict.ASLEEP
+    if _is_crippled(day.end) and not (indulgent if day.before is None else _was_crippled(day)):
+        return Verdict.CRIPPLED
     return _progress(day, losses)
 
 
@@ -162,6 +182,20 @@ def _was_awake(day: Judged) -> bool:
             break
         slept += 1
     return slept in (0, SLEEP)
+
+
+def _is_crippled(end: Measurement) -> bool:
+    """Whether most units of a hidden layer are idle, and are missed."""
+    if end.watch is None or end.train_accuracy >= FITS:
+        return False
+    # To the three digits that the journal keeps for sure: a replay must come to the same.
+    return any(round(share, 3) > CRIPPLED for share in end.watch.idle)
+
+
+def _was_crippled(day: Judged) -> bool:
+    """Whether the day it goes on from was so already, and was put up with."""
+    before = day.before
+    return before is None or before.end is None or _is_crippled(before.end)
 
 
 def _losses(day: Judged) -> list[float]:

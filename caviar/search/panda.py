@@ -13,7 +13,7 @@ from itertools import chain, islice, takewhile
 from typing import Final
 
 from caviar.search.days import DAY, ROLLBACK, Day, Days, Panda
-from caviar.search.judging import MUCH, Verdict
+from caviar.search.judging import FITS, MUCH, Verdict
 from caviar.search.keeping import Plan
 from caviar.search.knobs import Knobs
 from caviar.study.records import Value
@@ -33,9 +33,7 @@ WAKE: Final = 10.0
 PATIENCE: Final = 2
 """Flat days in a row before something is done."""
 STUCK: Final = 6
-"""Days in which a line that takes off no more than a good day should counts as stuck ..."""
-FITS: Final = 0.9
-"""... unless it gets so much of the training part right."""
+"""Days in which a line that takes off no more than a good day should is stuck, unless it fits."""
 AVERAGE: Final = 0.7
 """Times 1 - momentum, or 1 - beta_1: the average looks back so much further."""
 LONGEST_AVERAGE: Final = 0.98

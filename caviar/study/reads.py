@@ -68,13 +68,16 @@ class Reads:
     def entries(self) -> Iterator[Entry]:
         """What a strategy is rebuilt from, in commit order; without what splits made.
 
-        Measurements come without what was watched, which no decision asks for.
+        Measurements come with what was watched only where pandas may be raised: no other decision
+        asks for it.
         """
+        strategy = json.loads(self.spec_json).get("search", {}).get("strategy", "caviar")
+        measured = rows.MEASUREMENT if strategy == "caviar" else rows.WATCHED
         with self._db.snapshot():
             tables = (
                 self._ordered(rows.trial, self._columns(rows.TRIAL), "trials"),
                 self._ordered_assignments(),
-                self._ordered(rows.measurement, self._columns(rows.MEASUREMENT), "measurements"),
+                self._ordered(rows.measurement, self._columns(measured), "measurements"),
                 self._ordered(rows.failure, self._columns(rows.FAILURE), "failures"),
                 self._ordered_decisions(),
             )

@@ -70,6 +70,24 @@ def test_records_come_back_as_they_were(journal: Journal) -> None:
     assert found.diverged is True
 
 
+@pytest.mark.parametrize(
+    ("strategy", "told"), [("caviar", False), ("panda", True), ("population", True), ("auto", True)]
+)
+def test_what_was_watched_is_told_to_those_who_judge_days_by_it(
+    tmp_path: Path, strategy: str, told: bool
+) -> None:
+    watch = Watch((1.0, 0.5), (2.0, 3.0), (0.75,))
+    spec = json.dumps({"search": {"strategy": strategy}})
+    with Journal.create(tmp_path / "study", spec, "abc") as journal:
+        journal.acquire_lease()
+        number = journal.issue(rung(0), decisions=trials(0))
+        attempt = journal.start_attempt(number, "slice-0")
+        journal.report(number, attempt, [measured(0, 1, watch=watch)])
+        *_, found = journal.entries()
+    assert isinstance(found, Measurement)
+    assert found.watch == (watch if told else None)
+
+
 def test_a_report_is_all_or_nothing(journal: Journal) -> None:
     number = journal.issue(rung(0, last=3), decisions=trials(0))
     attempt = journal.start_attempt(number, "s")
