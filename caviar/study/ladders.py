@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
-
-import numpy as np
 
 GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
 """Its multiples, modulo 1, fill the unit interval more evenly than any other's."""
@@ -51,9 +50,11 @@ def ends_of(brackets: int, reduction_factor: float) -> tuple[float, ...]:
 
 def counts(trials: int, brackets: int, reduction_factor: float) -> tuple[int, ...]:
     """How many of the first `trials` trials are in each bracket."""
-    places = np.arange(trials) * GOLDEN % 1.0
-    found = np.searchsorted(ends_of(brackets, reduction_factor), places, side="right")
-    return tuple(np.bincount(found, minlength=brackets).tolist())
+    if brackets == 1:
+        return (trials,)
+    ends = ends_of(brackets, reduction_factor)
+    found = Counter(bracket_of(index, ends) for index in range(trials))
+    return tuple(found[bracket] for bracket in range(brackets))
 
 
 def numbers(epochs: Sequence[int]) -> tuple[int, ...]:
