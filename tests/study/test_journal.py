@@ -82,7 +82,7 @@ def test_what_was_watched_is_told_to_those_who_judge_days_by_it(
         journal.acquire_lease()
         number = journal.issue(rung(0), decisions=trials(0))
         attempt = journal.start_attempt(number, "slice-0")
-        journal.report(number, attempt, [measured(0, 1, watch=watch)])
+        journal.report(number, attempt, [measured(0, 1, watch=watch)], {})
         *_, found = journal.entries()
     assert isinstance(found, Measurement)
     assert found.watch == (watch if told else None)
