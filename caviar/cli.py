@@ -96,7 +96,7 @@ def run(
         _write(f"stopped; to go on: {_again(study, directory, address, trials, max_epochs, seed)}")
         raise typer.Exit(128 + outcome.signal)
     if outcome.ending:
-        _write(f"ended before its work was done: {outcome.ending}")
+        _write(f"ended: {outcome.ending}")
     _write(f"journal and checkpoints: {directory}")
 
 

@@ -48,11 +48,10 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         now: seconds since 1970; by default the clock's.
 
     Returns:
-        `study`, `metric`, `status` (`new`, `running`, `interrupted`, `stopped` or `finished`),
-        `ending` (why it ended or waits before its work is done, or ""), `counts` by state,
-        `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences of the metric that
-        are luck),
-        `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
+        `study`, `metric`, `searcher` ("" of pandas), `status` (`new`, `running`, `interrupted`,
+        `stopped` or `finished`), `ending` (why it ended or waits before its work is done, or ""),
+        `counts` by state, `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences
+        of the metric that are luck), `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
         `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
     """
     now = time.time() if now is None else now
@@ -86,6 +85,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     return {
         "study": spec.name,
         "metric": spec.metric,
+        "searcher": "" if raised else spec.search.searcher,
         "status": status,
         "ending": ending,
         "counts": _counts(standing, wanted),

@@ -27,13 +27,21 @@ def print_rounds(console: Console, told: dict[str, Any]) -> None:
     """
     found = told["rounds"]
     if not found:
-        _line(console, "no rounds: the search has not begun to narrow")
+        _line(console, f"no rounds: {_why_none(told['searcher'])}")
         return
     metric = told["metric"]
     headings = ("round", "stands on", "in the box", "best", "controls", "best", "width", "why")
     console.print(_table(headings, [_cells(row, metric) for row in found], overflow="ellipsis"))
     _line(console, _origins(told))
     _print_box(console, found[-1])
+
+
+def _why_none(searcher: str) -> str:
+    """Why a search has no rounds, or none yet; pandas have no searcher."""
+    if not searcher:
+        return "pandas do not search"
+    only = f'only searcher = "zoom" narrows, and this one is "{searcher}"'
+    return "the search has not begun to narrow" if searcher == "zoom" else only
 
 
 def _print_box(console: Console, row: dict[str, Any]) -> None:

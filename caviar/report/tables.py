@@ -51,7 +51,8 @@ def print_description(console: Console, spec: StudySpec) -> None:
         _print_rungs_at_most(console, told.cost)
     if told.weights:
         least, most = told.weights
-        _line(console, f"networks of {least:,} to {most:,} weights")
+        from_to = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        _line(console, f"networks of {from_to} weights")
     else:
         _line(console, "the networks' sizes depend on the data, which have not been read")
     most = told.most_compiled_steps

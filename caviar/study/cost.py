@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from caviar.space.levels import configurations, sizes
 from caviar.study import ladders
 from caviar.study.run_tables import Search
 from caviar.study.spec import StudySpec
@@ -38,13 +40,28 @@ def cost_of(spec: StudySpec) -> Cost:
     search, most = spec.search, spec.budget.trial_epochs
     rungs = tuple(epochs for ladder in _ladders(search) for epochs in ladder)
     trials = _affordable(search, most) if search.unbounded else search.trials
+    held = drawable(spec)
+    exhausted = held is not None and (trials is None or held < trials)
+    if exhausted:
+        trials = held
     if trials is None:
         return Cost(rungs, (), None, None, most, budget_of(spec))
     least, at_rung = trial_epochs(search, trials), trials_at_rung(search, trials)
     late = least + late_trial_epochs(search)
     if most is not None:  # without a number of trials it goes on until all is spent
-        least, late = (most, most) if search.unbounded else (min(least, most), min(late, most))
+        goes_on = search.unbounded and not exhausted
+        least, late = (most, most) if goes_on else (min(least, most), min(late, most))
     return Cost(rungs, at_rung, trials, least, late, budget_of(spec))
+
+
+def drawable(spec: StudySpec) -> int | None:
+    """The most configurations that the space, or the grid on it, holds; None if without end."""
+    search = spec.search
+    held = configurations(spec.space)
+    if search.searcher != "grid":
+        return held
+    grid = math.prod(sizes(spec.space.axes, search.trials)) + len(search.points)
+    return grid if held is None else min(held, grid)
 
 
 def budget_of(spec: StudySpec) -> str:

@@ -288,6 +288,18 @@ def test_a_study_without_rounds(tmp_path) -> None:
     assert printed(print_rounds, told) == "no rounds: the search has not begun to narrow\n"
 
 
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ('searcher = "halton"', 'only searcher = "zoom" narrows, and this one is "halton"'),
+        ('strategy = "panda"', "pandas do not search"),
+    ],
+)
+def test_who_never_has_rounds_says_so(tmp_path, key, why) -> None:
+    told = told_of(tmp_path, StudySpec.parse(f"[search]\n{key}"), [])
+    assert printed(print_rounds, told) == f"no rounds: {why}\n"
+
+
 def test_the_command_line(tmp_path) -> None:
     spec = StudySpec.parse(STUDY)
     told_of(tmp_path / "s", spec, two_rounds(spec), [measured(0, 0.5)])

@@ -122,6 +122,40 @@ def test_the_cost_under_a_budget(
     assert cost.budget
 
 
+FOUR = """
+[network]
+layers = 2
+units = { choices = [16, 32] }
+[training]
+optimizer = "sgd"
+learning_rate = 0.1
+batch_size = { choices = [32, 64] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "trials", "least", "most"),
+    [
+        (f"{FOUR}[search]\ntrials = 64\nmax_epochs = 3", 4, 6, 8),
+        (f"{FOUR}[search]\nmax_epochs = 3\n[budget]\ntrial_epochs = 100", 4, 6, 8),
+        (f"{FOUR}[search]\nmax_epochs = 3\n[budget]\nhours = 2.0", 4, 6, 8),
+        (f"{FOUR}[search]\nmax_epochs = 3\ntrials = 2", 2, 4, 6),
+        # 2 x 2 x 2 values of the rates and the 4 batch sizes; a point of one's own is no grid's.
+        (
+            "[network]\nlayers = 2\nunits = 64\n[search]\nsearcher = 'grid'\ntrials = 35",
+            32,
+            88,
+            156,
+        ),
+    ],
+)
+def test_a_space_that_is_tried_whole_costs_no_more(
+    text: str, trials: int, least: int, most: int
+) -> None:
+    cost = cost_of(StudySpec.parse(text))
+    assert (cost.trials, cost.trial_epochs, cost.most_trial_epochs) == (trials, least, most)
+
+
 @pytest.mark.parametrize(
     ("text", "count"),
     [
