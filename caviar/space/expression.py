@@ -8,14 +8,23 @@ parts says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
 from caviar.errors import StudyError
 from caviar.space.domain import Value
 from caviar.space.grammar import read
-from caviar.space.terms import Kinds, Term, quoted
+from caviar.space.terms import (
+    Comparison,
+    Constant,
+    Junction,
+    Kinds,
+    Name,
+    Negation,
+    Term,
+    quoted,
+)
 
 
 @final
@@ -57,6 +66,11 @@ class Expression:
             rule = 'must be true or false of a trial, as "units <= 400" is'
             raise StudyError(f"{rule}, got {kind}: {quoted(self.text)}")
 
+    @property
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """Hyperparameters and the texts they are compared with."""
+        return tuple(_texts(self._term))
+
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Whether a trial with these hyperparameters may be tried.
 
@@ -76,3 +90,19 @@ class Expression:
     def __reduce__(self) -> tuple[Callable[[str], Expression], tuple[str]]:
         """Pickles the text alone."""
         return Expression.parse, (self.text,)
+
+
+def _texts(term: Term) -> Iterator[tuple[str, str]]:
+    """Names and the texts they are compared with, in the whole of a term."""
+    match term:
+        case Comparison(operands=operands):
+            flat = [one for o in operands for one in (o if isinstance(o, tuple) else (o,))]
+            names = [one.text for one in flat if isinstance(one, Name)]
+            for one in flat:
+                if isinstance(one, Constant) and isinstance(one.constant, str):
+                    yield from ((name, one.constant) for name in names)
+        case Junction(operands=parts):
+            for part in parts:
+                yield from _texts(part)
+        case Negation(operand=part):
+            yield from _texts(part)

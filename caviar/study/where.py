@@ -12,8 +12,9 @@ from caviar.space.domain import Value
 from caviar.space.expression import Expression
 from caviar.space.search_space import SearchSpace
 from caviar.space.terms import quoted
+from caviar.study.flat import rule_of
 from caviar.study.searched import NEVER, Flat, advice, conditions, space_of, why_unused
-from caviar.study.wording import show
+from caviar.study.wording import nearest, one_line, show
 
 MOST_CHARACTERS: Final = 2000
 """Of all constraints: they are held against every draw."""
@@ -64,6 +65,10 @@ def _check_names(constraint: Expression, flat: Flat) -> None:
         if name not in flat:
             rule = f'unknown hyperparameter "{name}", {advice(name, flat)}'
             raise StudyError(rule)
+    for name, text in constraint.texts:
+        known = rule_of(name).names
+        if known and text not in known:
+            raise StudyError(f'{name} is never "{one_line(text)}", {nearest(text, known)}')
     found = conditions(flat)
     for name in constraint.names:
         if found[name] is NEVER:

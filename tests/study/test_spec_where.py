@@ -112,6 +112,18 @@ def test_a_value_that_follows_another() -> None:
         ('"units_2 < 80"', 'unknown hyperparameter "units_2", did you mean "units"?'),
         ('"x < 3"', 'unknown hyperparameter "x", it must be a key such as optimizer'),
         (
+            "\"optimizer != 'adamm' or units > 60\"",
+            'optimizer is never "adamm", did you mean "adam"?',
+        ),
+        (
+            "\"units < 60 or not 'rilu' == activation\"",
+            'activation is never "rilu", did you mean "relu"?',
+        ),
+        (
+            "\"optimizer in ['adam', 'nag']\"",
+            'optimizer is never "nag", known are sgd, momentum, nesterov, rmsprop, adam, adamw',
+        ),
+        (
             '"momentum < 0.9"',
             'no trial has momentum, since "adam" does not use it, got "momentum < 0.9"',
         ),
