@@ -116,6 +116,18 @@ def test_the_diary_is_shown(raised):
     assert "3 waiting, 3 completed" in shown
 
 
+def test_a_day_that_has_only_just_begun_has_no_numbers(tmp_path, raised):
+    with Journal.open(tmp_path / "s", write=True) as journal:
+        journal.acquire_lease()
+        strategy = strategy_of(StudySpec.from_json(journal.spec_json))
+        strategy.replay(journal.entries())
+        assignment = strategy.next_assignment()
+        journal.issue(assignment, decisions=strategy.news())
+        journal.release_lease()
+    line = next(line for line in run("show", raised).splitlines() if line.startswith("4 "))
+    assert line.split()[:7] == ["4", "3", "3", "3-", "-", "-", "running"]
+
+
 def test_the_diary_is_data(raised):
     told = json.loads(run("show", raised, "--json"))
     second, third = told["diary"][1:]

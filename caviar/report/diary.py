@@ -132,12 +132,18 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         str(row["day"]),
         source,
         str(row["trial"]),
-        f"{row['first_epoch']}-{row['last_epoch']}",
-        _metric(row["train_loss"]),
-        _metric(row["dev_accuracy"]),
+        *_numbers(row),
         row["verdict"],
         why,
     ]
+
+
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    """The epochs of a day, its training loss and dev accuracy."""
+    first, last = row["first_epoch"], row["last_epoch"]
+    if last < first:  # it has only just begun
+        return [f"{first}-", "-", "-"]
+    return [f"{first}-{last}", _metric(row["train_loss"]), _metric(row["dev_accuracy"])]
 
 
 def _row(panda: int, day: Day, previous: Day | None) -> dict[str, Any]:
