@@ -9,6 +9,7 @@ journal, so a later run, on other slices, keeps to it.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Means:
 
     def _told(self, affordable: float, why: str) -> Change:
         few = affordable < self.least
-        count = f"{affordable:,.0f}" if affordable < 1e6 else "over a million"
+        count = f"{math.floor(affordable):,}" if affordable < 1e6 else "over a million"
         told = f"{why} {count} trials, and a search needs {self.least}"
         name = "panda" if few else "caviar"
         detail = {"strategy": name, "pandas": self.slices if few else 0, "why": f"{name}: {told}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import pairwise
 
@@ -21,6 +22,8 @@ from caviar.study.spec import StudySpec
 
 POPULATION = 8
 """Pandas of a population, unless the study says how many."""
+TRIALS_PER_SLICE = 4
+"""Fewer trials a slice than this, and starting the slice costs more than it brings."""
 
 
 def strategy_of(spec: StudySpec, *, slices: int = 1) -> Strategy:
@@ -97,9 +100,11 @@ def pandas_of(spec: StudySpec) -> int:
     return spec.panda.pandas or usual
 
 
-def most_side_by_side(spec: StudySpec) -> int:
-    """How many slices a study could keep at work at most."""
-    return pandas_of(spec) if spec.is_raised else spec.search.trials
+def useful_slices(spec: StudySpec) -> int:
+    """How many slices a study has work for: each panda lives long enough for one of its own."""
+    if spec.is_raised:
+        return pandas_of(spec)
+    return max(1, math.ceil(spec.search.trials / TRIALS_PER_SLICE))
 
 
 def _one_by_one(spec: StudySpec) -> StudySpec:

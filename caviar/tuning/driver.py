@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.errors import StudyError
-from caviar.search.choosing import most_side_by_side
+from caviar.search.choosing import useful_slices
 from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
@@ -127,9 +127,9 @@ class _Run:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
         plan = self._plan()
         self._view.say(
-            f"{plan.count} slices of {plan.cpus:g} CPUs"
+            f"{plan.count} slice{'s' * (plan.count != 1)} of {plan.cpus:g} CPUs"
             + (f" and {plan.gpus:g} GPUs" if plan.gpus else "")
-            + f" (as many as {plan.why} allows)"
+            + f" (as many as {plan.why})"
         )
         with self._brokered(plan):
             self._tell()
@@ -155,7 +155,7 @@ class _Run:
             resources.cpus_per_slice,
             resources.gpus_per_slice,
             most,
-            most_side_by_side(self._spec),
+            useful_slices(self._spec),
         )
 
     @contextlib.contextmanager

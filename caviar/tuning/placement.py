@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from caviar.errors import StudyError
 
 SLICE_MIB = 1_200
 """Memory a slice's process is expected to take, in MiB: TensorFlow, a step or two and the data."""
 
-_TRIALS_PER_SLICE = 4
-"""Fewer trials a slice than this, and starting the slice costs more than it brings."""
+_ROOM: Final = "the cluster has room for"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def plan_slices(
     cpus: float,
     gpus: float,
     most: int | None,
-    trials: int,
+    useful: int,
 ) -> Plan:
     """Plans as many slices as the nodes hold, at most `most`.
 
@@ -49,7 +48,7 @@ def plan_slices(
         cpus: `resources.cpus_per_slice`.
         gpus: `resources.gpus_per_slice`.
         most: `resources.max_slices`, or None for auto.
-        trials: of the study.
+        useful: slices that there is work for.
 
     Raises:
         StudyError: no node holds one slice.
@@ -59,11 +58,10 @@ def plan_slices(
     room = sum(_slices_of(node, cpus, gpus, by_memory=most is None) for node in nodes)
     if room == 0:
         raise StudyError(_too_small(nodes, cpus, gpus))
-    useful = max(1, math.ceil(trials / _TRIALS_PER_SLICE))
     if most is not None:
-        count, why = min(room, most), "max_slices" if most <= room else "the cluster"
+        count, why = min(room, most), "max_slices says" if most <= room else _ROOM
     else:
-        count, why = min(room, useful), "the trials" if useful < room else "the cluster"
+        count, why = min(room, useful), "there is work for" if useful < room else _ROOM
     return Plan(count, cpus, gpus, why)
 
 

@@ -4,7 +4,7 @@ import pytest
 from pasture import Pasture, measured, study
 
 from caviar.search.auto import Means
-from caviar.search.choosing import strategy_of
+from caviar.search.choosing import strategy_of, useful_slices
 from caviar.study.records import Assignment, Change, ChangeKind, Trial
 from caviar.study.spec import StudySpec
 
@@ -54,7 +54,7 @@ def choices(pasture):
 @pytest.mark.parametrize(
     ("given", "epoch_s", "chosen", "why"),
     [
-        ({"trial_epochs": 26}, None, "panda", "a budget of 26 trial-epochs affords 9 trials"),
+        ({"trial_epochs": 26}, None, "panda", "a budget of 26 trial-epochs affords 8 trials"),
         ({"trial_epochs": 27}, None, "caviar", "a budget of 27 trial-epochs affords 9 trials"),
         ({"trial_epochs": 27, "hours": 1.0}, None, None, ""),
         ({"hours": 1.0}, None, None, ""),
@@ -130,3 +130,18 @@ def test_a_person_takes_the_panda_over_that_was_chosen():
 
 def test_the_other_strategies_choose_nothing():
     assert not hasattr(strategy_of(study()), "chosen")
+
+
+@pytest.mark.parametrize(
+    ("text", "slices"),
+    [
+        ("[search]\ntrials = 64", 16),
+        ("[search]\ntrials = 3", 1),
+        ('[search]\nstrategy = "panda"', 1),
+        ('[search]\nstrategy = "panda"\n[panda]\npandas = 3', 3),
+        ('[search]\nstrategy = "population"', 8),
+        ('[search]\nstrategy = "auto"\ntrials = 8', 2),
+    ],
+)
+def test_each_panda_has_work_for_a_slice_and_every_four_trials(text, slices):
+    assert useful_slices(StudySpec.parse(text)) == slices

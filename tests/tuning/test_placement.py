@@ -12,13 +12,13 @@ def node(cpus: float, gpus: float = 0.0, gib: float = 1000.0) -> dict[str, float
 
 
 @pytest.mark.parametrize(
-    ("nodes", "cpus", "gpus", "most", "trials", "count", "each"),
+    ("nodes", "cpus", "gpus", "most", "useful", "count", "each"),
     [
         ([node(2)], 1, 0, None, 64, 2, 1),
         ([node(8)], 4, 0, None, 64, 2, 4),
         ([node(3), node(3)], 2, 0, None, 64, 2, 2),  # one each: a slice does not span nodes
-        ([node(64)], 1, 0, None, 16, 4, 1),  # not more than one for four trials
-        ([node(64)], 1, 0, 10, 16, 10, 1),  # unless asked for
+        ([node(64)], 1, 0, None, 4, 4, 1),  # not more than there is work for
+        ([node(64)], 1, 0, 10, 4, 10, 1),  # unless asked for
         ([node(64, gib=6)], 1, 0, None, 1000, 5, 1),  # memory bounds auto
         ([node(64, gib=6)], 1, 0, 64, 1000, 64, 1),  # a person's word does not
         ([node(4, 2)], 1, 0.5, None, 64, 4, 1),
@@ -29,8 +29,8 @@ def node(cpus: float, gpus: float = 0.0, gib: float = 1000.0) -> dict[str, float
         ([node(8, 0), node(8, 2)], 1, 1, None, 64, 2, 1),
     ],
 )
-def test_plan(nodes, cpus, gpus, most, trials, count, each):
-    plan = plan_slices(nodes, cpus, gpus, most, trials)
+def test_plan(nodes, cpus, gpus, most, useful, count, each):
+    plan = plan_slices(nodes, cpus, gpus, most, useful)
     assert (plan.count, plan.cpus, plan.gpus) == (count, each, gpus)
 
 
