@@ -20,6 +20,9 @@ Value = float | int | str | bool
 SAMPLE_POINTS: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Where a table of the space shows values."""
 
+_FINEST: Final = 2.0**-52
+"""As near to each other as coordinates up to 1 can all be."""
+
 
 class Domain(Protocol):
     """What can be searched: values <-> [0, 1]."""
@@ -130,15 +133,25 @@ class Float:
 
     def span(self, low: Value, high: Value) -> tuple[float, float]:
         """The stretch of [0, 1] that decodes to `low` to `high`: their cells if there is a step."""
-        places = self.encode(low), self.encode(high)
+        first, last = self.encode(low), self.encode(high)
         if self.step is None:
-            return places
+            return self._inward(first, last, float(low), float(high))
         return self._cells().span(self._nearest(float(low)), self._nearest(float(high)))
 
     @property
     def axis(self) -> Axis:
         """A continuum, or as many cells as there are steps."""
         return Axis(None if self.step is None else self._cells().count)
+
+    def _inward(self, first: float, last: float, low: float, high: float) -> tuple[float, float]:
+        """A stretch without what, by rounding, decodes to something beyond its ends."""
+        if low == high:
+            return first, last
+        while self.decode(first) < low:
+            first = min(first + _FINEST, 1.0)
+        while self.decode(last) > high:
+            last = max(last - _FINEST, 0.0)
+        return first, max(first, last)
 
     def _is_inside(self, value: Value) -> bool:
         if isinstance(value, str | bool):

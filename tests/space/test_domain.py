@@ -140,6 +140,25 @@ def test_a_choice_takes_equal_parts() -> None:
     assert draws == {1: 100, 2: 100, 3: 100}
 
 
+CONTINUA = [domain for domain in DOMAINS if isinstance(domain, Float) and domain.step is None]
+
+
+@given(st.sampled_from(CONTINUA), st.floats(0, 1), st.floats(0, 1))
+def test_a_span_holds_nothing_beyond_the_values_it_was_asked_for(
+    domain: Float, one: float, other: float
+) -> None:
+    low, high = sorted(float(f"{domain.decode(u):.3g}") for u in (one, other))
+    assume(domain.contains(low) and domain.contains(high) and low < high)
+    first, last = domain.span(low, high)
+    assert low <= domain.decode(first) <= domain.decode(last) <= high
+    assert (first, last) == pytest.approx((domain.encode(low), domain.encode(high)), abs=1e-12)
+
+
+def test_a_span_of_one_value_is_its_place() -> None:
+    assert CONTINUA[0].span(0.904, 0.904) == (CONTINUA[0].encode(0.904),) * 2
+    assert CONTINUA[0].span(1e-4, 1.0) == (0.0, 1.0)
+
+
 @settings(deadline=None)
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_contains_agrees_with_the_bounds(value: float) -> None:
