@@ -23,16 +23,18 @@ class Spending:
         spent: measurements, one a trial and epoch.
     """
 
-    def __init__(self, budget: Budget, metric: str) -> None:
+    def __init__(self, budget: Budget, metric: str, counted: str = "trials") -> None:
         """Nothing is spent yet.
 
         Args:
             budget: of the study; its hours are the broker's.
             metric: a key of `DIRECTION`.
+            counted: what a plateau is counted in, in words.
         """
         self.spent = 0
         self._budget = budget
         self._metric = metric
+        self._counted = counted
         self._best = math.inf
         self._in_vain = 0
 
@@ -71,7 +73,7 @@ class Spending:
     def ending(self, best: Measurement | None) -> str:
         """Why the study ends though there is work left, or ""; that it is spent is not told."""
         if self._budget.plateau is not None and self._in_vain >= self._budget.plateau:
-            return f"{self._in_vain} trials brought nothing better"
+            return f"{self._in_vain} {self._counted} brought nothing better"
         if self._budget.target is None or best is None:
             return ""
         reached, sign = getattr(best, self._metric), DIRECTION[self._metric]

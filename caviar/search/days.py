@@ -71,6 +71,12 @@ class Day:
         return sound[-1] if sound else None
 
     @property
+    def to_go(self) -> int:
+        """Epochs that it is still going to train."""
+        behind = self.curve[-1].epoch if self.curve else self.trial.first_epoch
+        return max(0, (self.target or 0) - behind)
+
+    @property
     def rate(self) -> float:
         """Its learning rate."""
         return float(self.trial.hyperparameters["learning_rate"])
@@ -136,7 +142,6 @@ class Days:
         self.days: list[Day] = []
         self.pandas: list[Panda] = []
         self.running: set[int] = set()
-        self.trained = 0
         self.best: Measurement | None = None
 
     def take(self, entry: Entry) -> None:
@@ -184,7 +189,6 @@ class Days:
         if day.ended not in (None, TrialState.COMPLETED):
             return
         day.curve.append(measurement)
-        self.trained += 1
         if measurement.diverged:
             self._end(day, TrialState.DIVERGED)
         elif measurement.stopped or measurement.epoch == day.target:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from caviar.search.budget import UNLIMITED
 from caviar.search.days import Day, Days, Panda
 from caviar.study.records import Value
+from caviar.study.run_tables import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,8 @@ class Upbringing:
         days: of each.
         day_epochs: of a day.
         metric: what days are compared by.
-        trial_epochs: most epochs of all days together; None: any number.
-        target: the metric with which all is done, or None.
-        plateau: days in a row without a better metric after which all is done, or None.
+        budget: of all days together; a plateau counts days.
+        noise: differences of the metric that are luck.
         stack: most lanes of an assignment.
         slices: how many share the work.
     """
@@ -67,8 +68,7 @@ class Upbringing:
     days: int = 20
     day_epochs: int = 3
     metric: str = "dev_accuracy"
-    trial_epochs: int | None = None
-    target: float | None = None
-    plateau: int | None = None
+    budget: Budget = UNLIMITED
+    noise: float = 0.0
     stack: int | Literal["auto"] = "auto"
     slices: int = 1

@@ -7,11 +7,12 @@ the decision stands on all that was known then, and the journal holds it before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from caviar.search.beginning import Ready, SignatureOf, next_in_turn
+from caviar.search.budget import Spending
 from caviar.search.days import Days, Panda
-from caviar.search.judging import cost_of
 from caviar.search.keeping import Keeper, Plan, Upbringing
 from caviar.search.knobs import Knobs
 from caviar.search.stacking import Pace, StackSize
@@ -27,16 +28,10 @@ from caviar.study.records import (
     Signature,
     Trial,
     TrialState,
-    Value,
 )
 
 SCANNED: Final = 16
 """Pandas looked at in one decision; the rest have their turn later."""
-
-HURRY: Final = 2
-"""Days that a panda must be behind others for a slice to compile for it."""
-
-SignatureOf = Callable[[Mapping[str, Value]], Signature]
 
 
 class Raising:
@@ -63,11 +58,10 @@ class Raising:
         self._signatures: list[Signature] = []
         self._stack_size = StackSize(asked.stack, asked.slices)
         self._pace = Pace()
+        self._spending = Spending(asked.budget, asked.metric, "days")
         self._news: list[Trial] = []
         self._halted = ""
         self._paused = False
-        self._reached = ""
-        self._since_best = 0
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -91,7 +85,11 @@ class Raising:
         """Why it ends, or waits, before its days are over, in words; or ""."""
         if self._paused:
             return "paused"
-        return self._halted or self._reached or self._spent
+        if self._halted:
+            return self._halted
+        is_spent = self._days_left and not self._epochs_left
+        spent = self._spending.exhaustion if is_spent else ""
+        return self._spending.ending(self.best) or spent
 
     @property
     def wanted(self) -> int:
@@ -106,10 +104,8 @@ class Raising:
     @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
-        running = sum(self._epochs_to_go(trial) for trial in self._days.running)
         days = 0 if self.ending else self._days_left * self._asked.day_epochs
-        left = self._epochs_left
-        return running + (days if left is None else min(days, max(0, left)))
+        return self._promised + int(min(days, self._epochs_left))
 
     @property
     def likely_lane_epochs(self) -> int:
@@ -139,19 +135,13 @@ class Raising:
         """
         if self.ending:
             return None
-        groups: dict[tuple[Signature, int], list[tuple[Panda, Plan]]] = {}
-        idle = [panda for panda in self._days.pandas if self._is_ready(panda)]
-        ready = sorted(idle, key=lambda panda: len(panda.days))[:SCANNED]
-        for panda in ready:
-            plan = self._plan(panda)
-            kind = self._signature_of(plan.hyperparameters)
-            groups.setdefault((kind, plan.epoch), []).append((panda, plan))
-        if not groups:
+        ready = self._ready()
+        day = next_in_turn(ready, warm)
+        if not day:
             return None
-        signature, epoch = min(groups, key=lambda kind: _turn(kind[0], groups[kind], warm))
-        pace = self._pace.seconds(signature)
+        pace = self._pace.seconds(day[0].signature)
         most = self._stack_size.lanes(len(ready), self._asked.day_epochs, pace)
-        return self._begin(groups[signature, epoch][:most], signature, epoch)
+        return self._begin(day[:most])
 
     def observe(self, measurements: Iterable[Measurement]) -> None:
         """Takes committed measurements, in commit order."""
@@ -209,28 +199,21 @@ class Raising:
         )
 
     @property
-    def _epochs_left(self) -> int | None:
-        """Epochs that the budget leaves beside what runs; None without one."""
-        most = self._asked.trial_epochs
-        if most is None:
-            return None
-        running = sum(self._epochs_to_go(trial) for trial in self._days.running)
-        return most - self._days.trained - running
+    def _promised(self) -> int:
+        """Epochs that running days still have to go."""
+        return sum(self._days.days[trial].to_go for trial in self._days.running)
 
     @property
-    def _spent(self) -> str:
-        left = self._epochs_left
-        if left is None or left > 0 or not self._days_left:
-            return ""
-        return f"the budget of {self._asked.trial_epochs:,} trial-epochs is spent"
+    def _epochs_left(self) -> float:
+        """Epochs that the budget leaves beside what runs; inf without one."""
+        return max(0, self._spending.left - self._promised)
 
-    def _epochs_to_go(self, trial: int) -> int:
-        day = self._days.days[trial]
-        behind = day.curve[-1].epoch if day.curve else day.trial.first_epoch
-        return max(0, (day.target or 0) - behind)
-
-    def _is_ready(self, panda: Panda) -> bool:
-        return panda.is_idle and len(panda.days) < self._asked.days
+    def _ready(self) -> list[Ready]:
+        """The pandas whose next day can begin, those with the fewest days first."""
+        left = [panda for panda in self._days.pandas if len(panda.days) < self._asked.days]
+        idle = sorted(filter(lambda panda: panda.is_idle, left), key=lambda panda: len(panda.days))
+        plans = [(panda, self._plan(panda)) for panda in idle[:SCANNED]]
+        return [Ready(*one, self._signature_of(one[1].hyperparameters)) for one in plans]
 
     def _plan(self, panda: Panda) -> Plan:
         """How the panda's next day begins: as its keeper says, or a person."""
@@ -242,31 +225,20 @@ class Raising:
             plan = self._keeper.next(panda, self._days)
         return nudged(panda, plan)
 
-    def _begin(
-        self, days: Sequence[tuple[Panda, Plan]], signature: Signature, epoch: int
-    ) -> Assignment | None:
+    def _begin(self, days: Sequence[Ready]) -> Assignment:
         """Takes the days up, as many as the budget allows."""
-        left = self._epochs_left
-        last = epoch + self._asked.day_epochs
-        if left is not None:
-            last = min(last, epoch + left)
-            days = days[: max(1, left // (last - epoch))]
+        left, epoch = self._epochs_left, days[0].plan.epoch
+        epochs = int(min(left, self._asked.day_epochs))
+        days = days[: int(min(len(days), left // epochs))]
         first = len(self._days.days)
-        for place, (panda, plan) in enumerate(days):
-            trial = self._trial(first + place, panda, plan)
+        trials = [one.trial(first + place, self._knobs) for place, one in enumerate(days)]
+        for trial in trials:
             self._admit(trial)
-            self._news.append(trial)
-        indices = tuple(range(first, first + len(days)))
-        assignment = Assignment(indices, epoch, last, signature)
+        self._news += trials
+        indices = tuple(trial.index for trial in trials)
+        assignment = Assignment(indices, epoch, epoch + epochs, days[0].signature)
         self._days.start(assignment)
         return assignment
-
-    def _trial(self, index: int, panda: Panda, plan: Plan) -> Trial:
-        before = plan.before
-        parent = (before.trial.index, plan.epoch) if before is not None else None
-        values = dict(plan.hyperparameters)
-        point = self._knobs.point(values)
-        return Trial(index, point, values, plan.origin, plan.why, panda.number, parent)
 
     # What happens
 
@@ -276,31 +248,10 @@ class Raising:
         self._signatures.append(self._signature_of(trial.hyperparameters))
 
     def _observe(self, measurement: Measurement) -> None:
-        before = self._days.best
         self._days.observe(measurement)
+        self._spending.spent += 1
         self._pace.observe(self._signatures[measurement.trial], measurement.elapsed_s)
         day = self._days.days[measurement.trial]
-        if day.ended is None or day.curve[-1] is not measurement:
-            return
-        self._since_best = 0 if self._days.best is not before else self._since_best + 1
-        self._look(self._days.best)
-
-    def _look(self, best: Measurement | None) -> None:
-        """Whether the target is reached, or nothing gets better any more."""
-        asked = self._asked
-        if best is not None and asked.target is not None:
-            goal = 1 - asked.target if asked.metric.endswith("accuracy") else asked.target
-            if cost_of(best, asked.metric) <= goal:
-                found = getattr(best, asked.metric)
-                name = f"{asked.metric} reached {found:.4g}"
-                self._reached = f"{name}, the target was {asked.target:g}"
-        if asked.plateau is not None and self._since_best >= asked.plateau:
-            self._reached = self._reached or f"{asked.plateau} days brought nothing better"
-
-
-def _turn(
-    signature: Signature, days: Sequence[tuple[Panda, Plan]], warm: Collection[Signature]
-) -> tuple[int, int, int]:
-    """Whose turn it is: who has the fewest days, where it takes no compiling; then the most."""
-    fewest = min(len(panda.days) for panda, _ in days)
-    return (fewest if signature in warm else fewest + HURRY, fewest, -len(days))
+        if day.ended is not None and day.curve[-1] is measurement:
+            self._spending.arrive()
+            self._spending.compare(self.best, self._asked.noise)
