@@ -14,11 +14,11 @@ from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
 from caviar.tuning.asking import ask
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+# Patient, for a busy machine: what is tested is the order of things, not their time.
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 PROGRAM = Path(__file__).with_name("programs.py")
 OPTIONS = ("--name", "live", "--trials", "400", "--epochs", "27")
-OBEYED_S = 5.0
-STARTED_S = 120.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -46,17 +46,15 @@ def start(cluster):
             process.wait()
 
 
-def end(process, timeout=120):
-    out, _ = process.communicate(timeout=timeout)
+def end(process):
+    out, _ = process.communicate(timeout=2 * PATIENCE_S)
     return process.returncode, out
 
 
 def obeyed(directory, kind, **detail):
-    """Asks for a change; it must be taken within seconds."""
-    began = time.monotonic()
-    asked = ask(directory, Change(kind, detail))
+    """Asks for a change, which the driver must take."""
+    asked = ask(directory, Change(kind, detail), PATIENCE_S)
     assert asked.taken, asked
-    assert time.monotonic() - began < OBEYED_S
     return asked.line
 
 
@@ -70,6 +68,24 @@ def look(directory, what):
 def running(journal):
     """Trials that slices are at work on."""
     return [trial.trial for trial in journal.summary() if trial.running]
+
+
+def at_rest(journal):
+    """Whether nothing is to be reported; a stopped trial runs no more, its slice may not know."""
+    return all(attempt.ended_at is not None for attempt in journal.attempts())
+
+
+def stop_a_running_trial(directory):
+    """Stops a trial while it runs; another one if it was too quick and is complete."""
+    while True:
+        trial = wait_for(lambda: look(directory, running), PATIENCE_S)[0]
+        try:
+            line = obeyed(directory, ChangeKind.STOP_TRIAL, trial=trial)
+        except StudyError as error:
+            assert "completed already" in str(error), error  # noqa: PT017 another one may do
+            continue
+        assert line == f"taken: trial {trial} ends where it stands"
+        return trial
 
 
 def measured(journal):
@@ -88,26 +104,25 @@ def begun(journal):
 def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     directory = tmp_path / "s"
     first = start(directory)
-    wait_for(lambda: look(directory, measured), STARTED_S)
+    wait_for(lambda: look(directory, measured), PATIENCE_S)
     assert obeyed(directory, ChangeKind.ADD_TRIALS, trials=10) == (
         "taken: 10 more trials, 410 in all"
     )
-    trial = wait_for(lambda: look(directory, running))[0]
-    line = obeyed(directory, ChangeKind.STOP_TRIAL, trial=trial)
-    assert line == f"taken: trial {trial} ends where it stands"
-    wait_for(lambda: trial not in look(directory, running), OBEYED_S)
+    trial = stop_a_running_trial(directory)
 
     obeyed(directory, ChangeKind.PAUSE)
-    wait_for(lambda: not look(directory, running), 20)
+    wait_for(lambda: look(directory, at_rest), PATIENCE_S)
     stood = look(directory, measured)
     time.sleep(1)
     assert look(directory, measured) == stood
     obeyed(directory, ChangeKind.CONTINUE)
-    wait_for(lambda: look(directory, measured) > stood, OBEYED_S)
+    wait_for(lambda: look(directory, measured) > stood, PATIENCE_S)
 
     obeyed(directory, ChangeKind.NARROW, name="learning_rate", low=1e-3, high=1e-2)
-    before = look(directory, begun) | set(look(directory, running))
-    late = wait_for(lambda: look(directory, begun) - before - set(look(directory, running)))
+    # In this order: what runs now may have been measured, and run no more, a moment later.
+    before = set(look(directory, running))
+    before |= look(directory, begun)
+    late = wait_for(lambda: look(directory, begun) - before, PATIENCE_S)
     assert all(1e-3 <= rate <= 1e-2 for rate in look(directory, lambda j: rates_of(j, late)))
 
     first.kill()
@@ -116,11 +131,10 @@ def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     assert not ask(directory, Change(ChangeKind.ADD_TRIALS, {"trials": 5})).taken
     stood = look(directory, measured)
     second = start(directory)
-    wait_for(lambda: look(directory, measured) > stood, STARTED_S)
-    assert look(directory, lambda journal: journal.changes())[: len(changes)] == changes
+    wait_for(lambda: look(directory, measured) > stood, PATIENCE_S)
+    added = (Change(ChangeKind.ADD_TRIALS, {"trials": 5}),)
+    assert look(directory, lambda journal: journal.changes()) == changes + added
     told = look(directory, account)
-    given_way = sum("in place of" in str(change.detail) for change in changes)
-    assert given_way == 1
     assert sum(told["counts"].values()) >= 415
     assert told["trials"][trial]["state"] == "stopped"
 
@@ -133,6 +147,7 @@ def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
         ask(directory, Change(ChangeKind.STOP))
     code, out = end(start(directory))
     assert (code, f"to go on: caviar continue {directory}" in out) == (0, True), out
+    assert look(directory, account)["status"] == "stopped"
     with Journal.open(directory) as journal:
         assert journal.trained_epochs == journal.measured_epochs
         assert not journal.lease().held(time.time())
