@@ -159,6 +159,10 @@ def test_mistakes_of_place(tmp_path, study):
     assert refused("show", study, "--trial", 99) == (
         "caviar: --trial 99: the study has trials 0 to 8"
     )
+    (tmp_path / "afile").touch()
+    for place in (tmp_path / "afile", tmp_path / "afile" / "study"):
+        line = refused("run", "--dir", place, cwd=tmp_path)
+        assert line == f"caviar: --dir {place}: {tmp_path / 'afile'} is a file, not a directory"
     other = refused("run", "--dir", study, "--seed", 5)
     assert "holds another study (seed: 0 -> 5)" in other
     assert refused("run", "--trials", 0, cwd=tmp_path) == "caviar: --trials: must be >= 1, got 0"

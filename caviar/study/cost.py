@@ -60,7 +60,7 @@ def drawable(spec: StudySpec) -> int | None:
     held = configurations(spec.space)
     if search.searcher != "grid":
         return held
-    grid = math.prod(sizes(spec.space.axes, search.trials)) + len(search.points)
+    grid = math.prod(sizes(spec.space.axes, spec.begun_trials)) + len(search.points)
     return grid if held is None else min(held, grid)
 
 
@@ -72,7 +72,8 @@ def budget_of(spec: StudySpec) -> str:
         (budget.hours, "hours"),
         (budget.slice_hours, "slice-hours"),
     )
-    return ", ".join(f"{number(most)} {unit}" for most, unit in bounds if most is not None)
+    given = [(most, unit) for most, unit in bounds if most is not None]
+    return ", ".join(f"{number(most)} {unit if most != 1 else unit[:-1]}" for most, unit in given)
 
 
 def trials_at_rung(search: Search, trials: int) -> tuple[int, ...]:

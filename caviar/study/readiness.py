@@ -23,10 +23,14 @@ def check_ready(spec: StudySpec) -> None:
     """Checks what `caviar run` cannot do without.
 
     Raises:
-        StudyError: if nothing is searched by many trials, or a package is missing.
+        StudyError: if nothing is searched by many trials, a grid has no size, or a package is
+            missing.
     """
     check_installed(spec)
     search = spec.search
+    if search.strategy == "caviar" and search.searcher == "grid" and search.unbounded:
+        rule = "a grid is laid out for a number of trials: give it"
+        raise StudyError(f"search.trials: {rule}, also beside a budget")
     if search.strategy == "caviar" and search.trials > 1 and not spec.space.domains:
         rule = "nothing is searched, so all trials would be the same: it must be 1"
         raise StudyError(f"search.trials: {rule}, got {search.trials}")

@@ -26,6 +26,9 @@ def check_directory(spec: StudySpec, directory: Path) -> tuple[str, str]:
     Raises:
         StudyError: naming what differs, by what it would shrink, or who drives it.
     """
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    if not there.is_dir():
+        raise StudyError(f"--dir {directory}: {there} is a file, not a directory")
     if not Journal.exists(directory):
         return "", ""
     with Journal.open(directory) as journal:
