@@ -106,6 +106,16 @@ class Journal(Reads):
         self._store.sweep(record.file for record in self.checkpoints())
         return token
 
+    def bring_up_to_date(self) -> None:
+        """Does to an older caviar's journal, which nobody drives, what its next driver would do.
+
+        Raises:
+            LeaseError: a living driver holds the study.
+        """
+        if self._db.version < schema.VERSION:
+            self.acquire_lease()
+            self.release_lease()
+
     def renew_lease(self) -> None:
         """Gives a sign of life; due every `lease.RENEW_EVERY_S`."""
         lease.renew(self._db)
@@ -153,13 +163,10 @@ class Journal(Reads):
             The request's number; see `requests` for its answer.
 
         Raises:
-            StudyError: an older caviar's journal that no driver has taken up since, or the disk.
+            StudyError: an older caviar drives it, which takes no requests; or the disk.
         """
         if self._db.version < schema.VERSION:
-            raise StudyError(
-                f"{self.directory}: an older caviar wrote this journal: `caviar run` brings it up"
-                " to date"
-            )
+            raise StudyError(f"{self.directory}: an older caviar drives it, which takes no requests")
         with self._db.transaction(fenced=False):
             values = (str(change.kind), json.dumps(dict(change.detail)), self._db.clock())
             return self._db.insert("requests", None, *values, None, None)

@@ -66,6 +66,7 @@ def ask(
     """
     with Journal.open(directory, write=True) as journal:
         if not _is_driven(journal):
+            journal.bring_up_to_date()
             _judge(journal, change)
             journal.request(change)
             return _later(change)
