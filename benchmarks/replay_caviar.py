@@ -66,7 +66,7 @@ class TableSpec(StudySpec):
 
 def spec_of(table: Table, seed: int, budget: int, searcher: str | None = None) -> TableSpec:
     """The study of a table; its searcher is caviar's default unless given."""
-    search = {"trials": budget, "max_epochs": table.epochs, "metric": "dev_loss"}
+    search = {"max_epochs": table.epochs, "metric": "dev_loss"}
     named = {} if searcher is None else {"searcher": searcher}
     raw = {
         "seed": seed,

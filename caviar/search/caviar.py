@@ -21,6 +21,7 @@ from caviar.search.ledger import ASIDE
 from caviar.search.narrowing import narrowed, why_not
 from caviar.search.packing import packed
 from caviar.search.supply import SignatureOf, Supply
+from caviar.search.trust import Trust
 from caviar.study.records import (
     Assignment,
     Change,
@@ -91,6 +92,9 @@ class CaviarStrategy:
         self._dispatch = Dispatch(stack, slices)
         self._spending = Spending(budget, metric)
         self._endgame = Endgame(self._history, self._spending, metric)
+        # Who asks for so many trials expects them to cost what the rungs say.
+        if self._spending.bounded and trials >= UNBOUNDED and brackets == 1 and len(rungs) > 2:
+            self._history.trust = Trust(rungs[0], rungs[1], self._spending.total)
 
     @property
     def trials(self) -> Sequence[Trial]:

@@ -55,7 +55,7 @@ class Dispatch:
             warm: signatures whose compiled step the asking slice has ready.
             attended: those that other slices have ready.
         """
-        worth_it = self._left_over(groups, attended - warm)
+        worth_it = oldest_new(self._left_over(groups, attended - warm))
         preference = partial(self._affinity.preference, warm=warm)
         group = min(worth_it, key=preference, default=None)
         if group is None:
@@ -87,3 +87,20 @@ class Dispatch:
         """Whether so many lane-epochs take less time than to compile; False while unknown."""
         pace = self._pace.seconds(signature) or self._pace.slowest
         return pace is not None and lane_epochs * pace < COMPILE_S
+
+
+def oldest_new(groups: Sequence[Assignment]) -> list[Assignment]:
+    """The groups, of new trials of one signature only the one that has waited longest.
+
+    They differ in how far they are trained first, and the larger one would starve the other.
+    """
+    oldest: dict[Signature, int] = {}
+    for group in groups:
+        if not group.first_epoch:
+            index = min(group.trials)
+            oldest[group.signature] = min(index, oldest.get(group.signature, index))
+    return [
+        group
+        for group in groups
+        if group.first_epoch or min(group.trials) == oldest[group.signature]
+    ]

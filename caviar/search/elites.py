@@ -23,7 +23,7 @@ EVEN: Final = 1 / math.sqrt(12)
 """The standard deviation of evenly scattered coordinates, as a share of the bounds' width."""
 NARROWEST: Final = 0.02
 """The least standard deviation of draws on an axis, as a share of the bounds' width."""
-REACH: Final = 1.0
+REACH: Final = 2.0
 """Standard deviations by which a box reaches beyond its outermost elites."""
 PRIOR: Final = 1.0
 """Elites' worth of belief that all cells of an axis without order are alike."""

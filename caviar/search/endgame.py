@@ -50,7 +50,9 @@ class Endgame:
         """How many new trials may begin while any of them could be brought to the last rung."""
         _, reserved = self._favourite()
         beyond = self._free - reserved - self._whole
-        return int(beyond // self._history.brackets.rungs[0]) + 1 if beyond >= 0 else 0
+        # Where the first rung is in question, some that wait are trained to the second at once.
+        first = self._history.brackets.rungs[0 if self._history.trust is None else 1]
+        return int(beyond // first) + 1 if beyond >= 0 else 0
 
     def within(self, groups: Iterable[Assignment]) -> list[Assignment]:
         """Groups of trials that could start, cut down to what is left."""

@@ -14,6 +14,7 @@ from caviar.search.brackets import Brackets
 from caviar.search.ledger import ASIDE, Ledger
 from caviar.search.noise import REPLICATE, Noise, believed
 from caviar.search.successive_halving import Rank, merit_of, rank_of
+from caviar.search.trust import Trust
 from caviar.study.records import Assignment, Measurement, Signature, Trial, TrialState
 
 _USABLE: Final = (None, TrialState.STOPPED)
@@ -32,6 +33,7 @@ class History:
         noise: how far equal trials lie apart.
         interrupted: paused trials that are at no rung, since the rungs were others when they came
             to their end; they go on without being compared again.
+        trust: how far new trials are trained before they are first compared, if that is a question.
     """
 
     def __init__(
@@ -48,6 +50,9 @@ class History:
         self.brackets = Brackets(rungs, reduction_factor, brackets)
         self.best: Measurement | None = None
         self.interrupted: dict[int, None] = {}
+        self.trust: Trust | None = None
+        self._straight: set[int] = set()
+        """Trials on their way from the beginning to a rung beyond their ladder's first."""
         self._metric = metric
 
     def state(self, trial: int) -> TrialState:
@@ -57,6 +62,11 @@ class History:
     def rung_table(self) -> list[tuple[int, int, int]]:
         """Of each rung of each bracket: epoch, how many tried to reach it, how many went on."""
         return self.brackets.table()
+
+    def first_target(self, trial: int) -> int:
+        """Epochs at which a trial that is drawn now is first compared, by its index."""
+        first = self.brackets.of(trial).rungs[0].epoch
+        return first if self.trust is None else self.trust.target(trial)
 
     def admit(self, trial: Trial, signature: Signature) -> None:
         """A trial was drawn."""
@@ -92,8 +102,11 @@ class History:
         fresh = [trial for trial in assignment.trials if trial not in self.ledger.running]
         for trial in fresh:
             self.interrupted.pop(trial, None)
-            self.brackets.of(trial).leave(trial)
+            ladder = self.brackets.of(trial)
+            ladder.leave(trial)
             self.ledger.start(trial, assignment.last_epoch)
+            if not assignment.first_epoch and assignment.last_epoch > ladder.rungs[0].epoch:
+                self._straight.add(trial)
         return bool(fresh)
 
     def observe(self, measurement: Measurement) -> Rank | None:
@@ -106,6 +119,9 @@ class History:
         if course.ended is not None:
             return None
         rank = self._rank(measurement)
+        straight = measurement.trial in self._straight
+        if straight and self.trust is not None:
+            self.trust.see(measurement.trial, measurement.epoch, rank[0])
         if measurement.diverged:
             self._end(measurement.trial, measurement.epoch - 1, TrialState.DIVERGED)
             return rank
@@ -117,8 +133,11 @@ class History:
         at_rung = ladder.is_rung(measurement.epoch)
         if at_rung:
             passing = measurement.epoch != course.target
-            ladder.arrive(measurement.epoch, rank, passing=passing)
             self.ledger.climb(measurement.trial)
+            if straight and passing:  # it was not to be compared here
+                return None
+            self._straight.discard(measurement.trial)
+            ladder.arrive(measurement.epoch, rank, passing=passing)
             if course.bracket == ASIDE and self.noise.observe(measurement.epoch, course.scores[-1]):
                 self.brackets.rerank(measurement.epoch, self._judged)
         if measurement.epoch == course.target:
@@ -185,8 +204,10 @@ class History:
     def _end(self, trial: int, epoch: int, state: TrialState) -> None:
         """A trial with `epoch` good epochs behind it is over."""
         ladder = self.brackets.of(trial)
-        if self.ledger.courses[trial].target is not None:
-            ladder.drop_out(epoch)
+        target = self.ledger.courses[trial].target
+        if target is not None:
+            ladder.drop_out(target - 1 if trial in self._straight else epoch)
+        self._straight.discard(trial)
         self.interrupted.pop(trial, None)
         ladder.leave(trial, promoted=False)
         self.ledger.end(trial, state)

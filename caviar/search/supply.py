@@ -97,8 +97,8 @@ class Supply:
         if not repeats:  # a searcher learns nothing from what was tried already
             self.drawing.note(trial)
         if trial.index < self.asked + len(self._history.noise.replicates):
-            first_rung = self._history.brackets.of(trial.index).rungs[0]
-            self._pool.add(trial.index, signature, first_rung.epoch, before=repeats)
+            target = self._history.first_target(trial.index)
+            self._pool.add(trial.index, signature, target, before=repeats)
 
     def remove(self, trial: int) -> None:
         """A trial waits no longer: it was started, or given up."""

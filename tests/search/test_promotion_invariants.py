@@ -46,6 +46,7 @@ class Account:
     scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     stopped: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
+    cut_short: set[int] = field(default_factory=set)
     finishers: int = 0
     waiting: set[int] = field(default_factory=set)
     drawn: int = 0
@@ -164,13 +165,16 @@ class Account:
         if first == 0:
             assert set(trials) <= self.waiting
             assert {self.next_place(trial, 1)[1] for trial in trials} == {assignment.last_epoch}
-        elif assignment.purpose is Purpose.RUNG:
+        elif assignment.purpose is Purpose.RUNG and first in self.rungs:
             self.check_promotion(first, assignment.last_epoch, trials)
+        elif assignment.purpose is Purpose.RUNG:  # a budget's last steps, when more came free
+            assert set(trials) <= self.cut_short
         else:
             self.check_completion(first, trials)
 
     def check_completion(self, first, trials):
         (trial,) = trials
+        self.cut_short.add(trial)
         place = (self.bracket(trial), first)
         assert place not in self.ranks or trial == self.paused(place)[0]
         if self.budget == INF:

@@ -130,7 +130,7 @@ def test_a_stopped_trial_is_judged_by_its_last_epoch():
     standing = standing_of(entries, RUNGS, "dev_accuracy")
     assert list(standing.states) == [TrialState.STOPPED, TrialState.COMPLETED]
     assert standing.best == measured(0, 4, 0.5, stopped=True)
-    assert standing.rungs == (RungStanding(1, 2, 2), RungStanding(3, 2, 2), RungStanding(9, 2, 0))
+    assert standing.rungs == (RungStanding(1, 0, 0), RungStanding(3, 0, 0), RungStanding(9, 2, 0))
 
 
 def test_signatures_do_not_matter():
