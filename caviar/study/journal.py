@@ -166,7 +166,9 @@ class Journal(Reads):
             StudyError: an older caviar drives it, which takes no requests; or the disk.
         """
         if self._db.version < schema.VERSION:
-            raise StudyError(f"{self.directory}: an older caviar drives it, which takes no requests")
+            raise StudyError(
+                f"{self.directory}: an older caviar drives it, which takes no requests"
+            )
         with self._db.transaction(fenced=False):
             values = (str(change.kind), json.dumps(dict(change.detail)), self._db.clock())
             return self._db.insert("requests", None, *values, None, None)
