@@ -120,7 +120,7 @@ def test_nothing_to_search_is_refused_for_many_trials() -> None:
 def test_a_grid_without_a_number_of_trials_is_refused() -> None:
     table = '\n[search]\nsearcher = "grid"\n[budget]\n'
     for bound in ("trial_epochs = 500", "hours = 1.0"):
-        with pytest.raises(StudyError, match="search.trials: a grid is laid out for a number of"):
+        with pytest.raises(StudyError, match=r"search\.trials: a grid is laid out for a number of"):
             check_ready(StudySpec.parse(table + bound))
     check_ready(StudySpec.parse(table.replace("grid", "halton") + "hours = 1.0"))
     check_ready(StudySpec.parse(table + "target = 0.9"))
