@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from caviar.search.box import Box
 from caviar.search.caviar import LOOK_AHEAD, CaviarStrategy
 from caviar.search.cma_es import CmaEs
-from caviar.search.drawing import Drawing
+from caviar.search.drawing import TRIES, Drawing
 from caviar.search.grid import Grid
 from caviar.search.optuna import Optuna
 from caviar.search.quasi_random import Halton, Sobol
@@ -96,7 +97,7 @@ def active_axes(names: Sequence[str], trial: Trial) -> tuple[bool, ...]:
 def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signature, Trial]:
     """The study's first trial of each kind of network, by signature.
 
-    Batch size, optimiser and sizes make no kind of their own.
+    Batch size, optimiser and sizes make no kind of their own. What breaks a constraint is left out.
 
     Args:
         spec: the study.
@@ -105,8 +106,9 @@ def some_trials(spec: StudySpec, most: int = 8, among: int = 64) -> dict[Signatu
     """
     searcher, home = Sobol(spec.space.dimensions, spec.seed), Box.between(spec.home)
     kinds: dict[tuple[Value, ...], tuple[Signature, Trial]] = {}
-    for index in range(min(among, spec.search.trials)):
-        point = home.place(searcher.point(index))
+    points = (home.place(searcher.point(index)) for index in range(TRIES))
+    feasible = filter(spec.space.feasible_point, points)
+    for index, point in enumerate(islice(feasible, min(among, spec.search.trials))):
         values = spec.space.decode(point)
         signature = signature_of(spec, values)
         kind = (values["layers"], signature.activation, signature.batch_norm)

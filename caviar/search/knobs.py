@@ -6,10 +6,9 @@ within its domain, a fixed one within what its key allows and a factor of a mill
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final
-
-import numpy as np
 
 from caviar.errors import StudyError
 from caviar.space.domain import Choice, Domain, Float, Integer, Value
@@ -77,17 +76,25 @@ class Knobs:
         for (name, domain), sign in zip(self.space.domains.items(), signs, strict=True):
             if name not in values or key_of(name) in FROZEN or _is_unordered(domain):
                 continue
-            u = domain.encode(values[name])
-            width = max(step, 1 / _cells(domain)) if _cells(domain) else step
-            to = u + sign * width if 0 <= u + sign * width <= 1 else u - sign * width
-            shaken[name] = domain.decode(float(np.clip(to, 0, 1)))
-        return shaken if self.space.feasible(shaken) else dict(values)
+            # Where a constraint forbids the step the other way may do, or else this axis stays.
+            ways = (
+                {**shaken, name: _stepped(domain, values[name], way * step)}
+                for way in (sign, -sign)
+            )
+            shaken = next(filter(self.space.feasible, ways), shaken)
+        return shaken
 
     def refusal(self, wanted: Mapping[str, Value], values: Mapping[str, Value]) -> str | None:
         """Why a person cannot have these of a model with `values`, in one line, or None."""
         if not wanted:
             return "name a hyperparameter and its value, as learning_rate=0.003"
-        return next(filter(None, (self._refusal(*one, values) for one in wanted.items())), None)
+        told = (self._refusal(*one, values) for one in wanted.items())
+        return next(filter(None, told), None) or self._broken({**values, **wanted})
+
+    def _broken(self, values: Mapping[str, Value]) -> str | None:
+        """The constraint that these break, or None."""
+        broken = (one for one in self.space.constraints if not one.holds(values))
+        return next((f'must fulfil search.where "{one.text}"' for one in broken), None)
 
     def _refusal(self, name: str, value: Value, values: Mapping[str, Value]) -> str | None:
         if name not in values:
@@ -141,6 +148,14 @@ def _snapped(domain: Domain, to: float, value: Value) -> Value | None:
         return None
     assert isinstance(domain, Choice)
     return min(domain.choices, key=lambda choice: abs(float(choice) - to))
+
+
+def _stepped(domain: Domain, value: Value, by: float) -> Value:
+    """The value a step further on its axis, or back where the axis ends."""
+    u, cells = domain.encode(value), _cells(domain)
+    by = math.copysign(max(abs(by), 1 / cells), by) if cells else by
+    to = u + by if 0 <= u + by <= 1 else u - by
+    return domain.decode(min(max(to, 0.0), 1.0))
 
 
 def _is_unordered(domain: Domain) -> bool:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count, islice
-from typing import Final
+from itertools import islice
 
 import numpy as np
 
 from caviar.search.box import Box
+from caviar.search.drawing import TRIES
 from caviar.search.quasi_random import Sobol
 from caviar.space.search_space import SearchSpace
 from caviar.study.records import Value
-
-TRIES: Final = 10_000
-"""Points of the cover looked at for feasible ones."""
 
 
 class Starts:
@@ -54,7 +51,7 @@ class Starts:
             number -= 1
         feasible = filter(
             self._space.feasible_point,
-            (self._box.place(self._cover.point(draw)) for draw in islice(count(), TRIES)),
+            (self._box.place(self._cover.point(draw)) for draw in range(TRIES)),
         )
         found = next(islice(feasible, number, None), self._middle)
         return self._space.decode(found), f"from point {number} of the cover"

@@ -27,8 +27,11 @@ def why_not(
     pandas = days.meant(change)
     if not pandas:
         return f"--panda: there are pandas 0 to {len(days.pandas) - 1}"
-    if all(panda.is_stopped or len(panda.days) >= most_days for panda in pandas):
-        return "there is no day to come"
+    left = [panda for panda in pandas if not panda.is_stopped]
+    if not left:
+        return "no day is to come: it was stopped for good"
+    if all(len(panda.days) >= most_days for panda in left):
+        return f"no day is to come: all {most_days} are over; to go on: caviar run with more days"
     if change.kind is ChangeKind.NUDGE:
         wanted: Mapping[str, Value] = change.detail["hyperparameters"]
         models = [panda.last.trial if panda.last else plan(panda) for panda in pandas]
@@ -68,5 +71,8 @@ def _no_way_back(panda: Panda, number: int) -> str | None:
     if not 0 <= number <= len(days):
         return f"--day {number}: there are days 1 to {len(days)}, and 0 to begin anew"
     if number and (days[number - 1].ended is not TrialState.COMPLETED):
-        return f"--day {number}: it came to no good end: {days[number - 1].ended or 'it runs'}"
+        ended = days[number - 1].ended
+        return f"--day {number}: " + (
+            f"it came to no good end: {ended}" if ended else "it still runs"
+        )
     return None

@@ -21,6 +21,7 @@ batch_size = 64
 [search]
 strategy = "{strategy}"
 metric = "dev_accuracy"
+{where}
 [panda]
 days = {days}
 day_epochs = {day_epochs}
@@ -28,9 +29,9 @@ day_epochs = {day_epochs}
 """
 
 
-def study(rate=0.02, strategy="panda", days=10, day_epochs=3, more=""):
-    text = TEXT.format(rate=rate, strategy=strategy, days=days, day_epochs=day_epochs, more=more)
-    return StudySpec.parse(text)
+def study(rate=0.02, strategy="panda", **given):
+    asked = {"days": 10, "day_epochs": 3, "where": "", "more": ""} | given
+    return StudySpec.parse(TEXT.format(rate=rate, strategy=strategy, **asked))
 
 
 def step(loss, rate):

@@ -1,4 +1,4 @@
-from caviar.search.factory import caviar_strategy
+from caviar.search.factory import caviar_strategy, some_trials
 from caviar.search.simulate import Conditions, Simulation
 from caviar.study.records import Assignment, TrialState
 from caviar.study.signature import signature_of
@@ -65,3 +65,11 @@ def test_a_study_with_nothing_to_search_has_one_trial():
     assert strategy.next_assignment().trials == (0,)
     assert [trial.point for trial in strategy.trials] == [()]
     assert strategy.wanted == 1
+
+
+def test_no_network_that_is_looked_at_breaks_a_constraint():
+    text = '[network]\nlayers = { low = 1, high = 4 }\n[search]\nwhere = "units * layers <= 60"'
+    trials = some_trials(StudySpec.parse(text)).values()
+    assert trials
+    for trial in trials:
+        assert trial.hyperparameters["units"] * trial.hyperparameters["layers"] <= 60

@@ -153,7 +153,16 @@ def test_what_cannot_be_is_refused_in_a_line(change, line):
 
 def test_when_all_days_are_over_nothing_can_be_changed():
     pasture = Pasture(study(days=2)).run()
-    assert pasture.strategy.refusal(nudge(learning_rate=0.1)) == "there is no day to come"
+    line = "no day is to come: all 2 are over; to go on: caviar run with more days"
+    assert pasture.strategy.refusal(nudge(learning_rate=0.1)) == line
+
+
+def test_what_breaks_a_constraint_is_refused():
+    bounds = '{ low = 1e-3, high = 1.0, scale = "log" }'
+    spec = study(bounds, where='where = "learning_rate <= 0.05"')
+    pasture = Pasture(spec).run({2: [nudge(learning_rate=0.06), nudge(learning_rate=0.04)]})
+    assert pasture.refusals == ['must fulfil search.where "learning_rate <= 0.05"', None]
+    assert all(trial.hyperparameters["learning_rate"] <= 0.05 for trial in pasture.trials)
 
 
 def test_a_stopped_trial_ends_its_panda():

@@ -8,13 +8,12 @@ import pytest
 from pasture import TEXT, Pasture, step, study
 
 from caviar.search.days import Days
+from caviar.search.knobs import Knobs
 from caviar.study.records import TrialState
 from caviar.study.spec import StudySpec
 
 SEARCHED = '{ low = 1e-4, high = 10.0, scale = "log" }'
-SPEC = StudySpec.parse(
-    TEXT.format(rate=SEARCHED, strategy="population", days=12, day_epochs=2, more="pandas = 8")
-)
+SPEC = study(SEARCHED, "population", days=12, day_epochs=2, more="pandas = 8")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_it_ends_better_than_the_same_pandas_left_alone(raised):
 def test_nobody_waits_while_others_live():
     """Days begin in turn, whoever has most company."""
     text = TEXT.replace('optimizer = "momentum"', 'optimizer = "adam"').format(
-        rate=0.01, strategy="population", days=6, day_epochs=2, more="pandas = 7"
+        rate=0.01, strategy="population", days=6, day_epochs=2, where="", more="pandas = 7"
     )
     lived = Counter()
     for trial in Pasture(StudySpec.parse(f"resources.stack = 3\n{text}")).run().trials:
@@ -96,8 +95,7 @@ def test_nobody_waits_while_others_live():
 def test_copies_of_one_model_made_together_are_not_alike():
     rates = '{ low = 1e-4, high = 10.0, scale = "log" }'
     more = 'pandas = 16\n[regularization]\nl2 = { low = 1e-6, high = 1e-1, scale = "log" }'
-    text = TEXT.format(rate=rates, strategy="population", days=2, day_epochs=2, more=more)
-    pasture = Pasture(StudySpec.parse(text)).run()
+    pasture = Pasture(study(rates, "population", days=2, day_epochs=2, more=more)).run()
     copies = [trial.point for trial in pasture.trials if trial.origin == "copy"]
     assert len(copies) >= 4
     assert len(set(copies)) > 2
@@ -109,17 +107,29 @@ def test_one_panda_alone_has_nobody_to_copy():
 
 
 def test_when_all_have_exploded_they_begin_anew_elsewhere():
-    spec = StudySpec.parse(
-        TEXT.format(
-            rate='{ low = 0.01, high = 9.0, scale = "log" }',
-            strategy="population",
-            days=4,
-            day_epochs=2,
-            more="pandas = 2" + 2 * "\n[[search.points]]\nlearning_rate = 8.0",
-        )
-    )
+    more = "pandas = 2" + 2 * "\n[[search.points]]\nlearning_rate = 8.0"
+    rates = '{ low = 0.01, high = 9.0, scale = "log" }'
+    spec = study(rates, "population", days=4, day_epochs=2, more=more)
     pasture = Pasture(spec).run()
     anew = pasture.trials[2]
     assert anew.parent is None
     assert anew.why.startswith("exploded, and none to copy: anew")
     assert anew.hyperparameters["learning_rate"] != 8.0
+
+
+def test_a_step_that_a_constraint_forbids_goes_the_other_way_or_is_left_out():
+    text = """
+    [training]
+    optimizer = "adam"
+    learning_rate = { low = 1e-4, high = 1.0, scale = "log" }
+    beta_1 = 0.9
+    beta_2 = { low = 0.9, high = 0.999, scale = "one_minus" }
+    [search]
+    where = ["learning_rate <= 0.0101", "beta_2 >= 0.985", "beta_2 <= 0.993"]
+    """
+    space = StudySpec.parse(text).space
+    values = dict(space.decode([0.5] * space.dimensions))
+    assert values["learning_rate"] == pytest.approx(0.01)
+    shaken = Knobs(space).shaken(values, [1] * space.dimensions, 0.1)
+    assert shaken["learning_rate"] == pytest.approx(0.01 * 10**-0.4)
+    assert shaken["beta_2"] == values["beta_2"]
