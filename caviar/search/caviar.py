@@ -94,7 +94,8 @@ class CaviarStrategy:
         self._endgame = Endgame(self._history, self._spending, metric)
         # Who asks for so many trials expects them to cost what the rungs say.
         if self._spending.bounded and trials >= UNBOUNDED and brackets == 1 and len(rungs) > 2:
-            self._history.trust = Trust(rungs[0], rungs[1], self._spending.total)
+            trust = Trust(rungs[0], rungs[1], self._spending.total)
+            self._history.trust = trust if trust.scouts else None
 
     @property
     def trials(self) -> Sequence[Trial]:

@@ -107,7 +107,7 @@ def test_a_lottery_at_the_first_rung_is_passed_over():
     entries = Simulation(budgeted(1000), lottery, Conditions(slices=2)).run().entries
     targets = first_targets(entries)
     assert {targets[trial] for trial in range(SCOUTS)} == {3}
-    assert np.mean([epoch == 3 for trial, epoch in targets.items() if trial > 60]) > 0.7
+    assert np.mean([epoch == 3 for trial, epoch in targets.items() if trial > 60]) > 0.5
     measured = [e for e in entries if isinstance(e, Measurement)]
     assert len(measured) == 1000
 
