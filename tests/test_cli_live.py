@@ -142,6 +142,10 @@ def test_what_was_asked_before_counts(caviar, refused, study):
             ("add", "--point", "units=64", "--point", "units=6400"),
             "--point: units: must be a whole number in [50, 100], got 6400",
         ),
+        (
+            ("add", "--trials", 1_000_000),
+            "a study has less than 1000000 trials, and this one would have 1000009",
+        ),
         (("stop", "--trial", 99), "trial 99: the study has trials 0 to 8"),
         (("stop", "--trial", 0), "trial 0: it is diverged already"),
         (("continue",), "the study is neither paused nor stopped"),

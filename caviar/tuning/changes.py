@@ -12,6 +12,7 @@ from typing import Final
 from caviar.search import narrowing
 from caviar.search.drawing import GIVEN
 from caviar.search.strategy import Strategy
+from caviar.study import growth
 from caviar.study.facts import Request
 from caviar.study.growth import BY_PERSON, why_halted
 from caviar.study.journal import Journal
@@ -62,7 +63,7 @@ class Changes:
                 return "the study is neither paused nor stopped"
             case ChangeKind.STOP_TRIAL:
                 return self._why_not_stopped(int(change.detail["trial"]))
-        return self._strategy.refusal(change)
+        return self._strategy.refusal(change) or self._why_not_so_many(change)
 
     def take(self, request: Request) -> str | None:
         """Answers a request: makes the change or says why not, in one transaction."""
@@ -105,6 +106,12 @@ class Changes:
                 self.paused = True
             case ChangeKind.CONTINUE:
                 self.paused, self.halted, self.by_budget = False, "", False
+
+    def _why_not_so_many(self, change: Change) -> str | None:
+        trials = self._strategy.wanted + growth.added(change)
+        if not growth.added(change) or trials < UNBOUNDED:
+            return None
+        return f"a study has less than {UNBOUNDED} trials, and this one would have {trials}"
 
     def _why_not_stopped(self, trial: int) -> str | None:
         known = len(self._strategy.trials)
