@@ -1,12 +1,16 @@
 """`caviar nudge`, `caviar rollback`, and the diary of `caviar show`, without a driver."""
 
 import json
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from caviar.cli import app
 from caviar.errors import StudyError
+from caviar.report.account import account
+from caviar.report.diary import print_diary
 from caviar.search.choosing import strategy_of
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, Measurement
@@ -114,6 +118,20 @@ def test_the_diary_is_shown(raised):
     ]
     assert "exploded: back to the end of day 1, learning_rate down" in shown
     assert "3 waiting, 3 completed" in shown
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_diary_fits_the_screen(raised, width):
+    with Journal.open(Path(raised)) as journal:
+        told = account(journal)
+    with (console := Console(width=width, color_system=None)).capture() as shown:
+        print_diary(console, told)
+    lines = [line.rstrip() for line in shown.get().splitlines()]
+    assert max(map(len, lines)) <= width
+    # No word is broken, and nobody reads it a syllable a line.
+    why = "exploded: back to the end of day 1, learning_rate down (learning_rate 0.1 -> 0.03)"
+    assert why in " ".join(shown.get().split())
+    assert len(lines) <= (9 if width < 110 else 6)
 
 
 def test_a_day_that_has_only_just_begun_has_no_numbers(tmp_path, raised):

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +23,10 @@ from caviar.study.wording import number, one_line
 
 LINES: Final = 60
 """Days that are printed; of more the latest."""
+LEAST_ROOM: Final = 40
+"""Columns of the screen that what was changed needs; where fewer are left it goes below."""
+INDENT: Final = 6
+"""Columns by which it is set in there."""
 
 
 def is_raised(spec: StudySpec, changes: Iterable[Change]) -> bool:
@@ -102,17 +107,30 @@ def print_diary(console: Console, told: Mapping[str, Any]) -> None:
         return
     shown = sorted(sorted(rows, key=lambda row: row["trial"])[-LINES:], key=_order)
     several = len({row["panda"] for row in rows}) > 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
     heads = ["panda"] * several + ["day", "from", "trial", "epochs", "train loss"]
-    heads += ["dev accuracy", "verdict"]
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    table.add_column("what was changed, and why", overflow="fold")
-    for row in shown:
-        table.add_row(*map(Text, [str(row["panda"])] * several + _cells(row)))
-    console.print(table)
+    heads += ["dev accuracy", "verdict", "what was changed, and why"]
+    table = [heads, *([str(row["panda"])] * several + _cells(row) for row in shown)]
+    _print_table(console, table)
     if len(shown) < len(rows):
         console.print(f"the last {len(shown)} of {len(rows)} days; --json has all", markup=False)
+
+
+def _print_table(console: Console, table: Sequence[Sequence[str]]) -> None:
+    """Rows of cells, the heads first; the last cell below the others where it has no room."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)][:-1]
+    room = console.width - sum(widths) - 2 * len(widths)
+    for place, (*cells, last) in enumerate(table):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        style = "bold" if place == 0 else ""
+        if room >= LEAST_ROOM:
+            row = Table.grid(padding=(0, 2, 0, 0))
+            row.add_column(no_wrap=True)
+            row.add_column(overflow="fold")
+            row.add_row(Text(line, style), Text(last, style))
+            console.print(row)
+            continue
+        console.print(Text(line.rstrip(), style, no_wrap=True))
+        console.print(Padding(Text(last, style), (0, 0, 0, INDENT)))
 
 
 def _order(row: Mapping[str, Any]) -> tuple[int, int]:
