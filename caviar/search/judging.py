@@ -106,10 +106,12 @@ def judge(day: Judged, metric: str, *, indulgent: bool = False) -> Verdict:
         return Verdict.EXPLODED
     if _is_above(losses[-1], losses[0], WORSE) or _is_worse(day, metric):
         return Verdict.WORSE
-    if _is_guessing(day):
-        return Verdict.DEAD if _was_awake(day) else Verdict.ASLEEP
+    # Asked before whether it sleeps: a network that was thrown to where it guesses needs no more of
+    # what threw it.
     if _is_crippled(day.end) and not (indulgent if day.before is None else _was_crippled(day)):
         return Verdict.CRIPPLED
+    if _is_guessing(day):
+        return Verdict.DEAD if _was_awake(day) else Verdict.ASLEEP
     return _progress(day, losses)
 
 

@@ -53,6 +53,19 @@ def test_a_crippled_beginning_is_thrown_away_for_a_much_lower_rate():
     assert all(trial.hyperparameters["learning_rate"] <= 0.01 for trial in meadow.trials[1:])
 
 
+def test_what_guesses_with_idle_layers_is_not_taken_for_asleep():
+    def guessing(idle):
+        strategy = pasture.strategy_of(pasture.study(rate=1.0))
+        strategy.next_assignment()
+        for epoch in (1, 2, 3):
+            found = pasture.measured(0, epoch, 2.33)
+            strategy.observe([watched(found, idle, accuracy=0.1)])
+        return strategy._days.days[0].verdict
+
+    assert guessing(0.2) is Verdict.ASLEEP
+    assert guessing(0.9) is Verdict.CRIPPLED
+
+
 def test_what_becomes_crippled_later_goes_back_to_the_day_before():
     meadow = Meadow(pasture.study(rate=0.02), crippling=0.024).run()
     assert meadow.verdicts[:2] == [Verdict.BETTER, Verdict.CRIPPLED]
