@@ -190,8 +190,8 @@ def _is_crippled(end: Measurement) -> bool:
     """Whether most units of a hidden layer are idle, and are missed."""
     if end.watch is None or end.train_accuracy >= FITS:
         return False
-    # To the three digits that the journal keeps for sure: a replay must come to the same.
-    return any(round(share, 3) > CRIPPLED for share in end.watch.idle)
+    # To the digits that the journal keeps: a replay must come to the same.
+    return any(float(f"{share:.4g}") > CRIPPLED for share in end.watch.idle)
 
 
 def _was_crippled(day: Judged) -> bool:

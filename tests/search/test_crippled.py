@@ -6,6 +6,7 @@ import pasture
 import pytest
 
 from caviar.search.judging import Verdict
+from caviar.study import rows
 from caviar.study.records import Watch
 
 
@@ -85,7 +86,8 @@ def test_idle_units_that_nobody_misses_are_left_alone(idle, accuracy):
     assert Verdict.CRIPPLED not in meadow.verdicts
 
 
-def test_a_share_that_the_journal_keeps_a_little_differently_is_judged_alike():
-    exact, kept = 0.70004, 0.7  # as `rows.watch_text` writes it
-    both = [Meadow(pasture.study(), idle=idle).run().verdicts for idle in (exact, kept)]
+@pytest.mark.parametrize("share", [0.70004, 0.70046, 0.70051, 0.69996, 2870 / 4096])
+def test_a_share_that_the_journal_keeps_a_little_differently_is_judged_alike(share):
+    kept = rows.watch(rows.watch_text(Watch((1.0,), (1.0,), (share,))))
+    both = [Meadow(pasture.study(), idle=one).run().verdicts for one in (share, kept.idle[0])]
     assert both[0] == both[1]
