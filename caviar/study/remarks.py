@@ -18,11 +18,13 @@ def remarks(spec: StudySpec) -> list[str]:
     lines = [f"{place}: no trial uses it, since {reason}" for place, reason in _unused(spec)]
     most = spec.longest if spec.is_raised else spec.search.max_epochs
     name = "the epochs of all days" if spec.is_raised else "max_epochs"
+    # A panda's day is a trial of its own: it begins with all of its patience.
+    whole = (spec.panda.day_epochs, "day_epochs") if spec.is_raised else (most, name)
     patience = spec.training.patience
-    if patience and patience >= most - 1:
+    if patience and patience >= whole[0] - 1:
         lines.append(
             f"training.patience: {patience} epochs without a better metric are not over before "
-            f"{name} = {most}: no trial stops early"
+            f"{whole[1]} = {whole[0]}: no trial stops early"
         )
     least_warmup = extremes(spec.training.warmup_epochs)[0]
     if least_warmup >= most:

@@ -43,6 +43,11 @@ def remarked(text: str) -> list[str]:
             "max_epochs = 3: no trial stops early",
         ),
         (
+            "[training]\npatience = 4\n[search]\nstrategy = 'panda'\n[panda]\nday_epochs = 5",
+            "training.patience: 4 epochs without a better metric are not over before "
+            "day_epochs = 5: no trial stops early",
+        ),
+        (
             "[training]\nwarmup_epochs = { low = 3.0, high = 9.0 }\n[search]\nmax_epochs = 3",
             "training.warmup_epochs: 3 epochs are not over before max_epochs = 3: no trial "
             "reaches its learning rate",
