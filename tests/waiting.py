@@ -3,7 +3,7 @@
 import time
 
 
-def wait_for(condition, timeout=60.0):
+def wait_for(condition, timeout=240.0):
     """The condition's first true value, within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

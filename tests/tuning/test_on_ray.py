@@ -16,7 +16,9 @@ from caviar.report.account import account
 from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+# Patient, for a busy machine: a driver, a broker and slices are processes that take long to start.
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+PATIENCE_S = 240.0
 PROGRAM = Path(__file__).with_name("programs.py")
 
 
@@ -32,7 +34,7 @@ def start(cluster, directory, worker, *options):
     )
 
 
-def finish(process, timeout=120):
+def finish(process, timeout=PATIENCE_S):
     out, _ = process.communicate(timeout=timeout)
     return process.returncode, out
 
@@ -79,7 +81,9 @@ def test_dying_slices_cost_only_the_poisonous_trial(cluster, tmp_path):
 
 
 def test_a_slice_that_never_starts_ends_the_study_in_one_line(cluster, tmp_path):
-    code, out = finish(start(cluster, tmp_path / "s", "broken", "--name", "broken"))
+    # One slice: each try is a new process, and those of several slices would wait for each other.
+    options = ("--name", "broken", "--resources", "max_slices = 1")
+    code, out = finish(start(cluster, tmp_path / "s", "broken", *options))
     assert code == 2, out
     last = out.strip().splitlines()[-1]
     assert last.startswith("StudyError: broken:slice-")
@@ -90,9 +94,9 @@ def test_kill_minus_nine_of_a_slice_and_of_the_driver(cluster, tmp_path):
     directory = tmp_path / "s"
     options = ("--name", "killed", "--trials", "60", "--epochs", "27")
     first = start(cluster, directory, "slow", *options)
-    wait_for(lambda: measured(directory) >= 3)
+    wait_for(lambda: measured(directory) >= 3, PATIENCE_S)
     os.kill(slices(directory)[0]["pid"], signal.SIGKILL)
-    wait_for(lambda: measured(directory) >= 40)
+    wait_for(lambda: measured(directory) >= 40, PATIENCE_S)
     first.kill()
     first.wait()
     with Journal.open(directory) as journal:
@@ -118,7 +122,7 @@ def test_kill_minus_nine_of_a_slice_and_of_the_driver(cluster, tmp_path):
 def test_a_signal_stops_in_order(cluster, tmp_path, number):
     directory = tmp_path / "s"
     process = start(cluster, directory, "endless", "--name", "stopped")
-    wait_for(lambda: measured(directory) >= 3)
+    wait_for(lambda: measured(directory) >= 3, PATIENCE_S)
     pids = [found["pid"] for found in slices(directory)]
     began = time.monotonic()
     process.send_signal(number)
@@ -139,7 +143,7 @@ def test_a_second_driver_is_refused(cluster, tmp_path):
     options = ("--name", "held", "--trials", "200")
     first = start(cluster, directory, "endless", *options)
     try:
-        wait_for(lambda: measured(directory) >= 1)
+        wait_for(lambda: measured(directory) >= 1, PATIENCE_S)
         code, out = finish(start(cluster, directory, "endless", *options))
         assert code == 2
         last = out.strip().splitlines()[-1]
@@ -182,7 +186,7 @@ def test_the_dashboard_shows_slices_and_broker_by_name(cluster, tmp_path):
     directory = tmp_path / "s"
     process = start(cluster, directory, "endless", "--name", "seen")
     try:
-        wait_for(lambda: measured(directory) >= 1)
+        wait_for(lambda: measured(directory) >= 1, PATIENCE_S)
         request = urllib.request.Request(
             f"{cluster.dashboard}/api/v0/actors?detail=1",
             headers={"Authorization": f"Bearer {cluster.environment['RAY_AUTH_TOKEN']}"},

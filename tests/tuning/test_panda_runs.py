@@ -98,7 +98,7 @@ def deliver(broker, claim, worker):
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_running_panda_is_taken_over_killed_and_goes_on(cluster, tmp_path):
     directory = tmp_path / "s"
     options = ("--name", "raised", "--strategy", "panda", "--resources", "[panda];days = 200")
@@ -123,7 +123,7 @@ def test_a_running_panda_is_taken_over_killed_and_goes_on(cluster, tmp_path):
     with Journal.open(directory) as journal:
         assert journal.trained_epochs == journal.measured_epochs
     assert ask(directory, Change(ChangeKind.STOP)).taken
-    out, _ = second.communicate(timeout=60)
+    out, _ = second.communicate(timeout=240)
     assert second.returncode == 0, out
     assert "1 slices" in out, "one panda keeps one slice busy"
 
