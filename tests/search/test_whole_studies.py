@@ -20,7 +20,7 @@ from caviar.study.spec import StudySpec
 
 KEYS = {
     "network": [
-        ("layers = 2", "layers = { low = 0, high = 3 }"),
+        ("layers = 2", "layers = 1", "layers = { low = 0, high = 3 }"),
         (
             "units = { low = 8, high = 64 }",
             "units = { low = 8, high = 32, expand = true }",
@@ -31,6 +31,7 @@ KEYS = {
         (
             'learning_rate = { low = 1e-4, high = 1.0, scale = "log" }',
             'learning_rate = { low = 1e-3, high = 1e-2, scale = "log", expand = true }',
+            "learning_rate = { choices = [0.001, 0.005, 0.1] }",
         ),
         ('optimizer = "adam"', 'optimizer = { choices = ["sgd", "adam", "momentum"] }'),
         ("batch_size = 32", "batch_size = { choices = [32, 64] }"),
@@ -73,7 +74,7 @@ def curve(hyperparameters: Mapping[str, Value], epoch: int) -> float:
     return math.exp(-((rate + 1.5) ** 2)) * (1 - 0.5 / epoch) + 0.02 * luck
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(spec=studies(), slices=st.integers(1, 3), seed=st.integers(0, 99))
 def test_any_study_keeps_the_promises(spec: StudySpec, slices: int, seed: int) -> None:
     mishaps = Conditions(slices=slices, failure_rate=0.03, kill_rate=0.1, seed=seed)
