@@ -9,7 +9,9 @@ import numpy as np
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.drawing import Drawing
 from caviar.search.quasi_random import Sobol
+from caviar.search.searcher import Searcher
 from caviar.search.simulate import Curve
+from caviar.search.zoom import Zoom
 from caviar.space.domain import Choice, Float
 from caviar.space.search_space import SearchSpace
 from caviar.study.records import Measurement, Signature, Value
@@ -51,13 +53,22 @@ def rungs_of(grace: int, eta: int, top: int) -> tuple[int, ...]:
     return (*rungs, top)
 
 
-def maker(**options: Any) -> Callable[[], CaviarStrategy]:
+def sobol() -> Searcher:
+    return Sobol(3, 0)
+
+
+def early_zoom() -> Searcher:
+    """One that begins its rounds while a study of twenty trials is young."""
+    return Zoom(SPACE.axes, 0, cover=6)
+
+
+def maker(searcher: Callable[[], Searcher] = sobol, **options: Any) -> Callable[[], CaviarStrategy]:
     """Makes fresh strategies of one study."""
     given = {"trials": 27, "rungs": (1, 3, 9, 27), "slices": 1} | options
 
     def make() -> CaviarStrategy:
         return CaviarStrategy(
-            drawing=Drawing(Sobol(3, 0), SPACE), signature_of=signature_of, **given
+            drawing=Drawing(searcher(), SPACE), signature_of=signature_of, **given
         )
 
     return make

@@ -2,10 +2,10 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import SPACE, maker, rough
+from simulated import SPACE, early_zoom, maker, rough, sobol
 
 from caviar.search.simulate import Conditions, Simulation
-from caviar.study.records import Change, ChangeKind, Failure, TrialState
+from caviar.study.records import Change, ChangeKind, Failure, Round, TrialState
 
 
 def narrow(axis, first, second):
@@ -52,9 +52,9 @@ def make_change(simulation, change):
         strategy.change(each)
 
 
-def story(script, kill_rate, seed, look_ahead):
+def story(script, kill_rate, seed, look_ahead, searcher):
     conditions = Conditions(slices=2, kill_rate=kill_rate, seed=seed)
-    make = maker(trials=20, look_ahead=look_ahead)
+    make = maker(searcher, trials=20, look_ahead=look_ahead)
     simulation = Simulation(make, rough(seed, 1000, 0.05), conditions)
     now = 0.0
     for wait, change in script:
@@ -65,16 +65,19 @@ def story(script, kill_rate, seed, look_ahead):
     return simulation
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     script=st.lists(st.tuples(st.floats(0.5, 20.0), CHANGES), min_size=1, max_size=6),
     seed=st.integers(0, 100),
     look_ahead=st.sampled_from([1, 64]),
+    searcher=st.sampled_from([sobol, early_zoom]),
 )
-def test_kills_between_changes_change_no_decision(script, seed, look_ahead):
-    unharmed = story(script, 0.0, seed, look_ahead)
-    killed = story(script, 0.3, seed, look_ahead)
+def test_kills_between_changes_change_no_decision(script, seed, look_ahead, searcher):
+    unharmed = story(script, 0.0, seed, look_ahead, searcher)
+    killed = story(script, 0.3, seed, look_ahead, searcher)
     # As text, since what diverged is measured as NaN.
     assert list(map(repr, killed.outcome.entries)) == list(map(repr, unharmed.outcome.entries))
     assert killed.strategy.finished
+    rounds = [entry for entry in killed.outcome.entries if isinstance(entry, Round)]
+    assert bool(rounds) == (searcher is early_zoom)
     assert SPACE.names == ("x", "y", "batch")
