@@ -165,6 +165,17 @@ def test_what_breaks_a_constraint_is_refused():
     assert all(trial.hyperparameters["learning_rate"] <= 0.05 for trial in pasture.trials)
 
 
+def test_a_panda_that_is_given_more_days_goes_on_where_it_stood():
+    short = Pasture(study(days=4), twins=True).run()
+    longer = Pasture(study(days=6), twins=True)
+    longer.strategy.replay(short.entries)
+    longer.entries, longer.losses = list(short.entries), dict(short.losses)
+    assert not longer.strategy.finished
+    longer.run()
+    assert whys(longer) == whys(Pasture(study(days=6)).run())
+    assert longer.trials[4].parent == (3, 12)
+
+
 def test_a_stopped_trial_ends_its_panda():
     pasture = Pasture(study(more="pandas = 2"), slices=2)
     pasture.hand_out(0)
