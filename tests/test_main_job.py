@@ -156,9 +156,8 @@ def test_ctrl_c_in_a_local_run_leaves_nothing_behind(tmp_path, ray_environment):
     assert show(directory)["status"] == "interrupted"
 
 
-def test_submitted_as_a_ray_job(tmp_path, cluster):
-    directory = tmp_path / "study"
-    words = f"caviar run --dir {directory} --trials 8 --max-epochs 3".split()
+def submitted(cluster, words):
+    """The job, done; None while the head has no agent yet that could start one."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ray")),
@@ -171,6 +170,13 @@ def test_submitted_as_a_ray_job(tmp_path, cluster):
         timeout=200,
         check=False,
     )
+    return None if "No available agent to submit job" in done.stderr + done.stdout else done
+
+
+def test_submitted_as_a_ray_job(tmp_path, cluster):
+    directory = tmp_path / "study"
+    words = f"caviar run --dir {directory} --trials 8 --max-epochs 3".split()
+    done = wait_for(lambda: submitted(cluster, words))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stdout
     assert f"journal and checkpoints: {directory}" in done.stdout
