@@ -143,7 +143,7 @@ def test_a_day_that_has_only_just_begun_has_no_numbers(tmp_path, raised):
         journal.issue(assignment, decisions=strategy.news())
         journal.release_lease()
     line = next(line for line in run("show", raised).splitlines() if line.startswith("4 "))
-    assert line.split()[:7] == ["4", "3", "3", "3-", "-", "-", "running"]
+    assert line.split()[:7] == ["4", "3", "3", "3-", "-", "-", "waiting"]
 
 
 def test_the_diary_is_data(raised):

@@ -51,8 +51,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         `study`, `metric`, `searcher` ("" of pandas), `status` (`new`, `running`, `interrupted`,
         `stopped` or `finished`), `ending` (why it ended or waits before its work is done, or ""),
         `counts` by state, `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences
-        of the metric that are luck), `best` (or None), `rungs`, `origins` of its trials, `rounds` of its search (see
-        `caviar.report.rounds`), `edges` (see `caviar.report.edges`) and `trials`.
+        of the metric that are luck), `best` (or None), `rungs`, `origins` of its trials, `rounds`
+        of its search (see `caviar.report.rounds`), `edges` (see `caviar.report.edges`), `choice`
+        (of the strategy "auto", in words), `diary` (see `caviar.report.diary`) and `trials`.
     """
     now = time.time() if now is None else now
     changes = journal.changes()
@@ -106,7 +107,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "rounds": rounds(spec, entries),
         "edges": [] if raised else edges(spec, entries),
         "choice": str(choice.detail["why"]) if choice is not None else "",
-        "diary": diary(days),
+        "diary": diary(days, running),
         "trials": [
             _row(*row) for row in zip(_trials(entries), summaries, standing.states, strict=True)
         ],

@@ -75,18 +75,24 @@ def wanted_days(spec: StudySpec, days: Days, changes: Iterable[Change]) -> int:
     return others + pandas * spec.panda.days
 
 
-def diary(days: Days) -> list[dict[str, Any]]:
+def diary(days: Days, running: Collection[int] | None = None) -> list[dict[str, Any]]:
     """A row a day, by panda and day.
+
+    Args:
+        days: from `days_of`.
+        running: trials some slice is at work on; None takes all that were begun for running.
 
     Returns:
         Of each day `panda`, `day`, `trial`, `from` (the day it went on from; 0: its panda's
         beginning; of a copy the other panda's), `copied_from` (that panda, or None), `rolled_back`,
         `first_epoch` and `last_epoch` (those trained), `changed` (by name the value before and
         after), `why`, `train_loss`, `dev_loss`, `dev_accuracy` (at its last epoch) and `verdict`
-        ("running" before there is one).
+        ("running" before there is one, or "waiting" while no slice is at work on it).
     """
+    at_work = days.running if running is None else running
     return [
         _row(panda.number, day, panda.days[place - 1] if place else None)
+        | {"verdict": str(day.verdict or ("running" if day.trial.index in at_work else "waiting"))}
         for panda in days.pandas
         for place, day in enumerate(panda.days)
     ]
@@ -183,7 +189,6 @@ def _row(panda: int, day: Day, previous: Day | None) -> dict[str, Any]:
         "train_loss": _finite(last.train_loss) if last is not None else None,
         "dev_loss": _finite(last.dev_loss) if last is not None else None,
         "dev_accuracy": _finite(last.dev_accuracy) if last is not None else None,
-        "verdict": str(day.verdict) if day.verdict is not None else "running",
     }
 
 
