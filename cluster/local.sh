@@ -52,7 +52,9 @@ trap 'stop; exit 143' TERM
 trap stop EXIT
 
 arguments=(--head --block --disable-usage-stats --node-ip-address=127.0.0.1 "--port=$port"
-    --dashboard-host=127.0.0.1 "--dashboard-port=$dashboard_port" "--temp-dir=$session")
+    --dashboard-host=127.0.0.1 "--dashboard-port=$dashboard_port" "--temp-dir=$session"
+    # Any free port: with Ray's usual one a second cluster on the machine could start no jobs.
+    --dashboard-agent-listen-port=0)
 [ -z "$gpus" ] || arguments+=("--num-gpus=$gpus")
 [ -z "$cpus" ] || arguments+=("--num-cpus=$cpus")
 
