@@ -194,7 +194,8 @@ def refused_loudly(*arguments):
 def test_show_json_has_its_keys(study):
     told = json.loads(caviar("show", study, "--json", "--trial", 1).stdout)
     assert list(told) == [
-        *("study", "metric", "status", "ending", "counts", "trial_epochs", "elapsed_s"),
+        *("study", "metric", "searcher", "status", "ending", "counts", "trial_epochs"),
+        "elapsed_s",
         *("noise", "best", "rungs", "origins", "rounds", "edges", "choice", "diary", "trials"),
         *("curve", "findings"),
     ]
