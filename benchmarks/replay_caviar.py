@@ -64,13 +64,11 @@ class TableSpec(StudySpec):
         return self._held
 
 
-def spec_of(table: Table, seed: int, budget: int, searcher: str | None = None) -> TableSpec:
-    """The study of a table; its searcher is caviar's default unless given."""
-    search = {"max_epochs": table.epochs, "metric": "dev_loss"}
-    named = {} if searcher is None else {"searcher": searcher}
+def spec_of(table: Table, seed: int, budget: int, **search: str | int) -> TableSpec:
+    """The study of a table; what `search` does not say of `[search]` is default."""
     raw = {
         "seed": seed,
-        "search": search | named,
+        "search": {"max_epochs": table.epochs, "metric": "dev_loss"} | search,
         "budget": {"trial_epochs": budget},
         "resources": {"stack": 1},
     }
@@ -80,14 +78,13 @@ def spec_of(table: Table, seed: int, budget: int, searcher: str | None = None) -
     return spec
 
 
-def default(table: Table, seed: int, workers: int, budget: int) -> Strategy:
-    """What a study gets that names no searcher."""
-    return caviar_strategy(spec_of(table, seed, budget), slices=workers)
+def study(**search: str | int) -> MakeStrategy:
+    """The strategy of a study with these keys in `[search]`."""
 
+    def make(table: Table, seed: int, workers: int, budget: int) -> Strategy:
+        return caviar_strategy(spec_of(table, seed, budget, **search), slices=workers)
 
-def sobol(table: Table, seed: int, workers: int, budget: int) -> Strategy:
-    """Sobol points, promoted."""
-    return caviar_strategy(spec_of(table, seed, budget, "sobol"), slices=workers)
+    return make
 
 
 def method_of(make: MakeStrategy) -> Make:
@@ -99,5 +96,10 @@ def method_of(make: MakeStrategy) -> Make:
     return method
 
 
-CAVIAR: dict[str, Make] = {"caviar-sobol": method_of(sobol), "caviar": method_of(default)}
+CAVIAR: dict[str, Make] = {
+    "caviar": method_of(study()),
+    "caviar-sobol": method_of(study(searcher="sobol")),
+    "caviar-sobol-2": method_of(study(searcher="sobol", brackets=2)),
+    "caviar-sobol-4": method_of(study(searcher="sobol", brackets=4)),
+}
 """The methods of this module by name."""
