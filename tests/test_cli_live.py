@@ -109,6 +109,7 @@ def test_what_is_asked_waits_for_the_next_run(caviar, study, words, line, change
     command, *rest = words
     assert caviar(command, study, *rest) == (0, f"asked: {line}; {LATER}\n", "")
     assert waiting(study) == [change]
+    assert f"asked for, not taken yet: {line}\n" in caviar("show", study)[1]
 
 
 def test_several_at_once_in_their_order(caviar, study):

@@ -23,6 +23,7 @@ from caviar.report.diary import (
 from caviar.report.edges import edges
 from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
+from caviar.search.change_words import told
 from caviar.search.standing import Standing, standing_of
 from caviar.study.facts import TrialSummary
 from caviar.study.growth import halt, in_force, why_halted
@@ -52,8 +53,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         `stopped` or `finished`), `ending` (why it ended or waits before its work is done, or ""),
         `counts` by state, `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences
         of the metric that are luck), `best` (or None), `rungs`, `origins` of its trials, `rounds`
-        of its search (see `caviar.report.rounds`), `edges` (see `caviar.report.edges`), `choice`
-        (of the strategy "auto", in words), `diary` (see `caviar.report.diary`) and `trials`.
+        of its search (see `caviar.report.rounds`), `edges` (see `caviar.report.edges`), `asked`
+        (changes that no driver has taken yet, in words), `choice` (of the strategy "auto", in
+        words), `diary` (see `caviar.report.diary`) and `trials`.
     """
     now = time.time() if now is None else now
     changes = journal.changes()
@@ -106,6 +108,7 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "origins": origins(spec, entries),
         "rounds": rounds(spec, entries),
         "edges": [] if raised else edges(spec, entries),
+        "asked": [told(request.change) for request in journal.requests(unanswered=True)],
         "choice": str(choice.detail["why"]) if choice is not None else "",
         "diary": diary(days, running),
         "trials": [

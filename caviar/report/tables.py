@@ -138,6 +138,8 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
     _line(console, f"study {told['study']}: {status}; {states(told['counts'])}")
     pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
     _line(console, pace)
+    for asked in told["asked"]:
+        _line(console, f"asked for, not taken yet: {one_line(asked)}")
     if told["choice"]:
         _line(console, one_line(told["choice"]))
     if told["diary"]:

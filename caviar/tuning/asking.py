@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from caviar.errors import StudyError
+from caviar.search.change_words import told
 from caviar.search.choosing import strategy_of
 from caviar.study import growth
 from caviar.study.facts import Request
 from caviar.study.journal import Journal
 from caviar.study.records import Change
 from caviar.study.spec import StudySpec
-from caviar.tuning.changes import Changes, told
+from caviar.tuning.changes import Changes
 
 PATIENCE_S: Final = 10.0
 """How long to wait for the answer of a driver at work."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.search.change_words import told
 from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
 from caviar.study.facts import Outcome, Request
@@ -30,7 +31,7 @@ from caviar.study.records import (
     TrialState,
 )
 from caviar.study.run_tables import Budget
-from caviar.tuning.changes import Changes, told
+from caviar.tuning.changes import Changes
 from caviar.tuning.holdings import Holdings, Open
 from caviar.tuning.messages import Answer, Finished, Wait
 from caviar.tuning.spending import Spending
