@@ -196,8 +196,8 @@ def test_show_json_has_its_keys(study):
     assert list(told) == [
         *("study", "metric", "searcher", "status", "ending", "counts", "trial_epochs"),
         "elapsed_s",
-        *("noise", "best", "rungs", "origins", "rounds", "edges", "choice", "diary", "trials"),
-        *("curve", "findings"),
+        *("noise", "best", "rungs", "origins", "rounds", "edges", "asked", "choice", "diary"),
+        *("trials", "curve", "findings"),
     ]
     assert told["study"] == "digits"
     assert told["status"] == "interrupted"
