@@ -99,7 +99,8 @@ def stretch(
         high: the same.
         widening: >= 1; how much wider to draw than the elites lie.
     """
-    found, width = np.asarray(centres, dtype=np.float64), high - low
+    # A person may have narrowed the bounds away from some of them.
+    found, width = np.clip(np.asarray(centres, dtype=np.float64), low, high), high - low
     if len(found) < 2:
         return Stretch(low, high, np.empty(0), width * EVEN)
     least = max(NARROWEST, 0.5 / axis.cells if axis.cells else 0.0)

@@ -282,7 +282,8 @@ class Zoom:
         for axis, one in enumerate(plan.stretches):
             if not self._masks[elite][axis] and len(one.centres) > 1:
                 centre[axis] = rng.choice(one.centres)
-        point = _inside(centre + sigma * rng.standard_normal((TRIES, len(centre))), low, high)
+        drawn = np.clip(centre, low, high) + sigma * rng.standard_normal((TRIES, len(centre)))
+        point = _inside(drawn, low, high)
         for axis, one in enumerate(plan.stretches):
             if axis in plan.fresh and rng.random() < FRESH:
                 point[axis] = rng.uniform(*plan.fresh[axis])

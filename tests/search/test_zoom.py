@@ -174,6 +174,8 @@ def test_a_narrowed_box_begins_a_round_within_it():
     assert begun.why == "a person narrowed it"
     assert begun.bounds[0] == (0.1, 0.3)
     assert all(0.1 <= trial.point[0] <= 0.3 for trial, _ in drawn)
+    assert len({trial.point[0] for trial, _ in drawn}) == len(drawn), "not on the box's face"
+    assert all(low <= high for found in rounds_of(drawn) for low, high in found.box)
 
 
 def test_suggesting_changes_nothing():
