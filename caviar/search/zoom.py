@@ -28,6 +28,8 @@ from caviar.study.records import Round, Trial
 
 COVER: Final = 24
 """Trials that must have been compared before the first round."""
+FEWEST_SOUND: Final = 2
+"""... of which so many must neither have diverged nor failed."""
 CONTROLS: Final = 0.15
 """The share of draws from all of the bounds."""
 NEWS: Final = 0.1
@@ -120,7 +122,7 @@ class Zoom:
         plan = self._plan
         if self._is_due(box):
             plan = self._planned(box)
-        if plan is None:
+        if plan is None or self._ranking.finite < FEWEST_SOUND:
             return Suggestion(box.place(self._sobol.point(draw)), "cover")
         begun = None if plan is self._plan else plan.round
         rng = np.random.default_rng((self._seed, draw))
@@ -152,8 +154,10 @@ class Zoom:
 
     def _is_due(self, box: Box) -> bool:
         """Whether the next draw begins a round."""
+        if len(self._ranking) < self._cover or self._ranking.finite < FEWEST_SOUND:
+            return False
         if self._plan is None:
-            return len(self._ranking) >= self._cover and self._ranking.finite > 1
+            return True
         begun = self._plan.round
         news = max(FEWEST_NEWS, round(NEWS * begun.stands_on))
         if len(self._ranking) >= begun.stands_on + news:

@@ -127,6 +127,17 @@ def test_all_diverged_keeps_covering():
     assert {trial.origin for trial, _ in drawn} == {"cover"}
 
 
+def test_when_all_elites_diverge_later_it_covers_again():
+    searcher, box = Zoom(REALS, 0), Box.whole(3)
+    drawn = told(searcher, bowl, 30)
+    for trial, _ in drawn:
+        searcher.observe(trial, 3, math.inf)
+    narrow = box.narrowed(0, 0.1, 0.3)
+    again = told(searcher, lambda point: math.inf, 20, narrow, start=30)
+    assert {trial.origin for trial, _ in again} == {"cover"}
+    assert all(0.1 <= trial.point[0] <= 0.3 for trial, _ in again)
+
+
 def test_a_choice_keeps_what_the_best_have_and_what_was_hardly_tried():
     axes = (Axis(), Axis(cells=4, ordered=False))
     drawn = told(Zoom(axes, 3), lambda p: p[0] + (cell_of(p[1], 4) != 2), 120)
