@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from caviar.space.cells import equal_cell, equal_centre
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -51,8 +53,8 @@ class Box:
         moved = low + u * (np.asarray(self.high) - low)
         for axis, cells in enumerate(self.cells):
             if cells:
-                chosen = cells[min(int(u[axis] * len(cells)), len(cells) - 1)]
-                moved[axis] = (chosen + 0.5) / self.counts[axis]
+                chosen = cells[equal_cell(float(u[axis]), len(cells))]
+                moved[axis] = equal_centre(chosen, self.counts[axis])
         return np.asarray(np.clip(moved, 0.0, 1.0), dtype=np.float64)
 
     def contains(self, point: Sequence[float] | NDArray[np.float64]) -> bool:
@@ -61,7 +63,7 @@ class Box:
         if not bool(np.all((u >= self.low) & (u <= self.high))):
             return False
         return all(
-            not cells or min(int(u[axis] * count), count - 1) in cells
+            not cells or equal_cell(float(u[axis]), count) in cells
             for axis, (cells, count) in enumerate(zip(self.cells, self.counts, strict=True))
         )
 

@@ -16,6 +16,7 @@ from caviar.search.budget import UNLIMITED, Spending
 from caviar.search.dispatch import Dispatch
 from caviar.search.drawing import Drawing
 from caviar.search.endgame import Endgame
+from caviar.search.halt import Halt
 from caviar.search.history import History
 from caviar.search.ledger import ASIDE
 from caviar.search.narrowing import narrowed, why_not
@@ -85,8 +86,7 @@ class CaviarStrategy:
             noise: differences of the metric below it are luck.
             replicates: repeats of the best early trial that tell the noise.
         """
-        self._halted = ""
-        self._paused = False
+        self._halt = Halt()
         self._history = History(rungs, reduction_factor, metric, brackets, noise)
         self._supply = Supply(drawing, signature_of, self._history, trials, look_ahead, replicates)
         self._dispatch = Dispatch(stack, slices)
@@ -110,16 +110,14 @@ class CaviarStrategy:
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing could start any more."""
-        if self._history.ledger.running or self._paused:
+        if self._history.ledger.running or self._halt.paused:
             return False
         return bool(self.ending) or (not self._startable and self._closing() is None)
 
     @property
     def ending(self) -> str:
         """Why it ends, or waits, before its work is done, in words; or ""."""
-        if self._paused or self._halted:
-            return "paused" if self._paused else self._halted
-        return self._spending.ending(self.best) or self._exhaustion()
+        return self._halt.why or self._spending.ending(self.best) or self._exhaustion()
 
     @property
     def wanted(self) -> int:
@@ -176,7 +174,7 @@ class CaviarStrategy:
             warm: signatures whose compiled step the asking slice has ready; preferred.
             attended: those that other slices have ready; little work of theirs is left to them.
         """
-        if self._paused or self._halted or self._spending.ending(self.best):
+        if self._halt.why or self._spending.ending(self.best):
             return None
         self._supply.draw(self._room)
         groups = list(self._groups())
@@ -224,18 +222,13 @@ class CaviarStrategy:
 
     def change(self, change: Change) -> None:
         """Takes a change that was journalled."""
+        self._halt.change(change)
         match change.kind:
             case ChangeKind.ADD_TRIALS:
                 self._supply.asked += int(change.detail["trials"])
             case ChangeKind.ADD_POINT:
                 self._supply.asked += 1
                 self._supply.drawing.give(change.detail["hyperparameters"])
-            case ChangeKind.STOP:
-                self._halted = str(change.detail.get("why") or "stopped by a person")
-            case ChangeKind.PAUSE:
-                self._paused = True
-            case ChangeKind.CONTINUE:
-                self._paused, self._halted = False, ""
             case ChangeKind.NARROW:
                 drawing = self._supply.drawing
                 drawing.within(narrowed(drawing.box, drawing.space, change))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from itertools import pairwise
 
 from caviar.search.auto import AutoStrategy, Means
@@ -17,7 +16,7 @@ from caviar.search.population import PopulationKeeper
 from caviar.search.raising import Raising
 from caviar.search.starting import Starts
 from caviar.search.strategy import Strategy
-from caviar.study.signature import signature_of
+from caviar.study.signature import signatures
 from caviar.study.spec import StudySpec
 
 POPULATION = 8
@@ -57,7 +56,7 @@ def raising_strategy(spec: StudySpec, *, pandas: int | None = None, slices: int 
     return Raising(
         keeper,
         knobs,
-        partial(signature_of, spec),
+        signatures(spec),
         Upbringing(
             pandas=pandas or pandas_of(spec),
             days=spec.panda.days,

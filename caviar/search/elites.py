@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caviar.space.axis import Axis
+from caviar.space.cells import equal_cell
 
 FEWEST: Final = 4
 """Elites there are at least; of more trials as many as the root of their number."""
@@ -125,11 +126,6 @@ def _spread(centres: NDArray[np.float64]) -> float:
     return float(np.sqrt(share @ (centres - share @ centres) ** 2))
 
 
-def cell_of(place: float, count: int) -> int:
-    """The cell of [0, 1] that a coordinate lies in, of so many equal ones."""
-    return min(int(place * count), count - 1)
-
-
 def choice(allowed: Sequence[int], elites: Sequence[int], tried: Sequence[int]) -> tuple[int, ...]:
     """The cells drawn on an axis without order: what elites have, and what was hardly tried.
 
@@ -150,7 +146,7 @@ def weighted(cells: tuple[int, ...], count: int, places: Sequence[float]) -> Str
         count: of all cells of the axis.
         places: coordinates of the elites that have this hyperparameter.
     """
-    best = [cell_of(place, count) for place in places]
+    best = [equal_cell(place, count) for place in places]
     share = weights(len(best)) * len(best) if best else ()
     mass = [
         PRIOR / count + sum(share[i] for i, one in enumerate(best) if one == cell) for cell in cells

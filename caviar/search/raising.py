@@ -13,6 +13,7 @@ from typing import Final
 from caviar.search.beginning import Ready, SignatureOf, next_in_turn
 from caviar.search.budget import Spending
 from caviar.search.days import Days, Panda
+from caviar.search.halt import Halt
 from caviar.search.keeping import Keeper, Plan, Upbringing
 from caviar.search.knobs import Knobs
 from caviar.search.stacking import Pace, StackSize
@@ -60,8 +61,7 @@ class Raising:
         self._pace = Pace()
         self._spending = Spending(asked.budget, asked.metric, "days")
         self._news: list[Trial] = []
-        self._halted = ""
-        self._paused = False
+        self._halt = Halt()
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -76,17 +76,15 @@ class Raising:
     @property
     def finished(self) -> bool:
         """Whether nothing runs and no panda has a day to come."""
-        if self._days.running or self._paused:
+        if self._days.running or self._halt.paused:
             return False
         return bool(self.ending) or not self._days_left
 
     @property
     def ending(self) -> str:
         """Why it ends, or waits, before its days are over, in words; or ""."""
-        if self._paused:
-            return "paused"
-        if self._halted:
-            return self._halted
+        if self._halt.why:
+            return self._halt.why
         is_spent = self._days_left and not self._epochs_left
         spent = self._spending.exhaustion if is_spent else ""
         return self._spending.ending(self.best) or spent
@@ -163,14 +161,8 @@ class Raising:
 
     def change(self, change: Change) -> None:
         """Takes a change that was journalled."""
+        self._halt.change(change)
         self._days.change(change)
-        match change.kind:
-            case ChangeKind.STOP:
-                self._halted = str(change.detail.get("why") or "stopped by a person")
-            case ChangeKind.PAUSE:
-                self._paused = True
-            case ChangeKind.CONTINUE:
-                self._paused, self._halted = False, ""
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Rebuilds a fresh strategy from the journal's entries, in commit order."""

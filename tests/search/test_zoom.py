@@ -9,12 +9,13 @@ from simulated import SPACE, signature_of, smooth
 from caviar.search.box import Box
 from caviar.search.caviar import CaviarStrategy
 from caviar.search.drawing import Drawing
-from caviar.search.elites import NARROWEST, Ranking, cell_of, stretch, weighted, weights
+from caviar.search.elites import NARROWEST, Ranking, stretch, weighted, weights
 from caviar.search.quasi_random import Sobol
 from caviar.search.searcher import Suggestion
 from caviar.search.simulate import Conditions, Simulation
 from caviar.search.zoom import COVER, Zoom
 from caviar.space.axis import Axis
+from caviar.space.cells import equal_cell
 from caviar.study.records import Measurement, Round, Trial
 
 REALS = (Axis(), Axis(), Axis())
@@ -140,12 +141,12 @@ def test_when_all_elites_diverge_later_it_covers_again():
 
 def test_a_choice_keeps_what_the_best_have_and_what_was_hardly_tried():
     axes = (Axis(), Axis(cells=4, ordered=False))
-    drawn = told(Zoom(axes, 3), lambda p: p[0] + (cell_of(p[1], 4) != 2), 120)
+    drawn = told(Zoom(axes, 3), lambda p: p[0] + (equal_cell(p[1], 4) != 2), 120)
     last = rounds_of(drawn)[-1]
     assert last.cells[0] == ()
     assert 2 in last.cells[1]
     assert len(last.cells[1]) < 4
-    zoomed = [cell_of(trial.point[1], 4) for trial, _ in drawn[80:] if trial.origin == "zoom"]
+    zoomed = [equal_cell(trial.point[1], 4) for trial, _ in drawn[80:] if trial.origin == "zoom"]
     assert np.mean(np.array(zoomed) == 2) > 0.8
     assert set(zoomed) <= set().union(*(found.cells[1] for found in rounds_of(drawn)))
 
