@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -142,17 +141,17 @@ def test_ctrl_c_in_a_local_run_leaves_nothing_behind(tmp_path, ray_environment):
     try:
         wait_for(lambda: len(rows(directory)) >= 1, 200)
         family = psutil.Process(process.pid).children(recursive=True)
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
-        assert time.monotonic() - began < 10
+        # It takes 3 s alone on two cores, and 15 s beside eight busy processes: the bound is
+        # against waiting for the study's end, not for speed.
+        out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 128 + signal.SIGINT
     assert out.strip().splitlines()[-1] == f"stopped; to go on: caviar run --dir {directory}"
     assert "Traceback" not in out
-    wait_for(lambda: not any(map(alive, family)), 5)
+    wait_for(lambda: not any(map(alive, family)), 30)
     assert show(directory)["status"] == "interrupted"
 
 

@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import curves
 import replay as bench
+import replay_caviar
 import replay_plain
 import replaying
 import tabulate
@@ -209,6 +210,31 @@ def test_the_plain_zoom_promotes_who_is_among_the_best_third() -> None:
     for below, above in itertools.pairwise(reached):
         # Some were of the best third once and are no more; the last may be under way.
         assert below // 3 - 1 <= above <= 0.6 * below
+
+
+def test_foresight_tells_how_a_trial_ends_from_its_epoch_on(monkeypatch) -> None:
+    table, told = smooth(epochs=9), []
+    method = replay_caviar.CAVIAR["foresight-3"](table, 3, 8, 200)
+    observe = method.strategy.observe
+    monkeypatch.setattr(
+        method.strategy, "observe", lambda all_told: [told.extend(all_told), observe(all_told)]
+    )
+    replay = Replay(method, table, workers=8, budget=200)
+    replay.run()
+    ends = {trial: table.losses[row].min() for trial, row in replay.rows.items()}
+    assert len(told) == len(replay.regrets)
+    assert {one.epoch for one in told} >= {1, 2, 3, 9}
+    for one in told:
+        seen = table.losses[replay.rows[one.trial], one.epoch - 1]
+        assert one.diverged == math.isinf(seen)
+        expected = ends[one.trial] if one.epoch >= 3 else seen
+        assert one.diverged or one.dev_loss == expected
+
+
+def test_foresight_of_what_nobody_reaches_is_none() -> None:
+    table, blind = smooth(epochs=9), replay_caviar.clairvoyant(10)
+    expected = replaying.replay(replay_caviar.CAVIAR["caviar"], table, 3, 8, 200)
+    np.testing.assert_array_equal(replaying.replay(blind, table, 3, 8, 200), expected)
 
 
 def test_rungs() -> None:
