@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from caviar.study.wording import show
+
+_BESIDE: Final = ("resources", "winner", "baseline", "goal")
+"""Tables that change no trial of the search."""
 
 
 def canonical(plain: dict[str, Any]) -> str:
@@ -17,11 +20,12 @@ def canonical(plain: dict[str, Any]) -> str:
 def identity(plain: dict[str, Any]) -> dict[str, Any]:
     """What a study is, whatever it runs with and wherever its data lie.
 
-    Left out are `[resources]`, `data.data_dir`, `data.feed` and the folder of `data.path`.
+    Left out are `[resources]`, `[winner]`, `[baseline]` and `[goal]`, `data.data_dir`, `data.feed`
+    and the folder of `data.path`.
     """
     data = {key: value for key, value in plain["data"].items() if key not in {"data_dir", "feed"}}
     data["path"] = data["path"] and PurePath(data["path"]).name
-    return {key: value for key, value in plain.items() if key != "resources"} | {"data": data}
+    return {key: value for key, value in plain.items() if key not in _BESIDE} | {"data": data}
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -134,6 +134,19 @@ class Panda(Table):
     pandas: int | None = Field(default=None, ge=1, le=10_000)
 
 
+class Winner(Table):
+    """What is retrained after the search: the `top` best, each over so many seeds; 0: nothing."""
+
+    top: int = Field(default=3, ge=0, le=20)
+    seeds: int = Field(default=5, ge=2, le=100)
+
+
+class Goal(Table):
+    """What would be good enough: the human or best-known level of error, as a share."""
+
+    target_error: float | None = Field(default=None, ge=0, lt=1)
+
+
 def _auto_or_whole(most: int) -> PlainValidator:
     def read(raw: object) -> object:
         is_whole = isinstance(raw, int) and not isinstance(raw, bool)

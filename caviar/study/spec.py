@@ -30,7 +30,16 @@ from caviar.study.identity import canonical, differences, identity
 from caviar.study.mistakes import mistake, syntax_mistake
 from caviar.study.points import check_points
 from caviar.study.reading import beside, read_text
-from caviar.study.run_tables import BOUNDS, UNBOUNDED, Budget, Panda, Resources, Search
+from caviar.study.run_tables import (
+    BOUNDS,
+    UNBOUNDED,
+    Budget,
+    Goal,
+    Panda,
+    Resources,
+    Search,
+    Winner,
+)
 from caviar.study.searched import first_mistake, space_of, techniques_of, why_unused
 from caviar.study.table import Table, broken_rule, plain_table
 from caviar.study.tables import Augmentation, Network, Regularization, Training, optimizers_in
@@ -68,6 +77,9 @@ class StudySpec(Table):
     search: Search = Search()
     budget: Budget = Budget()
     panda: Panda = Panda()
+    winner: Winner = Winner()
+    baseline: dict[str, float | int | str | bool] | None = None
+    goal: Goal = Goal()
     resources: Resources = Resources()
 
     _begun_epochs: int | None = PrivateAttr(default=None)
@@ -117,7 +129,15 @@ class StudySpec(Table):
         self.budget.check_target(self.metric)
         self._check_where()
         self._check_points()
+        self._check_baseline()
         return self
+
+    def _check_baseline(self) -> None:
+        if self.baseline:
+            try:
+                check_points([self.baseline], self._flat)
+            except StudyError as error:
+                raise broken_rule(str(error).removeprefix("row 1: "), "baseline") from None
 
     def _check_points(self) -> None:
         try:

@@ -1,0 +1,88 @@
+"""Finals: the few configurations that are retrained over several seeds, to find the winner.
+
+They are trained in a folder of their own beside the search, `DIR/retraining-1` and so on, which is
+a study directory with a journal and checkpoints like any other. There trial i is candidate
+`i // seeds` in replicate `i % seeds + 1`; the replicate is also the trial's `draw`. All that is
+random in a replicate follows from `replicate_seed`, but for the cut into train, dev and test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from caviar.study.reads import Reads
+from caviar.study.records import Value
+
+EVENT: Final = "finals_begun"
+"""The journal's event that says who is retrained; its detail is `Finals.to_json`."""
+BASELINE: Final = "baseline"
+"""The name of the candidate that the others are compared with."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration that is retrained.
+
+    Attributes:
+        name: "trial 12", or "baseline".
+        hyperparameters: in a person's units, the fixed ones included.
+        trial: its index in the search; None of the baseline.
+        score: its best metric in the search, or None.
+    """
+
+    name: str
+    hyperparameters: Mapping[str, Value]
+    trial: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Finals:
+    """Who is retrained, how often and how long.
+
+    Attributes:
+        number: of the folder, from 1.
+        epochs: of every training.
+        seeds: replicates of each candidate.
+        candidates: the best of the search first, the baseline last.
+    """
+
+    number: int
+    epochs: int
+    seeds: int
+    candidates: tuple[Candidate, ...]
+
+    def folder(self, directory: Path) -> Path:
+        """Where they are trained."""
+        return directory / f"retraining-{self.number}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, detail: Mapping[str, Any]) -> Finals:
+        """The inverse of `to_json`."""
+        candidates = tuple(Candidate(**each) for each in detail["candidates"])
+        return cls(detail["number"], detail["epochs"], detail["seeds"], candidates)
+
+
+def finals_of(journal: Reads) -> Finals | None:
+    """The latest finals of a study, finished or not; None if there were none."""
+    events = journal.events(EVENT)
+    return Finals.from_json(events[-1].detail) if events else None
+
+
+def replicate_seed(seed: int, replicate: int) -> int:
+    """The seed of a replicate, in [0, 2**32); another one for every study seed and replicate.
+
+    Args:
+        seed: the study's.
+        replicate: from 1.
+    """
+    digest = hashlib.sha256(f"replicate {seed} {replicate}".encode()).digest()
+    return int.from_bytes(digest[:4], "little")
