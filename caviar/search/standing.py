@@ -54,12 +54,14 @@ class Standing:
             none.
         noise: differences of the metric below it are luck, where the best was measured; 0 if
             nothing is known of it.
+        bests: of each trial the best of its measurements where it has a checkpoint.
     """
 
     states: tuple[TrialState, ...]
     rungs: tuple[RungStanding, ...]
     best: Measurement | None
     noise: float = 0.0
+    bests: tuple[Measurement | None, ...] = ()
 
 
 def standing_of(
@@ -96,7 +98,8 @@ def standing_of(
     rows = history.rung_table()
     places = ladders.numbers([epoch for epoch, _, _ in rows])
     table = tuple(RungStanding(*row, place) for row, place in zip(rows, places, strict=True))
-    return Standing(states, table, history.best, history.noise_in_force)
+    bests = tuple(course.best for course in ledger.courses)
+    return Standing(states, table, history.best, history.noise_in_force, bests)
 
 
 def _take(history: History, entry: Entry) -> None:

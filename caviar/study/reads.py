@@ -97,6 +97,17 @@ class Reads:
             values,
         )
 
+    def recorded_at(self) -> dict[tuple[int, int], float]:
+        """By trial and epoch, when the measurement was committed; of epoch 0, when it was drawn.
+
+        In seconds since 1970.
+        """
+        found = self._db.rows(
+            "SELECT trial, 0, recorded_at FROM trials"
+            " UNION ALL SELECT trial, epoch, recorded_at FROM measurements"
+        )
+        return {(trial, epoch): when for trial, epoch, when in found}
+
     def best(self, trial: int, metric: str) -> tuple[int, float] | None:
         """The epoch and the value of a trial's best metric so far, the earliest of equals.
 

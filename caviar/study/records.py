@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     """A trial taken on beyond the share of its rung, at the very end and one at a time: to
     `max_epochs` where 1/eta of its rung was none, to the next rung where the rung's best trial
     came after the share was spent."""
+    RETRAINING = "retraining"
+    """A configuration trained once more, to the end, under a seed of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Trial:
         origin: where it came from, in a word: "cover", "zoom", "control", "given", "day" ...
         why: what belongs to that, in words: "round 3", "learning rate a little up" ...
         draw: the number of the searcher's suggestion it was made of, or None if it was none; of a
-            panda's day the number of its panda.
+            panda's day the number of its panda, of a retraining that of its replicate.
         parent: the trial and the epoch from whose checkpoint it goes on; None: it starts anew.
     """
 
@@ -302,6 +304,7 @@ class Claim:
         expected_lane_epochs: how many lane-epochs the study may still spend on this signature,
             an upper bound that tells whether measuring widths would pay.
         precision: what the signature's precision "auto" was settled to; else empty.
+        seed: from which all that is random in training follows; None: the study's.
     """
 
     assignment: int
@@ -312,3 +315,4 @@ class Claim:
     width: int | None
     expected_lane_epochs: int
     precision: str = ""
+    seed: int | None = None

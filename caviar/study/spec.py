@@ -78,7 +78,7 @@ class StudySpec(Table):
     budget: Budget = Budget()
     panda: Panda = Panda()
     winner: Winner = Winner()
-    baseline: dict[str, float | int | str | bool] | None = None
+    baseline: dict[str, float | int | str | bool] = Field(default_factory=dict)
     goal: Goal = Goal()
     resources: Resources = Resources()
 

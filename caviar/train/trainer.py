@@ -79,7 +79,6 @@ class Trainer:
         """
         self.classes = data.classes
         self.features = data.features
-        self._seed = settings.seed
         self._device = device
         self._dtype = dtype
         with tf.device(device):
@@ -148,7 +147,8 @@ class Trainer:
         if key not in self._epochs:
             recipe = Recipe.of(signature, self.features, self.classes)
             epoch = CompiledEpoch(recipe, self.feed, width, self._dtype)
-            group, order = Group.dead(epoch, self._course), self._order(0, signature.batch_size)
+            group = Group.dead(epoch, self._course)
+            order = self._order(self._course, 0, signature.batch_size)
             _, self._first_call_s[key] = _timed(lambda: group.run(order, 0, steps=0))
             self._epochs[key] = epoch
         return self._epochs[key]
@@ -175,7 +175,7 @@ class Trainer:
             values = {"layers": len(units), **units, "learning_rate": 1e-3}
             trials = [Trial(i, (), values) for i in range(lanes)]
             group = Group.begin(epoch, [Lane(trial) for trial in trials], signature, self._course)
-            order = self._order(0, signature.batch_size)
+            order = self._order(self._course, 0, signature.batch_size)
             found, seconds = zip(
                 *(_timed(lambda: group.run(order, 0)) for _ in range(_TIMED_EPOCHS)), strict=True
             )
@@ -185,10 +185,12 @@ class Trainer:
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
     ) -> Iterator[Progress]:
-        group = Group.begin(epoch, lanes, claim.signature, self._course)
+        seed = self._course.seed if claim.seed is None else claim.seed
+        course = self._course._replace(seed=seed)
+        group = Group.begin(epoch, lanes, claim.signature, course)
         best: dict[int, Best | None] = {lane.trial.index: lane.best for lane in lanes}
         for behind in range(lanes[0].epoch, claim.last_epoch):
-            order = self._order(behind, claim.signature.batch_size)
+            order = self._order(course, behind, claim.signature.batch_size)
             start = time.perf_counter()
             found = group.run(order, behind)
             elapsed_s = (time.perf_counter() - start) / len(found)
@@ -204,8 +206,8 @@ class Trainer:
                 return
             group.freeze(ended)
 
-    def _order(self, epoch: int, batch_size: int) -> NDArray[np.int32]:
-        return data_order(self._seed, epoch, batch_size, self.feed.examples)
+    def _order(self, course: Course, epoch: int, batch_size: int) -> NDArray[np.int32]:
+        return data_order(course.seed, epoch, batch_size, self.feed.examples)
 
 
 def _timed(call: Callable[[], _Found]) -> tuple[_Found, float]:

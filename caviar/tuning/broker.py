@@ -56,6 +56,7 @@ class Broker:
         clock: Callable[[], float] = time.monotonic,
         best_by: str | None = None,
         budget: Budget | None = None,
+        seed_of: Callable[[Trial], int] | None = None,
     ) -> None:
         """Takes up a study where its journal stands.
 
@@ -67,7 +68,10 @@ class Broker:
             best_by: the metric early stopping goes by; None where it is off, and no lane of a
                 claim is told its best so far.
             budget: in force; only its hours are the broker's.
+            seed_of: under what seed a trial trains, the same for all trials of an assignment; by
+                default the study's.
         """
+        self._seed_of = seed_of
         self._best_by = best_by
         self._clock = clock
         self._warm: dict[str, frozenset[Signature]] = {}
@@ -220,6 +224,10 @@ class Broker:
         self._settled[signature] = stands
         return stands
 
+    def stay(self) -> None:
+        """Slices that were sent home come again: there is more for them than this search."""
+        self._sent_home = False
+
     def stop(self, why: str) -> None:
         """From now on slices are sent home when they ask or report."""
         self._stopping = why
@@ -289,6 +297,7 @@ class Broker:
             width=settled.width if settled else None,
             expected_lane_epochs=self._strategy.expected_lane_epochs(signature),
             precision=settled.precision if settled else "",
+            seed=self._seed_of(lanes[0].trial) if self._seed_of else None,
         )
 
     def _lanes(self, found: Open) -> tuple[Lane, ...]:

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,8 +23,10 @@ from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
+from caviar.tuning import retraining
 from caviar.tuning.broker import Broker
-from caviar.tuning.messages import Answer, Finished, Wait, Welcome
+from caviar.tuning.messages import Answer, Finals, Finished, Wait, Welcome
+from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
 from caviar.tuning.taking_up import extend
 
@@ -61,6 +64,7 @@ class BrokerActor:
         driver: int,
         data: list[Any],
         facts: Mapping[str, Any],
+        finals: Finals = Finals.NEVER,
     ) -> None:
         """Takes the study up, making it if it is new.
 
@@ -72,11 +76,12 @@ class BrokerActor:
             data: a list of one reference to the `Dataset` without its test part (in a list, so
                 that Ray passes the reference and not the data).
             facts: what the journal keeps of the data, its `fingerprint` above all.
+            finals: when the best are retrained.
 
         Raises:
             StudyError: another driver holds it, its data set changed, or the disk refuses.
         """
-        self._spec = StudySpec.from_json(spec_json)
+        self._spec = asked = StudySpec.from_json(spec_json)
         self._data = data[0]
         self._planned = slices
         folder = Path(directory)
@@ -85,18 +90,42 @@ class BrokerActor:
             self._journal = Journal.open(folder, write=True)
         else:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
-        _take_lease(self._journal, LeaseHolder.here(driver))
+        holder = LeaseHolder.here(driver)
+        _take_lease(self._journal, holder)
         _check_data(self._journal, facts)
-        self._journal.record(
-            "driver_resumed" if resumed else "driver_started",
-            {"pid": driver, "slices": slices, "versions": _versions()},
-        )
+        about = {"pid": driver, "slices": slices, "versions": _versions()}
+        self._journal.record("driver_resumed" if resumed else "driver_started", about)
         self._spec = extend(self._journal, self._spec)
         changes = self._journal.changes()
-        self._strategy = strategy_of(to_replay(self._spec, changes), slices=slices)
+        strategy = strategy_of(to_replay(self._spec, changes), slices=slices)
         best_by = self._spec.metric if self._spec.training.patience else None
         budget = in_force(self._spec, changes).budget
-        self._broker = Broker(self._journal, self._strategy, best_by=best_by, budget=budget)
+        broker = Broker(self._journal, strategy, best_by=best_by, budget=budget)
+        self._search = self._stage = Stage(self._journal, strategy, broker, "")
+        self._finals = finals
+
+        def begin() -> Stage | None:
+            due = retraining.due(self._journal, asked)
+            if due is None:
+                return None
+            journal = self._journal
+            return retraining.begin(journal, asked, due, holder, slices=slices, facts=about)
+
+        self._begin_finals = begin
+        self._move_on()
+
+    def _move_on(self) -> bool:
+        """Goes on to the finals if it is time; whether it did."""
+        search = self._search.broker
+        over = search.finished and not search.halted
+        if self._finals is Finals.NEVER or not (over or self._finals is Finals.NOW):
+            return False
+        self._finals = Finals.NEVER
+        stage = self._begin_finals()
+        if stage is not None:
+            self._stage = stage
+            search.stay()
+        return stage is not None
 
     def welcome(self, slice_name: str) -> Welcome:
         """What a slice needs to know once."""
@@ -133,7 +162,16 @@ class BrokerActor:
         if not self._claimed:
             self._claimed = time.monotonic()
         home: Claim | Wait | Finished = Finished("the study cannot go on")
-        return self._guarded(home, lambda: self._broker.claim(slice_name, warm))
+        return self._guarded(home, lambda: self._claim(slice_name, warm))
+
+    def _claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+        if self._stage is not self._search:
+            self._search.broker.look()  # somebody may stop the study
+            if self._search.broker.halted:
+                self._stage.broker.stop(self._search.broker.halted)
+        elif self._search.broker.finished:
+            self._move_on()
+        return self._stage.broker.claim(slice_name, warm)
 
     def report(
         self,
@@ -149,10 +187,26 @@ class BrokerActor:
         self._trained += len(measurements)
         return self._guarded(
             Answer(go_on=False),
-            lambda: self._broker.report(
+            lambda: self._report(
                 slice_name, assignment, attempt, measurements, checkpoints, complete, warm
             ),
         )
+
+    def _report(
+        self,
+        slice_name: str,
+        assignment: int,
+        attempt: int,
+        measurements: Sequence[Measurement],
+        checkpoints: Mapping[int, tuple[int, bytes]],
+        complete: bool,
+        warm: Collection[Signature] | None,
+    ) -> Answer:
+        """As the broker; but whether the study is complete is told by a claim alone."""
+        given = assignment, attempt, measurements, checkpoints, complete
+        answer = self._broker.report(slice_name, *given, warm)
+        is_last = self._finals is not Finals.NEVER and isinstance(answer.order, Finished)
+        return replace(answer, order=None) if is_last else answer
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """See `Broker.abandon`."""
@@ -170,35 +224,49 @@ class BrokerActor:
     def status(self) -> Status:
         """How the study stands."""
         self._guarded(None, self._broker.look)
-        broker, best = self._broker, self._strategy.best
-        configuration = self._strategy.trials[best.trial].hyperparameters if best else {}
+        broker, strategy = self._broker, self._stage.strategy
+        best = strategy.best
+        configuration = strategy.trials[best.trial].hyperparameters if best else {}
         return Status(
             study=self._spec.name,
-            finished=broker.finished,
+            stage=self._stage.title,
+            finished=broker.finished and not self._finals_may_come,
             trouble=self._trouble,
             counts=broker.counts(),
-            rungs=tuple(self._strategy.rung_table()),
+            rungs=tuple(strategy.rung_table()),
             trial_epochs=broker.trial_epochs,
             trained_here=self._trained,
             elapsed_s=time.monotonic() - self._claimed if self._claimed else 0.0,
-            most_remaining=self._strategy.most_lane_epochs,
+            most_remaining=strategy.most_lane_epochs,
             best=best,
             best_hyperparameters=configuration,
             slices={name: _told(work) for name, work in broker.held.items()},
             planned=self._planned,
             arrived=len(self._actors),
             metric=self._spec.metric,
-            likely_remaining=self._strategy.likely_lane_epochs,
+            likely_remaining=strategy.likely_lane_epochs,
             clock_left_s=broker.clock_left_s(self._planned),
         )
 
+    @property
+    def _broker(self) -> Broker:
+        return self._stage.broker
+
+    @property
+    def _finals_may_come(self) -> bool:
+        return self._finals is not Finals.NEVER and not self._search.broker.halted
+
     def words(self) -> list[str]:
         """See `Broker.words`."""
-        return self._broker.words()
+        return self._search.broker.words()
 
     def ending(self) -> str:
         """See `Broker.ending`."""
-        return self._broker.ending
+        return self._search.broker.ending
+
+    def retrained(self) -> bool:
+        """Whether there were finals, and all of them came to their end."""
+        return self._stage is not self._search and self._broker.finished
 
     def trouble(self) -> str:
         """Why the study cannot go on, or ""."""
@@ -209,24 +277,33 @@ class BrokerActor:
         if self._closed:
             return
         self._closed = True
-        self._broker.stop("the driver stops")
-        with contextlib.suppress(StudyError):
-            self._journal.end_running_attempts()
-            finished = self._broker.finished and not self._broker.halted
-            detail = {"finished": finished, "trouble": self._trouble, "ending": self.ending()}
-            self._journal.record("driver_stopped", detail)
-            self._journal.release_lease()
-        self._journal.close()
+        for stage in {id(each): each for each in (self._stage, self._search)}.values():
+            self._close(stage)
         self._trouble = self._trouble or "the driver stops"
         _end(self._actors.values())
+
+    def _close(self, stage: Stage) -> None:
+        broker, journal = stage.broker, stage.journal
+        broker.stop("the driver stops")
+        with contextlib.suppress(StudyError):
+            journal.end_running_attempts()
+            finished = broker.finished and not broker.halted
+            detail = {"finished": finished, "trouble": self._trouble, "ending": broker.ending}
+            journal.record("driver_stopped", detail)
+            journal.release_lease()
+        journal.close()
+
+    def _renew(self) -> None:
+        for journal in {self._search.journal, self._stage.journal}:
+            journal.renew_lease()
+        self._renewed = time.monotonic()
 
     def _guarded(self, otherwise: _T, action: Callable[[], _T]) -> _T:
         if self._trouble:
             return otherwise
         try:
             if time.monotonic() - self._renewed > lease.RENEW_EVERY_S:
-                self._journal.renew_lease()
-                self._renewed = time.monotonic()
+                self._renew()
             return action()
         except StudyError as error:
             self._give_up(str(error))

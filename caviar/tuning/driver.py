@@ -19,7 +19,7 @@ from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
-from caviar.tuning.messages import NAMESPACE, broker_name
+from caviar.tuning.messages import NAMESPACE, Finals, broker_name
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
@@ -28,6 +28,7 @@ from caviar.tuning.taking_up import check_directory
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
 if TYPE_CHECKING:
+    from caviar.data.dataset import Dataset
     from caviar.tuning.switch import StopSwitch
 
 _POLL_S = 1.0
@@ -42,10 +43,12 @@ class Outcome:
     Attributes:
         signal: the signal that interrupted it, or 0.
         ending: why it ended before its work was done (a budget, a person), or "".
+        data: with the test part, where the best were retrained and the winner is to be told.
     """
 
     signal: int = 0
     ending: str = ""
+    data: Dataset | None = None
 
 
 def run_study(
@@ -55,6 +58,7 @@ def run_study(
     *,
     address: str | None = None,
     worker: str = TENSORFLOW_WORKER,
+    finals: Finals | None = None,
 ) -> Outcome:
     """Runs the study in `directory` to its end, or on from where it stood.
 
@@ -64,13 +68,16 @@ def run_study(
         view: shows what goes on.
         address: of a cluster to attach to; None starts Ray on this machine.
         worker: `module:name` of what trains on a slice; tests and benchmarks pass their own.
+        finals: when the best are retrained; by default once the search is over, but only networks.
 
     Raises:
         StudyError: the directory holds another study or another driver runs it, nothing is
             searched, a searcher's package is missing, the cluster does not answer or is too small,
             the data set is unknown.
     """
-    nothing, more = check_directory(spec, directory)
+    if finals is None:
+        finals = Finals.AFTER if worker == TENSORFLOW_WORKER else Finals.NEVER
+    nothing, more = check_directory(spec, directory, finals)
     if nothing:
         view.say(f"{directory}: {nothing}")
         return Outcome()
@@ -91,7 +98,7 @@ def run_study(
         try:
             if url:
                 view.say(f"dashboard {url}")
-            run = _Run(spec, directory, view, worker, prepared, signals)
+            run = _Run(spec, directory, view, worker, prepared, signals, finals)
             run.go()
         except BaseException:
             # Ray may have turned what the signal raised into an error of its own.
@@ -99,7 +106,9 @@ def run_study(
                 raise
         finally:
             _shut_down()
-    return Outcome(signals.came, "" if signals.came else run.ending)
+    if signals.came:
+        return Outcome(signals.came)
+    return Outcome(ending=run.ending, data=prepared.whole if run.retrained else None)
 
 
 class _Run:
@@ -113,6 +122,7 @@ class _Run:
         worker: str,
         prepared: Prepared,
         signals: Signals,
+        finals: Finals,
     ) -> None:
         self._spec = spec
         self._directory = directory.resolve()
@@ -121,7 +131,9 @@ class _Run:
         self._prepared = prepared
         self._signals = signals
         self._broker: Any = None
+        self._finals = finals
         self.ending = ""
+        self.retrained = False
 
     def go(self) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
@@ -138,6 +150,7 @@ class _Run:
             if not self._call("status").finished:
                 self._tune(plan)
             self.ending = self._call("ending")
+            self.retrained = self._call("retrained")
             trouble = self._call("trouble")
         if trouble:
             raise StudyError(trouble)
@@ -170,8 +183,9 @@ class _Run:
             # In a list, so that Ray passes the reference and not the data.
             data = [ray.put(self._prepared.training)]
             folder, spec = str(self._directory), self._spec.to_json()
+            facts = self._prepared.facts
             opened = self._broker.open.remote(
-                folder, spec, plan.count, os.getpid(), data, self._prepared.facts
+                folder, spec, plan.count, os.getpid(), data, facts, self._finals
             )
             # It takes seconds to import, and the broker's process takes as long to start.
             import ray.tune

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, Literal
 
 from caviar.study.records import Claim
+
+
+class Finals(Enum):
+    """When the best of a study are retrained."""
+
+    NEVER = "never"
+    AFTER = "after"
+    """Once the search is over."""
+    NOW = "now"
+    """At once, as the search stands."""
+
 
 NAMESPACE: Final = "caviar"
 """Of Ray, in which every broker is found by its name."""

@@ -23,6 +23,7 @@ class Prepared:
 
     Attributes:
         training: what reaches the slices; the test part stays behind, sealed.
+        whole: the same with its test part, which nobody reads before there is a winner.
         facts: what the journal keeps of the data, as JSON: `name`, `version`, `fingerprint`,
             `class_names`, `features` and the sizes of the parts.
         line: the same for a person.
@@ -30,6 +31,7 @@ class Prepared:
     """
 
     training: Dataset
+    whole: Dataset
     facts: Mapping[str, Any]
     line: str
     warnings: tuple[str, ...] = ()
@@ -45,7 +47,7 @@ def prepare(spec: StudySpec) -> Prepared:
     data = load_dataset(request_of(spec), spec.seed)
     _check_batches(spec, len(data.train))
     _check_augmentation(spec, data)
-    return Prepared(data.without_test(), _facts(data), _line(data), data.warnings)
+    return Prepared(data.without_test(), data, _facts(data), _line(data), data.warnings)
 
 
 def request_of(spec: StudySpec) -> Request:

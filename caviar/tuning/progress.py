@@ -42,12 +42,16 @@ def rate(status: Status) -> float:
 def summary_line(status: Status, left: str = "") -> str:
     """How the study stands in one line; `left` says how long it still takes."""
     parts = [
-        (states(status.counts) or "no trials yet") + _strangers(status),
+        _stage(status) + (states(status.counts) or "no trials yet") + _strangers(status),
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f}/s",
         left,
         _best(status),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _stage(status: Status) -> str:
+    return f"{status.stage}: " if status.stage else ""
 
 
 def _best(status: Status) -> str:
@@ -128,7 +132,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 
 def picture(status: Status, left: str = "") -> RenderableType:
     """The live table: states, rungs, slices, the best so far; `left` is the forecast."""
-    head = Text(f"{states(status.counts) or 'no trials yet'}{_strangers(status)}")
+    head = Text(f"{_stage(status)}{states(status.counts) or 'no trials yet'}{_strangers(status)}")
     pace = Text(
         f"{status.trial_epochs} trial-epochs, {rate(status):.1f} a second, "
         f"{duration(status.elapsed_s)} so far{', ' * bool(left)}{left}"

@@ -30,6 +30,7 @@ class Status:
         metric: by which trials are compared.
         likely_remaining: the lane-epochs that are most likely still to come; None: unknown.
         clock_left_s: seconds until a budget of hours is spent; None without one.
+        stage: "retraining" in the finals, else "".
     """
 
     study: str
@@ -49,3 +50,4 @@ class Status:
     metric: str = "dev_accuracy"
     likely_remaining: int | None = None
     clock_left_s: float | None = None
+    stage: str = ""

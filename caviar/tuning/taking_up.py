@@ -11,14 +11,19 @@ from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
 from caviar.study.spent import drivers
+from caviar.tuning import retraining
+from caviar.tuning.messages import Finals
 
 
-def check_directory(spec: StudySpec, directory: Path) -> tuple[str, str]:
+def check_directory(
+    spec: StudySpec, directory: Path, finals: Finals = Finals.NEVER
+) -> tuple[str, str]:
     """Refuses a directory that holds another study or is being driven, and makes nothing.
 
     Args:
         spec: what the run was given.
         directory: the study directory, or where one will be.
+        finals: when the best are to be retrained.
 
     Returns:
         Why there is nothing to do, and what the study is to be extended by, in words; each or "".
@@ -37,7 +42,11 @@ def check_directory(spec: StudySpec, directory: Path) -> tuple[str, str]:
         changes = journal.changes()
         more = growth.extension(begun, changes, spec)
         words = growth.told(more, growth.in_force(begun, changes))
-        return _why_nothing(journal, more), words
+        nothing = _why_nothing(journal, more)
+        is_over = finals is Finals.NOW or (nothing and growth.halt(changes) is None)
+        if is_over and finals is not Finals.NEVER and retraining.due(journal, spec) is not None:
+            nothing = ""
+        return nothing, words
 
 
 def extend(journal: Journal, asked: StudySpec) -> StudySpec:

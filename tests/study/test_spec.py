@@ -213,12 +213,17 @@ def test_an_integers_step_of_one_is_not_written_but_a_floats_is() -> None:
 
 def test_the_fingerprint_leaves_out_where_the_study_runs() -> None:
     spec = StudySpec()
-    moved = StudySpec.parse('[data]\ndata_dir = "/x"\n[resources]\nstack = 3\ncpus_per_slice = 2')
+    moved = StudySpec.parse(
+        '[data]\ndata_dir = "/x"\n[resources]\nstack = 3\ncpus_per_slice = 2\n[winner]\nseeds = 3\n'
+        "[baseline]\nunits = 64\n[goal]\ntarget_error = 0.01"
+    )
     assert moved != spec
     assert moved.fingerprint == spec.fingerprint
     assert moved.difference(spec) == []
     plain = json.loads(spec.to_json())
-    del plain["resources"], plain["data"]["data_dir"], plain["data"]["feed"]
+    for key in ("resources", "winner", "baseline", "goal"):
+        del plain[key]
+    del plain["data"]["data_dir"], plain["data"]["feed"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     assert spec.fingerprint == hashlib.sha256(text.encode()).hexdigest()
 

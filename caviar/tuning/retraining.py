@@ -1,0 +1,126 @@
+"""Retraining: the finals of a study, trained on its slices beside its own journal.
+
+They have a study directory of their own (`caviar.study.finals`), so that what the search decides
+never depends on them: it can be extended afterwards as if they had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caviar.search.finalists import finals_for, trials_of
+from caviar.search.listed import Listed
+from caviar.search.strategy import Strategy
+from caviar.study.finals import EVENT, Finals, finals_of, replicate_seed
+from caviar.study.growth import in_force
+from caviar.study.journal import Journal
+from caviar.study.lease import LeaseHolder
+from caviar.study.records import Trial
+from caviar.study.signature import signatures
+from caviar.study.spec import StudySpec
+from caviar.study.spent import drivers
+from caviar.tuning.broker import Broker
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a driver works at: the search, or the finals.
+
+    Attributes:
+        journal: open for writing, with the lease held.
+        strategy: replayed.
+        broker: of both.
+        title: what the progress calls it.
+    """
+
+    journal: Journal
+    strategy: Strategy
+    broker: Broker
+    title: str
+
+
+def due(journal: Journal, asked: StudySpec) -> Finals | None:
+    """The finals that a study whose search is over still lacks, wholly or in part; or None.
+
+    Args:
+        journal: the study's.
+        asked: as the run was given; `[winner]` and `[baseline]` are this one's.
+    """
+    spec = settings(journal, asked)
+    known = finals_of(journal)
+    found = finals_for(spec, journal.entries(), known)
+    if found is None or (found is known and is_complete(found, journal.directory)):
+        return None
+    return found
+
+
+def settings(journal: Journal, asked: StudySpec) -> StudySpec:
+    """The study in force, with the tables of `asked` that change nothing in its search."""
+    spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+    beside = {name: getattr(asked, name) for name in ("winner", "baseline", "resources")}
+    return spec.model_copy(update=beside)
+
+
+def is_complete(finals: Finals, directory: Path) -> bool:
+    """Whether all retrainings came to their end."""
+    folder = finals.folder(directory)
+    if not Journal.exists(folder):
+        return False
+    with Journal.open(folder) as journal:
+        last = next(reversed(drivers(journal)), None)
+        return last is not None and bool(last.detail.get("finished"))
+
+
+def begin(
+    search: Journal,
+    asked: StudySpec,
+    finals: Finals,
+    holder: LeaseHolder,
+    *,
+    slices: int,
+    facts: Mapping[str, Any],
+) -> Stage:
+    """Begins finals, or goes on with them.
+
+    Args:
+        search: the study's journal, with the lease held.
+        asked: as the run was given.
+        finals: what `due` returned.
+        holder: of the lease.
+        slices: how many share the work.
+        facts: what the journal keeps of the driver.
+
+    Raises:
+        StudyError: the disk refuses.
+    """
+    if finals != finals_of(search):
+        search.record(EVENT, finals.to_json())
+    folder = finals.folder(search.directory)
+    if not Journal.exists(folder):
+        Journal.create(folder, search.spec_json, search.fingerprint).close()
+    journal = Journal.open(folder, write=True)
+    journal.acquire_lease(holder)
+    journal.record("driver_started", facts)
+    spec = settings(search, asked)
+    for signature, settled in search.settled().items():
+        journal.settle(
+            signature, settled.width, {"rule": "as in the search", "precision": settled.precision}
+        )
+    strategy = Listed(
+        trials_of(finals),
+        signatures(spec),
+        finals.epochs,
+        metric=spec.metric,
+        stack=spec.resources.stack,
+        slices=slices,
+    )
+
+    def seed_of(trial: Trial) -> int:
+        return replicate_seed(spec.seed, trial.draw or 0)
+
+    best_by = spec.metric if spec.training.patience else None
+    broker = Broker(journal, strategy, best_by=best_by, seed_of=seed_of)
+    return Stage(journal, strategy, broker, "retraining")
