@@ -37,8 +37,8 @@ def state(feature_shape=(5,), units=(8, 6), batch_norm=True, seed=1, step=7):
         for array in layer.values():
             array[...] = rng.normal(size=array.shape)
     for moments in made.averages:
-        moments.mean[...] = rng.normal(size=moments.mean.shape)
-        moments.variance[...] = rng.uniform(0.01, 0.2, size=moments.variance.shape)
+        moments.mean[...] = 0.1 * rng.normal(size=moments.mean.shape)
+        moments.variance[...] = rng.uniform(0.1, 0.6, size=moments.variance.shape)
     made.step[...] = step
     return made
 
