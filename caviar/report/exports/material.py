@@ -1,0 +1,128 @@
+"""What every export is made of: the trials of a study with their curves and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.report.evidence import Evidence, evidence
+from caviar.study.journal import Journal
+from caviar.study.records import Measurement, Trial, TrialState, Value
+
+Tick = Callable[[int, int], None]
+"""Is told how many trials are written, and of how many."""
+
+METRICS: Final = ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
+"""Of every measurement, as its attributes are called."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """A trial and all that came of it.
+
+    Attributes:
+        trial: the configuration.
+        state: where it stands.
+        reason: why it came to an early end, in one line, or "".
+        curve: its measurements by epoch.
+        times: `[1 + epochs]`: when it was drawn and when each measurement was committed, in
+            seconds since 1970.
+    """
+
+    trial: Trial
+    state: TrialState
+    reason: str
+    curve: Sequence[Measurement]
+    times: Sequence[float]
+
+    @property
+    def name(self) -> str:
+        """Sorts as the trials do, and is fit for a path."""
+        return name_of(self.trial.index)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is expected any more."""
+        return self.state not in (TrialState.WAITING, TrialState.RUNNING)
+
+    def best(self, metric: str, sign: float) -> Measurement | None:
+        """Its best finite measurement, the earliest of equals.
+
+        Args:
+            metric: one of `METRICS`.
+            sign: 1 if a lower one is better, else -1.
+        """
+        finite = [found for found in self.curve if math.isfinite(getattr(found, metric))]
+        return min(finite, key=lambda found: sign * getattr(found, metric), default=None)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A study as it is exported.
+
+    Attributes:
+        evidence: all that is known of it.
+        times: by trial and epoch, when a measurement was committed; of epoch 0, when the trial was
+            drawn. In seconds since 1970.
+    """
+
+    evidence: Evidence
+    times: Mapping[tuple[int, int], float]
+
+    @cached_property
+    def lives(self) -> tuple[Life, ...]:
+        """Of each trial, by index."""
+        told = zip(self.evidence.trials, self.evidence.account["trials"], strict=True)
+        return tuple(
+            Life(
+                trial,
+                TrialState(row["state"]),
+                row["reason"],
+                curve := self.evidence.curves.get(trial.index, ()),
+                [self.times[trial.index, epoch] for epoch in (0, *(m.epoch for m in curve))],
+            )
+            for trial, row in told
+        )
+
+    @cached_property
+    def shared(self) -> dict[str, Value]:
+        """The hyperparameters that are not searched and the same in every trial."""
+        searched, trials = self.evidence.spec.space.domains, self.evidence.trials
+        first = trials[0].hyperparameters if trials else {}
+        return {
+            name: value
+            for name, value in first.items()
+            if name not in searched
+            and all(trial.hyperparameters.get(name) == value for trial in trials)
+        }
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The names of all others, those that are searched first."""
+        names = dict.fromkeys(self.evidence.spec.space.names)
+        for trial in self.evidence.trials:
+            names |= dict.fromkeys(trial.hyperparameters)
+        return tuple(name for name in names if name not in self.shared)
+
+
+def material(directory: Path) -> Material:
+    """Reads a study directory; a driver may be at work on it.
+
+    Raises:
+        StudyError: it holds no study, or no trials yet.
+    """
+    found = evidence(directory)
+    if not found.trials:
+        raise StudyError(f"{directory}: the study has no trials yet; there is nothing to export")
+    with Journal.open(directory) as journal:
+        return Material(found, journal.recorded_at())
+
+
+def name_of(trial: int) -> str:
+    """What a trial is called outside: `trial-00007`."""
+    return f"trial-{trial:05}"

@@ -1,0 +1,278 @@
+"""A study as a storage of Optuna's that optuna-dashboard opens: one SQLite file.
+
+Where Optuna has no word for what caviar knows: a `one_minus` axis becomes the parameter
+`one_minus_beta_1`, which is 1 - beta_1 on Optuna's log scale, so that its plots and samplers see
+the decades that were searched, and the value itself is the attribute `beta_1` of the trial. A scale that Optuna cannot
+join with a step loses the step. Paused and stopped trials are "pruned"; diverged and failed ones
+are "fail"; the attribute `state` has our word.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from caviar.errors import StudyError
+from caviar.report.exports.material import Life, Material, Tick
+from caviar.report.exports.missing import needs
+from caviar.report.exports.placing import placed_file
+from caviar.space.domain import Choice, Domain, Integer
+from caviar.study.records import TrialState, Value
+from caviar.study.wording import one_line
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+FILE: Final = "optuna.sqlite3"
+"""What the storage is called by default."""
+ONE_MINUS: Final = "one_minus_"
+"""Begins the names of parameters that are one minus a hyperparameter."""
+
+_STATES: Final = {
+    TrialState.WAITING: "WAITING",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.PAUSED: "PRUNED",
+    TrialState.COMPLETED: "COMPLETE",
+    TrialState.STOPPED: "PRUNED",
+    TrialState.DIVERGED: "FAIL",
+    TrialState.FAILED: "FAIL",
+}
+
+
+def write(material: Material, place: Path, tick: Tick, *, force: bool = False) -> str:
+    """Writes the storage; returns how to open it.
+
+    Raises:
+        StudyError: Optuna is not installed, something stands in the way, or the disk said no.
+    """
+    with needs("optuna"):
+        import optuna  # noqa: F401 - says whether it is there
+    with placed_file(place, force=force) as draft, _plain_errors(place):
+        _fill(material, draft, tick)
+    return shlex.join(["optuna-dashboard", f"sqlite:///{place}"])
+
+
+def _fill(material: Material, draft: Path, tick: Tick) -> None:
+    parameters = _Parameters(material)
+    with _study(material, draft) as study:
+        for count, life in enumerate(material.lives, 1):
+            study.add_trial(_trial(material, life, parameters))
+            tick(count, len(material.lives))
+
+
+@contextmanager
+def _study(material: Material, draft: Path) -> Iterator[Study]:
+    """An empty study in a new file; what made it is closed at the end."""
+    import optuna
+    from optuna.storages import RDBStorage
+
+    evidence = material.evidence
+    with _quiet():
+        # Not by its URL: a path may hold what means something there.
+        creator = partial(_connection, draft)
+        storage = RDBStorage("sqlite:///", engine_kwargs={"creator": creator})
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                study_name=evidence.spec.name,
+                direction="minimize" if evidence.spec.lower_is_better else "maximize",
+            )
+            study.set_metric_names([evidence.metric])
+            for name, value in _study_attributes(material).items():
+                study.set_user_attr(name, value)
+            yield study
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _connection(draft: Path) -> sqlite3.Connection:
+    """To a file that is worth nothing before it is complete: no need to wait for the disk."""
+    connection = sqlite3.connect(draft, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    return connection
+
+
+def _study_attributes(material: Material) -> dict[str, Any]:
+    """What belongs to no trial; the best is caviar's own, which may be a paused trial."""
+    best = material.evidence.best
+    return {
+        "shared": dict(material.shared),
+        "data": dict(material.evidence.data),
+        "best_trial": best and best.trial,
+        "best_epoch": best and best.epoch,
+        "status": material.evidence.account["status"],
+    }
+
+
+class _Parameters:
+    """Which hyperparameters of a trial Optuna knows as parameters, under which names."""
+
+    def __init__(self, material: Material) -> None:
+        space = material.evidence.spec.space
+        self._domains: Mapping[str, Domain] = space.domains
+        self._searched = {name: _distribution(domain) for name, domain in space.domains.items()}
+        others = (name for name in material.varied if name not in self._searched)
+        values = {
+            name: [
+                t.hyperparameters[name]
+                for t in material.evidence.trials
+                if name in t.hyperparameters
+            ]
+            for name in others
+        }
+        self._seen = {name: _seen(found) for name, found in values.items()}
+
+    def of(self, life: Life) -> tuple[dict[str, Value], dict[str, BaseDistribution]]:
+        """A trial's parameters, and what each was drawn from; only those that it has."""
+        params: dict[str, Value] = {}
+        kinds: dict[str, BaseDistribution] = {}
+        for name, value in life.trial.hyperparameters.items():
+            kind = self._searched.get(name) or self._seen.get(name)
+            if kind is None:
+                continue
+            ours = f"{ONE_MINUS}{name}" if self.is_mirrored(name) else name
+            params[ours] = mirrored(float(value)) if ours != name else value
+            kinds[ours] = kind
+        return params, kinds
+
+    def is_mirrored(self, name: str) -> bool:
+        """Whether Optuna is told of one minus the value."""
+        return name in self._domains and self._domains[name].scale_name == "one_minus"
+
+
+def mirrored(value: float) -> float:
+    """One minus the value, to twelve digits: for 0.9 a person expects 0.1."""
+    return float(f"{1.0 - value:.12g}")
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    """A domain as Optuna has it."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.choices)
+    low, high = domain.bounds
+    log = domain.scale_name == "log"
+    if isinstance(domain, Integer):
+        return IntDistribution(domain.low, domain.high, log=log, step=1 if log else domain.step)
+    low, high = float(low), float(high)
+    if domain.scale_name == "one_minus":
+        return FloatDistribution(mirrored(high), mirrored(low), log=True)
+    step = None if log else getattr(domain, "step", None)
+    return FloatDistribution(low, high, log=log, step=step)
+
+
+def _seen(values: list[Value]) -> BaseDistribution:
+    """What holds values that no domain is known of: the days of pandas have such."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    numbers = [value for value in values if not isinstance(value, str | bool)]
+    if len(numbers) < len(values):
+        return CategoricalDistribution(tuple(dict.fromkeys(values)))
+    if all(isinstance(value, int) for value in numbers):
+        return IntDistribution(int(min(numbers)), int(max(numbers)))
+    return FloatDistribution(float(min(numbers)), float(max(numbers)))
+
+
+def _trial(material: Material, life: Life, parameters: _Parameters) -> FrozenTrial:
+    """A trial as Optuna keeps it.
+
+    Raises:
+        StudyError: one of its hyperparameters lies outside the space.
+    """
+    from optuna import create_trial
+    from optuna.trial import TrialState as Theirs
+
+    metric = material.evidence.metric
+    params, kinds = parameters.of(life)
+    curve = {found.epoch: getattr(found, metric) for found in life.curve}
+    finite = [value for value in curve.values() if math.isfinite(value)]
+    state = Theirs[_STATES[life.state]]
+    if state is Theirs.COMPLETE and not finite:
+        state = Theirs.FAIL
+    try:
+        trial = create_trial(
+            # A trial that Optuna holds for finished is checked, which its value comes with.
+            state=state,
+            value=finite[-1] if finite and state in (Theirs.COMPLETE, Theirs.PRUNED) else None,
+            params=params,
+            distributions=kinds,
+            user_attrs=_attributes(material, life, parameters),
+            intermediate_values=curve,
+        )
+    except ValueError as error:
+        raise StudyError(f"trial {life.trial.index}: {one_line(str(error))}") from None
+    trial.datetime_start = (
+        None if state is Theirs.WAITING else datetime.fromtimestamp(life.times[0])
+    )
+    trial.datetime_complete = (
+        datetime.fromtimestamp(life.times[-1]) if state.is_finished() else None
+    )
+    return trial
+
+
+def _attributes(material: Material, life: Life, parameters: _Parameters) -> dict[str, Any]:
+    """What else is known of a trial: our number, its state, and what Optuna has no place for."""
+    evidence = material.evidence
+    best = life.best(evidence.metric, evidence.sign)
+    kept = {
+        name: value
+        for name, value in life.trial.hyperparameters.items()
+        if parameters.is_mirrored(name)
+    }
+    told = {
+        "trial": life.trial.index,
+        "state": str(life.state),
+        "reason": life.reason,
+        "origin": life.trial.origin,
+        "best_epoch": best and best.epoch,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None)} | kept
+
+
+@contextmanager
+def _plain_errors(place: Path) -> Iterator[None]:
+    """Tells what the database said in one line."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        why = one_line(str(getattr(error, "orig", None) or error))
+        raise StudyError(f"{one_line(str(place))}: cannot be written: {why}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's line about every study it makes; its verbosity is the person's own."""
+    from optuna import logging
+    from optuna.exceptions import ExperimentalWarning
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # the metric's name
+            yield
+    finally:
+        logging.set_verbosity(before)
