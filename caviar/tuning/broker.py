@@ -227,6 +227,12 @@ class Broker:
     def stay(self) -> None:
         """Slices that were sent home come again: there is more for them than this search."""
         self._sent_home = False
+        self._changes.goes_on = True
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is started until somebody says so."""
+        return self._changes.paused
 
     def stop(self, why: str) -> None:
         """From now on slices are sent home when they ask or report."""

@@ -24,7 +24,7 @@ from caviar.study.lease import LeaseHolder
 from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
-from caviar.tuning.broker import Broker
+from caviar.tuning.broker import PAUSED_S, Broker
 from caviar.tuning.messages import Answer, Finals, Finished, Wait, Welcome
 from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
@@ -165,11 +165,14 @@ class BrokerActor:
         return self._guarded(home, lambda: self._claim(slice_name, warm))
 
     def _claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+        search = self._search.broker
         if self._stage is not self._search:
-            self._search.broker.look()  # somebody may stop the study
-            if self._search.broker.halted:
-                self._stage.broker.stop(self._search.broker.halted)
-        elif self._search.broker.finished:
+            search.look()  # somebody may stop or pause the study
+            if search.halted:
+                self._broker.stop(search.halted)
+            elif search.paused:
+                return Wait(PAUSED_S)
+        elif search.finished:
             self._move_on()
         return self._stage.broker.claim(slice_name, warm)
 

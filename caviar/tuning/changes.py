@@ -29,6 +29,7 @@ class Changes:
         halted: why nothing is started any more, or "".
         by_budget: whether a budget halted it, not a person.
         paused: whether nothing is started until somebody says so.
+        goes_on: whether there is more to do once the strategy has finished.
     """
 
     def __init__(self, journal: Journal, strategy: Strategy) -> None:
@@ -39,7 +40,7 @@ class Changes:
             strategy: replayed.
         """
         self.halted = ""
-        self.by_budget = self.paused = False
+        self.by_budget = self.paused = self.goes_on = False
         self._journal = journal
         self._strategy = strategy
         for change in journal.changes():
@@ -54,7 +55,7 @@ class Changes:
                 return "the study is paused already"
             case ChangeKind.PAUSE if self.halted:
                 return f"the study is stopped: {self.halted}"
-            case ChangeKind.STOP | ChangeKind.PAUSE if self._strategy.finished:
+            case ChangeKind.STOP | ChangeKind.PAUSE if self._strategy.finished and not self.goes_on:
                 return "the study is complete"
             case ChangeKind.CONTINUE if self.by_budget:
                 return f"{self.halted}; to go on: caviar run with a larger one"

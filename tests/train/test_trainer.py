@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,19 @@ def test_a_non_finite_lane_is_reported_as_it_is_and_not_trained_further(trainer)
     assert (0, 2) not in curves
     assert kept.keys() == {1}
     assert not curves[1, 4][-1]
+
+
+def test_a_claim_s_seed_changes_all_that_is_random_and_nothing_else(trainer):
+    alone = claim([trial(0)], 3, signature())
+    kept = {}
+    for seed in (None, 7, 8):  # the study's own is 7
+        curves, files = train(trainer, replace(alone, seed=seed), 1)
+        kept[seed] = (curves, small.arrays_of(files[0]))
+    for name, array in kept[None][1].items():
+        np.testing.assert_array_equal(kept[7][1][name], array)
+    assert kept[7][0] == kept[None][0] != kept[8][0]
+    first = train(trainer, replace(alone, last_epoch=1, seed=8), 1)[1][0]
+    assert small.relative_gap(first, train(trainer, replace(alone, last_epoch=1), 1)[1][0]) > 0.5
 
 
 def test_a_group_whose_lanes_all_diverged_ends(trainer):

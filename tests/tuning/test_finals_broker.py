@@ -1,0 +1,189 @@
+"""The finals in the broker's actor, without Ray: when they begin, what is asked, what survives."""
+
+import os
+
+import pytest
+from stand_ins import StandIn
+
+from caviar.study.finals import finals_of, replicate_seed
+from caviar.study.journal import Journal
+from caviar.study.records import Change, ChangeKind, Claim
+from caviar.study.spec import StudySpec
+from caviar.tuning import retraining
+from caviar.tuning.broker_actor import BrokerActor
+from caviar.tuning.messages import Finals, Finished, Wait
+from caviar.tuning.taking_up import check_directory
+
+FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
+TEXT = """
+seed = 3
+[training]
+batch_size = 64
+[search]
+trials = 9
+max_epochs = 3
+[winner]
+seeds = 2
+[resources]
+stack = 2
+"""
+SPEC = StudySpec.parse(TEXT)
+
+
+def opened(directory, spec=SPEC, finals=Finals.AFTER):
+    actor = BrokerActor()
+    actor.open(str(directory), spec.to_json(), 1, os.getpid(), ["data"], FACTS, finals)
+    return actor
+
+
+def work(actor, worker, claims=10**6):
+    """Claims and trains as a slice does, so many assignments; the claims, and the last order."""
+    seen, order = [], None
+    while len(seen) < claims:
+        order = order or actor.claim("a", worker.warm)
+        if isinstance(order, Finished):
+            return seen, order
+        if isinstance(order, Wait):
+            order = None
+            continue
+        seen.append(claim := order)
+        steps = list(worker.train(claim, 1))
+        files = {k: v for step in steps for k, v in step.checkpoints().items()}
+        told = tuple(m for step in steps for m in step.measurements)
+        answer = actor.report("a", claim.assignment, claim.attempt, told, files, True, worker.warm)
+        order = answer.order
+    return seen, order
+
+
+def killed(actor):
+    """The actor's process is gone: nothing is written any more, and the lease is a dead man's."""
+    for stage in {actor._search, actor._stage}:
+        stage.journal.release_lease()
+        stage.journal.close()
+
+
+def epochs(directory):
+    with Journal.open(directory) as journal:
+        return [(m.trial, m.epoch) for m in journal.measurements()]
+
+
+def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
+    actor = opened(tmp_path / "s")
+    seen, last = work(actor, StandIn())
+    assert actor.status().finished
+    assert actor.retrained()
+    assert last.why == "the study is complete"
+    actor.close()
+    with Journal.open(tmp_path / "s") as journal:
+        finals = finals_of(journal)
+        assert retraining.due(journal, SPEC) is None
+    assert [one.name for one in finals.candidates][-1] == "baseline"
+    assert len(finals.candidates) == 4
+    assert sorted(epochs(tmp_path / "s" / "retraining-1")) == [
+        (trial, epoch) for trial in range(8) for epoch in (1, 2, 3)
+    ]
+    own = [claim for claim in seen if claim.seed is not None]
+    assert seen[-len(own) :] == own
+    assert {claim.seed for claim in own} == {replicate_seed(3, 1), replicate_seed(3, 2)}
+    for claim in own:
+        assert {replicate_seed(3, lane.trial.draw) for lane in claim.lanes} == {claim.seed}
+    assert check_directory(SPEC, tmp_path / "s", Finals.AFTER)[0] == "the study is complete"
+
+
+def test_never_means_never(tmp_path):
+    actor = opened(tmp_path / "s", finals=Finals.NEVER)
+    seen, _ = work(actor, StandIn())
+    assert actor.status().finished
+    assert not actor.retrained()
+    assert all(claim.seed is None for claim in seen)
+    actor.close()
+    assert not (tmp_path / "s" / "retraining-1").exists()
+    # A later run makes up for it.
+    assert check_directory(SPEC, tmp_path / "s", Finals.NEVER)[0] == "the study is complete"
+    assert check_directory(SPEC, tmp_path / "s", Finals.AFTER)[0] == ""
+    again = opened(tmp_path / "s")
+    assert not again.status().finished
+    seen, _ = work(again, StandIn())
+    assert all(claim.seed is not None for claim in seen)
+    again.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_killed_finals_go_on_where_they_were(tmp_path, after):
+    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    work(actor, worker)
+    actor.close()
+    actor = opened(tmp_path / "s")
+    before, _ = work(actor, worker, claims=after)
+    killed(actor)
+    actor = opened(tmp_path / "s")
+    seen, _ = work(actor, worker)
+    actor.close()
+    assert len(before) == after
+    trained = epochs(tmp_path / "s" / "retraining-1")
+    assert sorted(trained) == [(trial, epoch) for trial in range(8) for epoch in (1, 2, 3)]
+    assert not (tmp_path / "s" / "retraining-2").exists()
+    first = {lane.trial.index for claim in before for lane in claim.lanes}
+    assert first.isdisjoint(lane.trial.index for claim in seen for lane in claim.lanes)
+
+
+def test_now_does_not_wait_for_the_search(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    work(actor, worker, claims=1)
+    actor.close()
+    actor = opened(tmp_path / "s", finals=Finals.NOW)
+    assert actor.status().stage == "retraining"
+    seen, _ = work(actor, worker)
+    assert all(claim.seed is not None for claim in seen)
+    actor.close()
+    # The search goes on as if nothing had been, and its finals are others.
+    actor = opened(tmp_path / "s")
+    work(actor, worker)
+    actor.close()
+    trained = epochs(tmp_path / "s")
+    assert len(trained) == len(set(trained)) == 9 + 2 * 3
+    with Journal.open(tmp_path / "s") as journal:
+        assert finals_of(journal).number == 2
+
+
+def test_a_person_stops_the_finals_too(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    work(actor, worker)
+    actor.close()
+    actor = opened(tmp_path / "s")
+    work(actor, worker, claims=1)
+    with Journal.open(tmp_path / "s", write=True) as asking:
+        asking.request(Change(ChangeKind.STOP, {"why": "a person stopped it"}))
+    actor._search.broker._looked = -1e9
+    order = actor.claim("a", worker.warm)
+    assert isinstance(order, Finished)
+    assert not actor.retrained()
+    actor.close()
+    with Journal.open(tmp_path / "s") as journal:
+        assert not journal.requests(unanswered=True)
+        assert retraining.due(journal, SPEC) is not None
+
+
+def test_a_pause_holds_the_finals(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    work(actor, worker)
+    actor.close()
+    actor = opened(tmp_path / "s")
+    work(actor, worker, claims=1)
+    for kind, answer in ((ChangeKind.PAUSE, Wait), (ChangeKind.CONTINUE, Claim)):
+        with Journal.open(tmp_path / "s", write=True) as asking:
+            asking.request(Change(kind, {}))
+        actor._search.broker._looked = -1e9
+        assert isinstance(actor.claim("a", worker.warm), answer)
+    actor.close()
+
+
+def test_widths_are_those_of_the_search(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    first = actor.claim("a", ())
+    actor.settle(first.signature, 4, {})
+    actor.close()
+    actor = opened(tmp_path / "s")
+    seen, _ = work(actor, worker)
+    actor.close()
+    assert {claim.width for claim in seen if claim.signature == first.signature} == {4}
