@@ -1,0 +1,327 @@
+"""From finished runs to `DIR/winner/`: choose, evaluate, open the test set once, export, tell.
+
+Every step before the last one can be repeated: a process that dies anywhere in between is followed
+by one that comes to the same winner, finds the test set's verdict in the journal if it was read,
+and puts the folder there whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.data.dataset import Dataset, Part
+from caviar.errors import StudyError
+from caviar.study.finals import replicate_seed
+from caviar.study.growth import in_force
+from caviar.study.journal import Journal
+from caviar.study.spec import StudySpec
+from caviar.winner import card as cards
+from caviar.winner import evaluation, sealed, surroundings, words
+from caviar.winner.choice import Choice, Run, choose
+from caviar.winner.evaluation import Probabilities, Score
+from caviar.winner.intervals import CONFIDENCE, t_interval, wilson
+from caviar.winner.network import Network
+from caviar.winner.readable import card_md
+from caviar.winner.runs import RETRAINED, Field, field_of
+
+Say = Callable[[str], None]
+
+_AGREE: Final = 0.02
+"""How far a checkpoint's dev accuracy may lie from the journal's: products in bfloat16 round."""
+
+
+def finish(
+    directory: Path, data: Dataset, say: Say, *, reopen: bool = False, onnx: bool = False
+) -> dict[str, Any]:
+    """Chooses the winner of a study and writes `DIR/winner/`.
+
+    Args:
+        directory: the study's; nobody else may drive it.
+        data: the study's data set, with its test part if it has one.
+        say: is told what goes on, a line at a time.
+        reopen: read the test set although it was read before.
+        onnx: export to ONNX as well.
+
+    Returns:
+        The card.
+
+    Raises:
+        StudyError: nothing was trained to an end, all retrainings diverged, the data set changed,
+            a journal or checkpoint is damaged, the test set was read before, another driver is at
+            work, or the disk refuses.
+    """
+    with Journal.open(directory, write=True) as journal:
+        journal.acquire_lease()
+        try:
+            sealed.check_data(journal, data)
+            spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+            field = field_of(directory, journal, spec)
+            choice = choose(field.contenders)
+            if choice is None:
+                count = sum(len(contender.runs) for contender in field.contenders)
+                raise StudyError(
+                    f"{field.folder}: all {count} retrainings diverged or failed: there is no "
+                    "winner"
+                )
+            opened = _Opened(_delivered(directory), reopen)
+            return _Finish(directory, journal, spec, data, field, choice, say, opened).go(onnx)
+        finally:
+            journal.release_lease()
+
+
+def refuse_second_reading(directory: Path, *, reopen: bool = False) -> None:
+    """Does nothing if `finish` may come to a card; for asking before anything is trained for it.
+
+    Raises:
+        StudyError: the test set was read, and the card of that is there.
+    """
+    with Journal.open(directory) as journal:
+        readings = journal.events(sealed.READ)
+        if readings and not reopen and _delivered(directory) >= len(readings):
+            raise StudyError(sealed.refusal(journal, readings[-1]))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What decides whether the test set may be read.
+
+    Attributes:
+        delivered: which reading the card that is there shows; 0: none.
+        reopen: whether a person wants it read again.
+    """
+
+    delivered: int
+    reopen: bool
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """One way from a choice to a card."""
+
+    directory: Path
+    journal: Journal
+    spec: StudySpec
+    data: Dataset
+    field: Field
+    choice: Choice
+    say: Say
+    opened: _Opened
+
+    def go(self, onnx: bool) -> dict[str, Any]:
+        """Writes the folder and returns the card."""
+        if self.data.test is not None:
+            self._earlier()  # refuses before any work
+        self._tell_choice()
+        dev = self._dev()
+        sealed.choose(self.journal, self._chosen)
+        with cards.staged(self.directory) as stage:
+            self._export(stage, onnx)
+            self._save_dev(stage)
+            card = self._card(dev, self._test(), [*cards.files_in(stage), "dev.npz"])
+            card["sentences"] = words.sentences(card)
+            cards.write(stage, card, card_md(card))
+        for line in card["sentences"]:
+            self.say(line)
+        self.say(f"the winner is in {self.directory / cards.FOLDER}")
+        return card
+
+    @cached_property
+    def _runs(self) -> tuple[Run, ...]:
+        """The winner's, those that came to a good end."""
+        return self.choice.winner.complete
+
+    @cached_property
+    def _networks(self) -> list[Network]:
+        return [self._network(run) for run in self._runs]
+
+    def _network(self, run: Run) -> Network:
+        checkpoint = self.field.read(run)
+        place = f"{self.field.folder}: trial {run.trial}"
+        try:
+            network = Network.from_checkpoint(
+                checkpoint, self.data.feature_shape, (self.data.mean, self.data.std)
+            )
+        except StudyError as error:
+            raise StudyError(f"{place}: {error}") from None
+        if network.classes != self.data.classes:
+            raise StudyError(
+                f"{place}: must have the data's {self.data.classes} classes, got {network.classes}"
+            )
+        return network
+
+    @cached_property
+    def _chosen(self) -> dict[str, Any]:
+        """Who won, for the journal; checkpoints make another training another winner."""
+        candidate = self.choice.winner.candidate
+        return {
+            "name": candidate.name,
+            "trial": candidate.trial,
+            "retraining": self.field.number,
+            "exported": self.choice.exported.replicate,
+            "checkpoints": [self.field.checkpoints[run.trial].sha256 for run in self._runs],
+        }
+
+    def _tell_choice(self) -> None:
+        metric = self.spec.metric
+        several = len(self.choice.contenders)
+        name = words.metric_name(metric)
+        self.say(f"choosing among {several} candidate{'s' * (several != 1)} by their mean {name}")
+        for one in cards.candidates_json(self.choice):
+            ends = words.span(metric, one)
+            mean = words.metric_value(metric, one["mean"])
+            lost = sum(run["value"] is None for run in one["runs"])
+            told = (f" ({ends})" if ends else "") + (f", {lost} runs lost" if lost else "")
+            self.say(f"  {one['name']}: {mean}{told}")
+
+    @cached_property
+    def _on_dev(self) -> list[Probabilities]:
+        return [evaluation.predict(network, self.data.dev) for network in self._networks]
+
+    @cached_property
+    def _place(self) -> int:
+        """Of the exported run among the winner's."""
+        return self._runs.index(self.choice.exported)
+
+    def _dev(self) -> dict[str, Any]:
+        """The card's `dev`; the journal's figures are held against the checkpoints'."""
+        labels = self.data.dev.y
+        found = [evaluation.score(each, labels) for each in self._on_dev]
+        for run, score in zip(self._runs, found, strict=True):
+            self._check(run, score)
+        return {"examples": len(labels), **self._looked_at(self._on_dev, self.data.dev)}
+
+    def _check(self, run: Run, score: Score) -> None:
+        told = run.end.dev_accuracy if run.end is not None else score.accuracy
+        if abs(told - score.accuracy) > _AGREE + 2 / len(self.data.dev):
+            raise StudyError(
+                f"{self.field.folder}: trial {run.trial}: its checkpoint has a dev accuracy of "
+                f"{score.accuracy:.4f}, the journal says {told:.4f}: one of them was changed"
+            )
+
+    def _looked_at(self, several: Sequence[Probabilities], part: Part) -> dict[str, Any]:
+        """The exported model class by class, and the ensemble of all."""
+        counts = evaluation.confusion(several[self._place], part.y, self.data.classes)
+        together = evaluation.score(evaluation.ensemble(several), part.y)
+        return {
+            "confusion": counts.tolist(),
+            "per_class": evaluation.per_class(counts, self.data.class_names),
+            "ensemble": {"accuracy": together.accuracy, "loss": together.loss},
+        }
+
+    def _test(self) -> dict[str, Any] | None:
+        """The card's `test`: read now, once, or as a reading before found it."""
+        part = self.data.test
+        if part is None:
+            return None
+        found = self._earlier()
+        if found is None:
+            self.say(f"opening the sealed test set: {len(part):,} examples")
+            found = sealed.read(
+                self.journal, self._chosen, part, self.data.fingerprint, self._on_test
+            )
+        told = {"read_at": found.at, "by": found.by, "readings": found.readings}
+        return {"examples": len(part), **told, **found.results}
+
+    def _earlier(self) -> sealed.Reading | None:
+        return sealed.earlier(
+            self.journal,
+            self._chosen,
+            delivered=self.opened.delivered,
+            reopen=self.opened.reopen,
+        )
+
+    def _on_test(self, part: Part) -> dict[str, Any]:
+        """What the winner's runs are worth on the test set."""
+        several = [evaluation.predict(network, part) for network in self._networks]
+        found = [evaluation.score(each, part.y) for each in several]
+        accuracy = t_interval([score.accuracy for score in found], 0.0, 1.0)
+        low, high = wilson(accuracy.mean, len(part))
+        return {
+            "accuracy": accuracy.to_json(),
+            "sampling": {"low": low, "high": high},
+            "runs": [
+                {"replicate": run.replicate, "accuracy": score.accuracy, "loss": score.loss}
+                for run, score in zip(self._runs, found, strict=True)
+            ],
+            **self._looked_at(several, part),
+        }
+
+    def _export(self, stage: Path, onnx: bool) -> None:
+        from caviar.winner.export import export  # TensorFlow
+
+        self.say("exporting the model: Keras, SavedModel" + (", ONNX" if onnx else ""))
+        export(stage, self._networks[self._place], self.data.class_names, onnx=onnx)
+
+    def _save_dev(self, stage: Path) -> None:
+        """`dev.npz`: what the exported model makes of the dev part, and where it is most wrong."""
+        part, found = self.data.dev, self._on_dev[self._place]
+        rows = evaluation.worst(found, part.y)
+        arrays: dict[str, NDArray[Any]] = {
+            "probabilities": found,
+            "labels": part.y.astype(np.int32),
+            "worst": rows,
+            "worst_x": part.x[rows].reshape(len(rows), *self.data.feature_shape),
+        }
+        np.savez(stage / "dev.npz", allow_pickle=False, **arrays)
+
+    def _card(
+        self, dev: Mapping[str, Any], test: Mapping[str, Any] | None, files: Sequence[str]
+    ) -> dict[str, Any]:
+        difference = self.choice.difference
+        return {
+            "format": cards.FORMAT,
+            "study": self.spec.name,
+            "metric": self.spec.metric,
+            "winner": cards.winner_json(self.choice),
+            "source": {"kind": self.field.kind, "retraining": self.field.number},
+            "candidates": cards.candidates_json(self.choice),
+            "confidence": CONFIDENCE,
+            "beats_baseline": self.choice.beats_baseline,
+            "difference": difference.to_json() if difference is not None else None,
+            "test": test,
+            "dev": dev,
+            "exported": self._exported(test, files),
+            "data": dict(self.journal.events("data_set_read")[0].detail),
+            "space": cards.space_json(self.spec),
+            "seeds": {"study": self.spec.seed, "replicates": self._seeds()},
+            "packages": surroundings.packages(),
+            "git": surroundings.git_commit(Path.cwd()),
+            "hardware": surroundings.hardware(self.journal),
+            "cost": surroundings.cost(self.directory, self.journal),
+            "sentences": [],
+            "intended_use": "",
+        }
+
+    def _exported(self, test: Mapping[str, Any] | None, files: Sequence[str]) -> dict[str, Any]:
+        run = self.choice.exported
+        runs = test["runs"] if test is not None else []
+        alone = next((r["accuracy"] for r in runs if r["replicate"] == run.replicate), None)
+        return {
+            "replicate": run.replicate,
+            "trial": run.trial,
+            "dev_accuracy": run.value("dev_accuracy"),
+            "test_accuracy": alone,
+            "files": sorted({*files, cards.FILE, cards.READABLE}),
+        }
+
+    def _seeds(self) -> list[int]:
+        if self.field.kind != RETRAINED:
+            return [self.spec.seed]
+        return [replicate_seed(self.spec.seed, run.replicate) for run in self.choice.winner.runs]
+
+
+def _delivered(directory: Path) -> int:
+    """Which reading of the test set the card that is there shows; 0 without one."""
+    try:
+        found = json.loads((directory / cards.FOLDER / cards.FILE).read_text("utf-8"))
+        return int(found["test"]["readings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0

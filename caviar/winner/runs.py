@@ -1,0 +1,179 @@
+"""The runs a winner is chosen from, as the journals tell them: the finals, or the search's best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.search.days import Days
+from caviar.search.standing import standing_of
+from caviar.study.facts import CheckpointRecord, TrialSummary
+from caviar.study.finals import Candidate, Finals, finals_of
+from caviar.study.journal import Journal
+from caviar.study.reads import Reads
+from caviar.study.records import ChangeKind, Measurement
+from caviar.study.spec import StudySpec
+from caviar.study.wording import one_line
+from caviar.winner.choice import Contender, Run
+
+RETRAINED: Final = "retraining"
+SEARCHED: Final = "search"
+RAISED: Final = "diary"
+"""Where runs come from: the finals; the search itself, where none were asked for; a panda's day,
+which no retraining can repeat."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """All who may win.
+
+    Attributes:
+        kind: `RETRAINED`, `SEARCHED` or `RAISED`.
+        folder: the study directory that their checkpoints are in.
+        number: of the finals; None without.
+        epochs: of every run.
+        contenders: as the search ranked them, the baseline last.
+        checkpoints: by trial of that folder, of the runs that came to a good end.
+    """
+
+    kind: str
+    folder: Path
+    number: int | None
+    epochs: int
+    contenders: tuple[Contender, ...]
+    checkpoints: dict[int, CheckpointRecord]
+
+    def read(self, run: Run) -> bytes:
+        """The checkpoint of a run.
+
+        Raises:
+            StudyError: it is gone or not what the journal vouches for.
+        """
+        with Journal.open(self.folder) as journal:
+            return journal.read_checkpoint(self.checkpoints[run.trial])
+
+
+def field_of(directory: Path, journal: Reads, spec: StudySpec) -> Field:
+    """Who may win a study.
+
+    Args:
+        directory: the study's.
+        journal: its journal, open.
+        spec: as in force.
+
+    Raises:
+        StudyError: nothing was trained to an end, the finals are not, or their journal is damaged.
+    """
+    finals = _finals(directory, journal)
+    return _of_search(directory, journal, spec) if finals is None else _of(directory, finals, spec)
+
+
+def _finals(directory: Path, journal: Reads) -> Finals | None:
+    try:
+        found = finals_of(journal)
+        sound = found is None or min(found.number, found.epochs, found.seeds, len(found.candidates))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StudyError(f"{directory}: the journal's event finals_begun is damaged") from error
+    if found is not None and (not isinstance(found.number, int) or sound < 1):
+        raise StudyError(f"{directory}: the journal's event finals_begun is damaged")
+    return found
+
+
+def _of(directory: Path, finals: Finals, spec: StudySpec) -> Field:
+    folder = directory / f"retraining-{int(finals.number)}"
+    with Journal.open(folder) as journal:
+        summaries = journal.summary()
+        checkpoints = {record.trial: record for record in journal.checkpoints()}
+    _check_finished(folder, finals, summaries)
+    contenders = tuple(
+        Contender(
+            candidate,
+            tuple(
+                _run(summaries[trial], trial - first + 1, spec.metric, checkpoints.get(trial))
+                for trial in range(first, first + finals.seeds)
+            ),
+            spec.metric,
+        )
+        for candidate, first in _firsts(finals)
+    )
+    return Field(RETRAINED, folder, finals.number, finals.epochs, contenders, checkpoints)
+
+
+def _firsts(finals: Finals) -> Iterator[tuple[Candidate, int]]:
+    """Every candidate and the trial of its first replicate."""
+    for place, candidate in enumerate(finals.candidates):
+        yield candidate, place * finals.seeds
+
+
+def _check_finished(folder: Path, finals: Finals, summaries: tuple[TrialSummary, ...]) -> None:
+    wanted = len(finals.candidates) * finals.seeds
+    ended = sum(_has_ended(summary, finals.epochs) for summary in summaries[:wanted])
+    if ended < wanted:
+        raise StudyError(
+            f"{folder}: the retraining must be finished before a winner is chosen: {ended} of "
+            f"{wanted} runs are"
+        )
+
+
+def _has_ended(summary: TrialSummary, epochs: int) -> bool:
+    last = summary.last
+    if summary.error is not None:
+        return True
+    return last is not None and (last.diverged or last.stopped or last.epoch >= epochs)
+
+
+def _run(
+    summary: TrialSummary, replicate: int, metric: str, checkpoint: CheckpointRecord | None
+) -> Run:
+    last, note = summary.last, one_line(summary.why)
+    if last is not None and last.diverged:
+        return Run(summary.trial, replicate, None, True, note or f"diverged in epoch {last.epoch}")
+    if summary.error is not None or last is None:
+        return Run(summary.trial, replicate, None, False, note)
+    if not all(math.isfinite(value) for value in (getattr(last, metric), last.dev_loss)):
+        return Run(summary.trial, replicate, None, True, f"its {metric} is not finite")
+    if checkpoint is None or checkpoint.epoch != last.epoch:
+        return Run(summary.trial, replicate, None, False, "it left no checkpoint of its end")
+    stopped = f"stopped after epoch {last.epoch}: {note}" if last.stopped else note
+    return Run(summary.trial, replicate, last, False, stopped)
+
+
+def _of_search(directory: Path, journal: Reads, spec: StudySpec) -> Field:
+    """The best of the search alone, where nothing was retrained."""
+    raised = spec.is_raised or any(
+        change.kind is ChangeKind.CHOOSE and change.detail["strategy"] == "panda"
+        for change in journal.changes()
+    )
+    best = _best(journal, spec, raised)
+    if best is None:
+        raise StudyError(f"{directory}: no trial has finished, so there is nothing to choose from")
+    record = next((c for c in journal.checkpoints(best.trial) if c.epoch == best.epoch), None)
+    if record is None:
+        raise StudyError(f"{directory}: trial {best.trial} left no checkpoint of its best epoch")
+    values = journal.trials()[best.trial].hyperparameters
+    score = float(getattr(best, spec.metric))
+    candidate = Candidate(f"trial {best.trial}", values, best.trial, score)
+    contender = Contender(candidate, (Run(best.trial, 1, best),), spec.metric)
+    kind = RAISED if raised else SEARCHED
+    return Field(kind, directory, None, best.epoch, (contender,), {best.trial: record})
+
+
+def _best(journal: Reads, spec: StudySpec, raised: bool) -> Measurement | None:
+    if raised:
+        days = Days(spec.metric)
+        for entry in journal.entries():
+            days.take(entry)
+        return days.best
+    return standing_of(
+        journal.entries(),
+        spec.rungs(),
+        spec.metric,
+        (),
+        reduction_factor=spec.search.reduction_factor,
+        brackets=spec.search.brackets,
+        noise=spec.search.noise,
+    ).best

@@ -1,0 +1,186 @@
+"""What may be said of a winner, and what not, in plain sentences made from its card.
+
+The figure a person may quote is the mean test accuracy over the seeds; the rest says how much luck
+is in it, whether the search was worth it, and which model the files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from caviar.study.finals import BASELINE
+from caviar.study.wording import one_line
+from caviar.winner.runs import RAISED, RETRAINED
+
+Card = Mapping[str, Any]
+
+METRICS: Final = {
+    "dev_accuracy": "dev accuracy",
+    "dev_loss": "dev loss",
+    "train_loss": "training loss",
+}
+"""What a person calls them."""
+
+
+def sentences(card: Card) -> list[str]:
+    """The sentences of a card that lacks only them; each stands on its own."""
+    return [
+        *_quotable(card),
+        *_against_baseline(card),
+        *_lost_runs(card["candidates"]),
+        *_model(card),
+        *_ensemble(card),
+        *_reopened(card["test"]),
+    ]
+
+
+def percent(share: float | None) -> str:
+    """A share as a person reads it, as `97.21 %`."""
+    return "unknown" if share is None else f"{100 * share:.2f} %"
+
+
+def metric_value(metric: str, value: float | None) -> str:
+    """A value of the metric: an accuracy in percent, a loss in nats."""
+    if value is None:
+        return "unknown"
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"
+
+
+def metric_name(metric: str) -> str:
+    """What a person calls a metric."""
+    return METRICS.get(metric, metric)
+
+
+def span(metric: str, interval: Mapping[str, float | None]) -> str:
+    """An interval's ends, as `96.80 % to 97.60 %`; "" if it has none."""
+    if interval["low"] is None or interval["high"] is None:
+        return ""
+    return f"{metric_value(metric, interval['low'])} to {metric_value(metric, interval['high'])}"
+
+
+def _quotable(card: Card) -> list[str]:
+    """The figure that may be quoted, or that there is none."""
+    test, kind = card["test"], card["source"]["kind"]
+    if test is None:
+        return [
+            "Dev only: the study has no test part. The dev figures chose the winner and flatter "
+            "it, so no figure here may be quoted as what the model does on new data.",
+            *_once(kind),
+        ]
+    accuracy = test["accuracy"]
+    ends = span("accuracy", accuracy)
+    seeds = len(test["runs"])
+    over = (
+        f"the mean of {seeds} trainings that differ only in their seed "
+        f"(95 % interval over seeds {ends})"
+        if ends
+        else "of one training, so without an interval over seeds"
+    )
+    sampling = test["sampling"]
+    return [
+        f"What may be quoted: a test accuracy of {percent(accuracy['mean'])}, {over}; which "
+        f"{test['examples']:,} examples the test part happens to hold adds a sampling error of its "
+        f"own (95 % interval {percent(sampling['low'])} to {percent(sampling['high'])}).",
+        *_once(kind),
+        "The dev figures chose the winner and flatter it; the test set was sealed until then.",
+    ]
+
+
+def _once(kind: str) -> list[str]:
+    if kind == RAISED:
+        return ["A panda's diary cannot be repeated, so its best day stands alone: no other seeds."]
+    if kind != RETRAINED:
+        return ["Nothing was retrained: the best trial of a search is partly the luckiest."]
+    return []
+
+
+def _against_baseline(card: Card) -> list[str]:
+    """Whether the search was worth it."""
+    winner, metric = card["winner"]["name"], metric_name(card["metric"])
+    baseline = next((c for c in card["candidates"] if c["name"] == BASELINE), None)
+    if baseline is None or len(card["candidates"]) < 2:
+        return []
+    if winner == BASELINE:
+        return [
+            "Nothing that the search found did better than the baseline: the winner is the "
+            "baseline itself."
+        ]
+    found = card["difference"]
+    if found is None:
+        return [f"{_the(winner)} cannot be compared with the baseline: too few runs of both ended."]
+    lead, low, high = (_points(card["metric"], found[key]) for key in ("mean", "low", "high"))
+    if card["beats_baseline"]:
+        return [
+            f"{_the(winner)} is better than the baseline by {lead} of {metric} on average "
+            f"(95 % interval {low} to {high}, paired by seed)."
+        ]
+    return [
+        f"{_the(winner)} is not better than the baseline as far as these runs tell: its lead of "
+        f"{lead} of {metric} may be luck (95 % interval {low} to {high}, paired by seed)."
+    ]
+
+
+def _points(metric: str, difference: float) -> str:
+    """A difference of the metric: of accuracies in points, of losses in nats."""
+    if metric.endswith("accuracy"):
+        return f"{100 * difference:.2f} points"
+    return f"{difference:.4g} nats"
+
+
+def _lost_runs(candidates: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line for candidate in candidates if (line := _lost(candidate))]
+
+
+def _lost(candidate: Mapping[str, Any]) -> str:
+    """That a candidate lost runs, which puts it behind all that lost none; or ""."""
+    runs = candidate["runs"]
+    lost = [run for run in runs if run["value"] is None]
+    if not lost:
+        return ""
+    diverged = sum(run["diverged"] for run in lost)
+    how = "diverged" if diverged == len(lost) else "diverged or did not end well"
+    return (
+        f"Of {one_line(candidate['name'])} {len(lost)} of {len(runs)} runs {how}: it counts as "
+        "worse than any candidate that lost none."
+    )
+
+
+def _model(card: Card) -> list[str]:
+    """Which of the runs the files hold."""
+    exported, metric = card["exported"], card["metric"]
+    runs = next(c for c in card["candidates"] if c["name"] == card["winner"]["name"])["runs"]
+    value = next(r["value"] for r in runs if r["replicate"] == exported["replicate"])
+    told = metric_value(metric, value)
+    alone = exported["test_accuracy"]
+    test = f"; its own test accuracy is {percent(alone)}" if alone is not None else ""
+    if len(runs) == 1:
+        return [f"The exported model is that one training, {metric_name(metric)} {told}{test}."]
+    return [
+        f"The exported model is replicate {exported['replicate']}, the one with the median "
+        f"{metric_name(metric)} ({told}){test}: one training, neither the best nor the mean."
+    ]
+
+
+def _ensemble(card: Card) -> list[str]:
+    ran = [run for run in card["candidates"][0]["runs"] if run["value"] is not None]
+    if len(ran) < 2:
+        return []
+    on, part = ("test", card["test"]) if card["test"] is not None else ("dev", card["dev"])
+    return [
+        f"Averaging the probabilities of the {len(ran)} trainings as an ensemble gives "
+        f"{percent(part['ensemble']['accuracy'])} on {on}; the files hold one network, not that."
+    ]
+
+
+def _reopened(test: Mapping[str, Any] | None) -> list[str]:
+    if test is None or test["readings"] < 2:
+        return []
+    return [
+        f"The test set was read {test['readings']} times, the last time at {test['read_at']}: "
+        "what was decided after the first reading may have been decided by it."
+    ]
+
+
+def _the(name: str) -> str:
+    return f"The winner, {one_line(name)},"
