@@ -1,0 +1,225 @@
+"""How much each hyperparameter decided among the trials of a cohort, and how sure that is.
+
+What is explained is a trial's rank, as the share of the others that did better: no metric's scale
+matters, and whoever diverged simply comes last. A forest of regression trees is fitted to the
+coordinates of the unit cube, and again to resampled trials for the spread. Each time a coordinate
+of pure chance is added: whoever decides no more than chance does is not told from it.
+
+A hyperparameter that only some trials have is weighed among these, beside what all of them have,
+and its share made smaller by how little of all variance lies among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.report.marginals import Pair, forest, shares
+from caviar.report.optuna_importance import fanova, ped_anova
+
+FEWEST: Final = 16
+"""Trials, at least, to weigh anything by ..."""
+FEWEST_EACH: Final = 2
+"""... and so many for every hyperparameter that varies."""
+MOST: Final = 192
+"""Trials that forests are fitted to; of more, so many are drawn by chance."""
+TREES: Final = 32
+TREES_AGAIN: Final = 8
+"""Trees of a forest that is fitted to resampled trials."""
+RESAMPLES: Final = 24
+INTERVAL: Final = (5.0, 95.0)
+"""Percentiles of the resamples."""
+PAIRS: Final = 5
+"""Interactions that are told."""
+_PAIRED: Final = 8
+"""Hyperparameters among which interactions are looked for."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a cohort tried and how it did.
+
+    Attributes:
+        x: `[n, d]` coordinates; cells at their centres.
+        active: `[n, d]`: who has which hyperparameter.
+        y: `[n]` in [0, 1], the share of the others that did better.
+        bounds: `[d, 2]` of the coordinates.
+        choices: by coordinate without order, how many cells it has.
+    """
+
+    x: Array
+    active: NDArray[np.bool_]
+    y: Array
+    bounds: Array
+    choices: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What decided; NaN where too few trials can tell, or none differ.
+
+    Attributes:
+        used: trials that forests were fitted to.
+        fit: how much of the variance of unseen trials the forest predicts; at most 1.
+        share: `[d]` of the variance, decided by each hyperparameter alone.
+        again: `[resamples, d]` the same of resampled trials.
+        floor: `[d]` what a coordinate of chance reaches beside it.
+        ped: `[d]` of PED-ANOVA, summing to 1.
+        trials: `[d]` who has it.
+        pairs: those that decide most together, first.
+        together: `[pairs]` shares of the variance beyond what each decides alone.
+        together_again: `[resamples, pairs]`.
+        together_floor: what the first of all reaches with chance.
+    """
+
+    used: int
+    fit: float
+    share: Array
+    again: Array
+    floor: Array
+    ped: Array
+    trials: NDArray[np.int64]
+    pairs: tuple[Pair, ...]
+    together: Array
+    together_again: Array
+    together_floor: float
+
+
+def enough(trials: int, varied: int) -> bool:
+    """Whether so many trials can tell so many hyperparameters apart at all."""
+    return trials >= max(FEWEST, FEWEST_EACH * varied)
+
+
+def weigh(points: Points, seed: int) -> Weighed:
+    """Weighs every hyperparameter that differs among trials that did not all do alike.
+
+    Args:
+        points: of a cohort.
+        seed: of the forests and the resampling.
+    """
+    random = np.random.default_rng(seed)
+    d = points.x.shape[1]
+    share, floor, again = np.full(d, np.nan), np.full(d, np.nan), np.full((RESAMPLES, d), np.nan)
+    whole: _Found | None = None
+    used = 0
+    shared: tuple[int, ...] = ()
+    for rows, columns, told in _groups(points):
+        if not enough(len(rows), len(columns)) or not np.ptp(points.y[rows]) > 0:
+            continue
+        everyone = len(rows) == len(points.y)
+        drawn = _drawn(rows, random)
+        at = np.ix_(drawn, columns)
+        found = _find(points.x[at], points.y[drawn], points.bounds[columns], seed, random, everyone)
+        part = _part(points.y[rows], points.y)
+        own = [columns.index(axis) for axis in told]
+        share[told], floor[told] = part * found.main[own], part * found.floor
+        again[:, told] = part * found.again[:, own]
+        if everyone:
+            whole, used, shared = found, len(drawn), tuple(columns)
+    ped = ped_anova(points.x, points.active, points.y, points.bounds, points.choices)
+    empty = np.empty((RESAMPLES, 0))
+    return Weighed(
+        used=used,
+        fit=whole.fit if whole else 0.0,
+        share=share,
+        again=again,
+        floor=floor,
+        ped=ped,
+        trials=points.active.sum(axis=0),
+        pairs=tuple((shared[a], shared[b]) for a, b in whole.pairs) if whole else (),
+        together=whole.together if whole else empty[0],
+        together_again=whole.together_again if whole else empty,
+        together_floor=whole.together_floor if whole else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one group's forests say; the columns are the group's own."""
+
+    fit: float
+    main: Array
+    again: Array
+    floor: float
+    pairs: tuple[Pair, ...]
+    together: Array
+    together_again: Array
+    together_floor: float
+
+
+def _groups(points: Points) -> Iterator[tuple[list[int], list[int], list[int]]]:
+    """Trials that have the same hyperparameters: rows, columns they vary, those told by them.
+
+    First come all trials with what everyone has; then, of each hyperparameter that only some have,
+    those trials with all that every one of them has.
+    """
+    masks = list(dict.fromkeys(map(tuple, points.active.T.tolist())))
+    for mask in sorted(masks, key=sum, reverse=True):
+        rows = np.flatnonzero(mask)
+        had = points.active[rows].all(axis=0)
+        varied = [a for a in np.flatnonzero(had).tolist() if np.ptp(points.x[rows, a]) > 0]
+        told = [a for a in varied if tuple(points.active[:, a].tolist()) == mask]
+        if told:
+            yield rows.tolist(), varied, told
+
+
+def _drawn(rows: Sequence[int], random: np.random.Generator) -> list[int]:
+    """The rows, or as many of them as forests are fitted to."""
+    if len(rows) <= MOST:
+        return list(rows)
+    return sorted(random.choice(rows, MOST, replace=False).tolist())
+
+
+def _part(own: Array, everyone: Array) -> float:
+    """How much of the variance of all lies among some, around their own mean."""
+    return float(len(own) * np.var(own) / (len(everyone) * np.var(everyone)))
+
+
+def _find(
+    x: Array, y: Array, bounds: Array, seed: int, random: np.random.Generator, paired: bool
+) -> _Found:
+    grown = forest(x, y, TREES, seed, judged=True)
+    main = fanova(x, y, bounds, TREES, seed)
+    pairs = _strongest(grown, bounds, main) if paired else ()
+    together = shares(grown, bounds, pairs)[1]
+    again, floor, again_pairs, pairs_floor = _again(x, y, bounds, pairs, main, random)
+    fit = float(grown.oob_score_)
+    return _Found(fit, main, again, floor, pairs, together, again_pairs, pairs_floor)
+
+
+def _strongest(grown: Any, bounds: Array, main: Array) -> tuple[Pair, ...]:
+    """The pairs that decide most together, of the coordinates that decide most alone."""
+    first = sorted(np.argsort(-main, kind="stable")[:_PAIRED].tolist())
+    pairs = tuple(combinations(first, 2))
+    together = shares(grown, bounds, pairs)[1]
+    best = np.argsort(-together, kind="stable")[:PAIRS]
+    return tuple(pairs[place] for place in best)
+
+
+def _again(
+    x: Array,
+    y: Array,
+    bounds: Array,
+    pairs: tuple[Pair, ...],
+    main: Array,
+    random: np.random.Generator,
+) -> tuple[Array, float, Array, float]:
+    """The same of resampled trials, with a coordinate of chance as the last."""
+    n, d = x.shape
+    wide = np.vstack([bounds, (0.0, 1.0)])
+    asked = (*pairs, (int(np.argmax(main)), d))
+    found = []
+    for _ in range(RESAMPLES):
+        chance = np.column_stack([x, random.random(n)])
+        rows, seed = random.integers(n, size=n), int(random.integers(2**31))
+        found.append(shares(forest(chance[rows], y[rows], TREES_AGAIN, seed), wide, asked))
+    mains, both = np.array([m for m, _ in found]), np.array([b for _, b in found])
+    floor, pairs_floor = (float(np.percentile(one[:, -1], INTERVAL[1])) for one in (mains, both))
+    return mains[:, :-1], floor, both[:, :-1], pairs_floor
