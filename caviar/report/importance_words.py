@@ -60,10 +60,10 @@ def _rest(weights: Sequence[Weight]) -> list[str]:
     few = [w for w in weights if w.share is None]
     lines = []
     if chance:
-        first = [w.name for w in chance if w.tier == 1]
-        odd = f"; {first[0]} is where the lectures begin, so its bounds may be narrow"
+        odd = "; the lectures begin with {}, so its bounds may be narrow"
+        begin = "".join(odd.format(weight.name) for weight in chance if weight.tier == 1)
         names = ", ".join(weight.name for weight in chance)
-        lines.append(f"not told from chance: {names}{odd if first else ''}")
+        lines.append(f"not told from chance: {names}{begin}")
     if few:
         lines.append(f"too few trials, or no difference: {', '.join(w.name for w in few)}")
     return lines
