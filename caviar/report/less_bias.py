@@ -1,0 +1,145 @@
+"""What brings train error down, in the lectures' order.
+
+After Andrew Ng, Deep Learning Specialization, course 2, week 1 ("basic recipe for machine
+learning") and course 3; Machine Learning Yearning, chapter 25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from caviar.report.case import Case, Step, advice, span, step
+from caviar.study.flat import HYPERPARAMETERS, key_of
+from caviar.study.tables import TECHNIQUES
+
+MOST_LAYERS: Final = 64
+MOST_UNITS: Final = 65536
+MOST_EPOCHS: Final = 1_000_000
+RELAXED: Final = tuple(key for key in TECHNIQUES if key != "clip_norm")
+"""What keeps a network from fitting the training part, by key."""
+
+
+def against_bias(case: Case) -> Iterator[Step]:
+    """The steps, the first one first."""
+    yield _bigger(case)
+    yield _longer(case)
+    yield _better_steps(case)
+    yield from _relaxed(case)
+    yield from _other_architecture(case)
+
+
+def _bigger(case: Case) -> Step:
+    layers, units = case.value("network.layers"), case.current("network.units")
+    if not layers:
+        why = "without a hidden layer only straight borders between the classes can be learned"
+        hidden = {"network.layers": span(1, 3, whole=True)}
+        hidden["network.units"] = span(64, 256, log=True, whole=True)
+        return step(case, "bias", "a bigger network", why, hidden)
+    why = "the surest cure of bias; with regularisation it costs time, not dev error"
+    low, high = case.value("network.units"), case.range_of("network.units")[1]
+    most_units = min(MOST_UNITS, 2 * int(high))
+    if isinstance(units, list):
+        wider: dict[str, Any] = {"network.units": [most_units] * len(units)}
+        return step(case, "bias", "a bigger network", why, wider)
+    wider = {"network.units": span(low, most_units, log=True, whole=True)}
+    most = min(MOST_LAYERS, case.range_of("network.layers")[1] + 1)
+    deeper = {"network.layers": span(layers, most, whole=True)} | wider
+    return step(case, "bias", "a bigger network", why, deeper, wider)
+
+
+def _longer(case: Case) -> Step:
+    """Longer training pays where train loss had not come to rest."""
+    why = (
+        "train loss was still falling at the end"
+        if case.train_falls
+        else "train loss had come to rest at the end, so expect little of this alone"
+    )
+    spec = case.spec
+    if spec.is_raised:
+        days = min(100_000, 2 * spec.panda.days)
+        return step(case, "bias", "train longer", why, {"panda.days": days})
+    most = min(MOST_EPOCHS, spec.search.reduction_factor * spec.search.max_epochs)
+    why += f"; `caviar run` with --max-epochs {most} goes on in the same directory"
+    return step(case, "bias", "train longer", why, {"search.max_epochs": most})
+
+
+def _better_steps(case: Case) -> Step:
+    rate = {"training.learning_rate": _rates(case)}
+    optimizers = case.spec.training.optimizers
+    other = {"adam", "adamw"}.isdisjoint(optimizers)
+    named = {"training.optimizer": {"choices": [*optimizers, "adam"]}} if other else {}
+    cosine = {} if "cosine" in case.spec.training.schedules else {"training.schedule": "cosine"}
+    why = "the learning rate matters most of all hyperparameters"
+    if case.steps_too_long:
+        why = "the curve is unsteady: shorter steps, and a rate that decays, let it settle"
+    elif edge := case.edges.get("learning_rate"):
+        why = f"the best trials lie at its {edge} bound: better rates may lie beyond"
+    elif other:
+        why = f"Adam often gets further than {' or '.join(optimizers)} in as many epochs"
+    title = "a better optimiser or learning rate"
+    return step(case, "bias", title, why, rate | named | cosine, rate | named, rate)
+
+
+def _rates(case: Case) -> dict[str, Any]:
+    """Smaller rates where steps were too long; else a range around what there was."""
+    rate, (low, high) = case.value("training.learning_rate"), case.range_of(_RATE)
+    now = case.current(_RATE)
+    if case.steps_too_long:
+        return span(rate / 30, rate, log=True)
+    if "learning_rate" in case.edges and isinstance(now, dict) and "low" in now:
+        return now | {"expand": True}
+    if low == high:
+        return span(rate / 10, rate * 10, log=True)
+    return span(max(low, rate / 5), min(high, rate * 5), log=True)
+
+
+_RATE: Final = "training.learning_rate"
+
+
+def _relaxed(case: Case) -> Iterator[Step]:
+    """Less of what holds the network back, if anything does."""
+    active = [key for key in RELAXED if _holds_back(case, key)]
+    if not active:
+        return
+    changes: dict[str, Any] = {}
+    for key in active:
+        value, neutral = case.value(_place(key)), TECHNIQUES[key]
+        changes[_place(key)] = (
+            (neutral if key == "max_norm" else span(*sorted((value / 4, value))))
+            if key != "keep_prob"
+            else span(min(value, 0.9), 1.0)
+        )
+    off = {_place(key): TECHNIQUES[key] for key in active}
+    why = f"{' and '.join(active)} kept the network from fitting the training part"
+    yield step(case, "bias", "less regularisation", why, changes, off)
+
+
+def _place(key: str) -> str:
+    return f"{HYPERPARAMETERS[key]}.{key}"
+
+
+def _holds_back(case: Case, key: str) -> bool:
+    """Whether the trial had it at another value than the one that changes nothing."""
+    found = [value for name, value in case.hyperparameters.items() if key_of(name) == key]
+    return any(value != TECHNIQUES[key] for value in found)
+
+
+def _other_architecture(case: Case) -> Iterator[Step]:
+    title, network = "another architecture", case.spec.network
+    if not case.value("network.layers"):
+        return
+    changes: dict[str, Any] = {}
+    if network.batch_norm is False:
+        changes["network.batch_norm"] = True
+    now = case.current("network.activation")
+    if isinstance(now, str):
+        others = [name for name in ("relu", "gelu", "tanh") if name != now]
+        changes["network.activation"] = {"choices": [now, *others[:2]]}
+    why = "another kind of network may fit what more of the same does not"
+    if case.images:
+        why += "; for images that is a convolutional one, which caviar does not train"
+    if changes:
+        yield step(case, "bias", title, why, changes, *({k: v} for k, v in changes.items()))
+    else:
+        yield advice(case, "bias", title, why, "network.activation", "network.batch_norm")
