@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from caviar.study.spec import StudySpec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from caviar.data.dataset import Dataset
     from caviar.train.gradcheck import Checked
 
 
@@ -115,8 +116,60 @@ def run(
 
     spec = _spec(study)
     directory = Path(dir) if dir is not None else default_directory(spec)
-    run_study(spec, directory, PlainView(print), address=address)
+    outcome = run_study(spec, directory, PlainView(print), address=address)
+    if outcome.data is not None and is_winner_due(directory):
+        crown(directory, outcome.data)
     return Study(directory)
+
+
+def is_winner_due(directory: Path | str) -> bool:
+    """Whether a study's search is over and what it came to has no card yet.
+
+    Raises:
+        StudyError: it holds no study.
+    """
+    from caviar.report.evidence import read_card
+    from caviar.study.finals import finals_of
+
+    with Journal.open(Path(directory)) as journal:
+        told = account(journal)
+        finals = finals_of(journal)
+    if told["status"] != "finished" or told["best"] is None:
+        return False
+    card = read_card(Path(directory))
+    return card is None or (finals is not None and card["source"]["retraining"] != finals.number)
+
+
+def crown(
+    directory: Path | str,
+    data: Dataset | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    reopen: bool = False,
+    onnx: bool = False,
+) -> dict[str, Any]:
+    """Tells the winner of a study whose best were retrained, and writes `DIR/winner/`.
+
+    Args:
+        directory: the study's; nobody else may drive it.
+        data: its data set with the test part; by default it is read.
+        say: is told what goes on, a line at a time.
+        reopen: read the test set although it was read before.
+        onnx: export to ONNX as well.
+
+    Returns:
+        The card: `DIR/winner/card.json`.
+
+    Raises:
+        StudyError: there is no winner, the data set changed, the test set was read before.
+    """
+    from caviar.tuning.preparation import prepare
+    from caviar.winner.finish import finish
+
+    if data is None:
+        say("reading the data set")
+        data = prepare(Study(directory).spec).whole
+    return finish(Path(directory), data, say, reopen=reopen, onnx=onnx)
 
 
 def check_gradients(

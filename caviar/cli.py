@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from caviar import __version__, cli_live, cli_panda
+from caviar import __version__, cli_live, cli_panda, cli_winner
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -85,18 +84,20 @@ def run(
         _check_ready(spec, study)
     for remark in remarks(spec):
         _write(f"note: {remark}")
-    console = _console()
+    again = _again(study, directory, address, trials, max_epochs, seed)
+    console, finals = _console(), cli_winner.when(directory)
     if console.is_terminal:
         with LiveView(console) as live:
-            outcome = run_study(spec, directory, live, address=address)
+            outcome = run_study(spec, directory, live, address=address, finals=finals)
     else:
-        outcome = run_study(spec, directory, PlainView(_write), address=address)
+        outcome = run_study(spec, directory, PlainView(_write), address=address, finals=finals)
     _show(console, directory)
     if outcome.signal:
-        _write(f"stopped; to go on: {_again(study, directory, address, trials, max_epochs, seed)}")
+        _write(f"stopped; to go on: {again}")
         raise typer.Exit(128 + outcome.signal)
     if outcome.ending:
         _write(f"ended: {outcome.ending}")
+    cli_winner.conclude(spec, directory, outcome.data, again)
     _write(f"journal and checkpoints: {directory}")
 
 
@@ -161,7 +162,7 @@ def gradcheck(
     from caviar.report.gradients import print_checked
 
     spec, console = _read(study), _console()
-    _wake_tensorflow()
+    cli_winner.wake_tensorflow()
     results = []
     for checked in check_gradients(spec, plant=plant):
         print_checked(console, checked, spec.space.names)
@@ -192,23 +193,6 @@ def init(
     except OSError as error:
         raise StudyError(f"{file}: cannot be written: {error.strerror}") from None
     _write(f"wrote {file}; check it with: caviar check {file}; run it with: caviar run {file}")
-
-
-def _wake_tensorflow() -> None:
-    """Imports TensorFlow without its messages, some of which no setting of its own turns off.
-
-    No GPU is needed for a small batch.
-    """
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-            import tensorflow  # noqa: F401 - for its side effects
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _read(study: Path | None) -> StudySpec:
@@ -269,3 +253,4 @@ def _fail(line: str) -> NoReturn:
 
 cli_live.register(app)
 cli_panda.register(app)
+cli_winner.register(app)

@@ -43,7 +43,7 @@ class Outcome:
     Attributes:
         signal: the signal that interrupted it, or 0.
         ending: why it ended before its work was done (a budget, a person), or "".
-        data: with the test part, where the best were retrained and the winner is to be told.
+        data: with the test part, where all is trained and the winner may be told; else None.
     """
 
     signal: int = 0
@@ -108,7 +108,8 @@ def run_study(
             _shut_down()
     if signals.came:
         return Outcome(signals.came)
-    return Outcome(ending=run.ending, data=prepared.whole if run.retrained else None)
+    over = finals is not Finals.NEVER and run.finished
+    return Outcome(ending=run.ending, data=prepared.whole if over else None)
 
 
 class _Run:
@@ -133,7 +134,7 @@ class _Run:
         self._broker: Any = None
         self._finals = finals
         self.ending = ""
-        self.retrained = False
+        self.finished = False
 
     def go(self) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
@@ -150,7 +151,7 @@ class _Run:
             if not self._call("status").finished:
                 self._tune(plan)
             self.ending = self._call("ending")
-            self.retrained = self._call("retrained")
+            self.finished = self._call("status").finished
             trouble = self._call("trouble")
         if trouble:
             raise StudyError(trouble)

@@ -1,0 +1,123 @@
+"""The command that tells the winner, and what `caviar run` ends with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from caviar.cli_live import Directory
+from caviar.errors import StudyError
+
+if TYPE_CHECKING:
+    from caviar.data.dataset import Dataset
+    from caviar.study.spec import StudySpec
+    from caviar.tuning.messages import Finals
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command("winner")(winner)
+
+
+def winner(
+    directory: Directory,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Attach to this Ray cluster (or `auto`); default: start Ray on this machine.",
+        ),
+    ] = None,
+    reopen: Annotated[
+        bool,
+        typer.Option("--reopen", help="Read the test set once more; the report shows it for ever."),
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Export the model to ONNX as well.")] = False,
+) -> None:
+    """Retrain the best of a study over several seeds, and tell the honest winner.
+
+    At once, wherever the search stands. What was retrained already is not trained again. The test
+    set is read at the end, once; the model and its card are in DIR/winner.
+    """
+    from caviar.api import crown, load
+    from caviar.tuning.driver import run_study
+    from caviar.tuning.messages import Finals
+    from caviar.tuning.progress import PlainView
+    from caviar.winner.finish import refuse_second_reading
+
+    spec = load(directory).spec
+    refuse_second_reading(directory, reopen=reopen)
+    data = None
+    if not spec.is_raised:
+        view = PlainView(_write)
+        outcome = run_study(spec, directory, view, address=address, finals=Finals.NOW)
+        if outcome.signal:
+            _write(f"stopped; to go on: caviar winner {directory}")
+            raise typer.Exit(128 + outcome.signal)
+        data = outcome.data
+    wake_tensorflow()
+    crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
+
+
+def when(directory: Path) -> Finals | None:
+    """When `caviar run` retrains the best: not where the test set was read already."""
+    from caviar.study.journal import Journal
+    from caviar.tuning.messages import Finals
+    from caviar.winner.finish import refuse_second_reading
+
+    if not Journal.exists(directory):
+        return None
+    try:
+        refuse_second_reading(directory)
+    except StudyError:
+        return Finals.NEVER
+    return None
+
+
+def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str) -> None:
+    """Tells the winner where a run came to its end and it is not told yet."""
+    from caviar.api import crown, is_winner_due
+    from caviar.study.journal import Journal
+
+    if not spec.winner.top or not Journal.exists(directory) or not is_winner_due(directory):
+        return
+    if when(directory) is not None:
+        _write(
+            "the test set was read for the winner of before; to retrain the best of now and read "
+            f"it once more: caviar winner {directory} --reopen"
+        )
+        return
+    try:
+        wake_tensorflow()
+        crown(directory, data, say=_write)
+    except KeyboardInterrupt:
+        _write(f"stopped; to go on: {again}")
+        raise typer.Exit(128 + signal.SIGINT) from None
+
+
+def wake_tensorflow() -> None:
+    """Imports TensorFlow without its messages, some of which no setting of its own turns off.
+
+    No GPU is needed for a small batch.
+    """
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            import tensorflow  # noqa: F401 - for its side effects
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
