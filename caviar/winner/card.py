@@ -29,6 +29,7 @@ FILE: Final = "card.json"
 READABLE: Final = "CARD.md"
 
 _STAGE: Final = ".winner-"
+_ASIDE: Final = "-old"
 _EXCHANGE: Final = 2
 """RENAME_EXCHANGE of Linux's renameat2."""
 _HERE: Final = -100
@@ -93,7 +94,7 @@ def write(folder: Path, card: Mapping[str, Any], readable: str) -> None:
 
     Numbers that are not finite, as the loss of a network that learnt its way to infinity, are null.
     """
-    text = json.dumps(finite(card), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(finite(card), indent=1, allow_nan=False)
     (folder / FILE).write_text(text + "\n", "utf-8")
     (folder / READABLE).write_text(readable, "utf-8")
 
@@ -125,8 +126,7 @@ def staged(directory: Path) -> Iterator[Path]:
     """
     stage = directory / f"{_STAGE}{os.getpid()}"
     try:
-        for left in directory.glob(f"{_STAGE}*"):
-            _remove(left)
+        _clean(directory)
         stage.mkdir()
         yield stage
         _sync(stage)
@@ -141,12 +141,21 @@ def staged(directory: Path) -> Iterator[Path]:
             _remove(stage)
 
 
+def _clean(directory: Path) -> None:
+    """Removes what was left behind; a folder that was only put aside goes back to its place."""
+    for left in directory.glob(f"{_STAGE}*"):
+        if left.name.endswith(_ASIDE) and not os.path.lexists(directory / FOLDER):
+            left.rename(directory / FOLDER)
+        else:
+            _remove(left)
+
+
 def _put(stage: Path, place: Path) -> None:
     """Makes `stage` the folder at `place`; what was there is at `stage` afterwards, if anywhere."""
     if not os.path.lexists(place):
         stage.rename(place)
     elif not _exchange(stage, place):
-        aside = stage.with_name(f"{stage.name}-old")
+        aside = stage.with_name(f"{stage.name}{_ASIDE}")
         place.rename(aside)
         stage.rename(place)
         _remove(aside)

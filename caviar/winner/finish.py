@@ -23,6 +23,7 @@ from caviar.study.finals import replicate_seed
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
+from caviar.study.wording import one_line
 from caviar.winner import card as cards
 from caviar.winner import evaluation, sealed, surroundings, words
 from caviar.winner.choice import Choice, Run, choose
@@ -178,8 +179,8 @@ class _Finish:
             ends = words.span(metric, one)
             mean = words.metric_value(metric, one["mean"])
             lost = sum(run["value"] is None for run in one["runs"])
-            told = (f" ({ends})" if ends else "") + (f", {lost} runs lost" if lost else "")
-            self.say(f"  {one['name']}: {mean}{told}")
+            told = (f" ({ends})" if ends else "") + (f", {lost} of its runs lost" if lost else "")
+            self.say(f"  {one_line(one['name'])}: {mean}{told}")
 
     @cached_property
     def _on_dev(self) -> list[Probabilities]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 from caviar.study.wording import duration, number, one_line
 from caviar.winner.words import metric_name, metric_value, percent, span
 
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]|~])|(?<!\S)([#+-](?!\S))|(?<!\S)(\d+)([.)](?!\S))")
+"""What Markdown takes for markup anywhere, and what it does at the beginning of a line."""
 _MOST_CLASSES: Final = 30
 """Classes whose confusion matrix still fits a page."""
 
@@ -39,7 +40,12 @@ def card_md(card: Mapping[str, Any]) -> str:
 def escaped(text: object) -> str:
     """A text on one line that Markdown and HTML show as it is."""
     plain = one_line(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKUP.sub(r"\\\1", plain)
+    return _MARKUP.sub(_backslashed, plain)
+
+
+def _backslashed(found: re.Match[str]) -> str:
+    anywhere, mark, count, point = found.groups()
+    return f"{count}\\{point}" if count else f"\\{anywhere or mark}"
 
 
 def _spaced(part: Sequence[str]) -> list[str]:

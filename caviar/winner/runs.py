@@ -89,6 +89,7 @@ def _of(directory: Path, finals: Finals, spec: StudySpec) -> Field:
         summaries = journal.summary()
         checkpoints = {record.trial: record for record in journal.checkpoints()}
     _check_finished(folder, finals, summaries)
+    _check_whose(folder, finals, summaries)
     contenders = tuple(
         Contender(
             candidate,
@@ -119,6 +120,17 @@ def _check_finished(folder: Path, finals: Finals, summaries: tuple[TrialSummary,
         )
 
 
+def _check_whose(folder: Path, finals: Finals, summaries: tuple[TrialSummary, ...]) -> None:
+    """Refuses runs of other hyperparameters than the study's journal says."""
+    for candidate, first in _firsts(finals):
+        for summary in summaries[first : first + finals.seeds]:
+            if summary.hyperparameters != candidate.hyperparameters:
+                raise StudyError(
+                    f"{folder}: trial {summary.trial} must have the hyperparameters of "
+                    f"{one_line(candidate.name)}, got others: one of the journals was changed"
+                )
+
+
 def _has_ended(summary: TrialSummary, epochs: int) -> bool:
     last = summary.last
     if summary.error is not None:
@@ -131,7 +143,8 @@ def _run(
 ) -> Run:
     last, note = summary.last, one_line(summary.why)
     if last is not None and last.diverged:
-        return Run(summary.trial, replicate, None, True, note or f"diverged in epoch {last.epoch}")
+        told = f"diverged in epoch {last.epoch}" + (f": {note}" if note else "")
+        return Run(summary.trial, replicate, None, True, told)
     if summary.error is not None or last is None:
         return Run(summary.trial, replicate, None, False, note)
     if not all(math.isfinite(value) for value in (getattr(last, metric), last.dev_loss)):

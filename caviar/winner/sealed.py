@@ -24,6 +24,9 @@ CHOSEN: Final = "winner_chosen"
 READ: Final = "test_read"
 """The event of a reading: `at`, `by`, `readings`, `fingerprint`, `chosen` and `results`."""
 
+RESULTS: Final = frozenset(["accuracy", "sampling", "runs", "confusion", "per_class", "ensemble"])
+"""What an evaluation must give."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -137,10 +140,9 @@ def reader() -> str:
 
 
 def _reading(journal: Journal, event: Event) -> Reading:
-    try:
-        detail = event.detail
-        results = detail["results"]
-        return Reading(str(detail["at"]), str(detail["by"]), int(detail["readings"]), dict(results))
-    except (KeyError, TypeError, ValueError) as error:
-        place = journal.directory
-        raise StudyError(f"{place}: the journal's event test_read is damaged") from error
+    detail = event.detail
+    results = detail.get("results")
+    sound = isinstance(results, Mapping) and results.keys() >= RESULTS
+    if not sound or not {"at", "by", "readings"} <= detail.keys():
+        raise StudyError(f"{journal.directory}: the journal's event {READ} is damaged")
+    return Reading(str(detail["at"]), str(detail["by"]), detail["readings"], dict(results or {}))

@@ -110,6 +110,11 @@ def _against_baseline(card: Card) -> list[str]:
     if found is None:
         return [f"{_the(winner)} cannot be compared with the baseline: too few runs of both ended."]
     lead, low, high = (_points(card["metric"], found[key]) for key in ("mean", "low", "high"))
+    if found["mean"] <= 0:
+        return [
+            f"{_the(winner)} is not better than the baseline where both finished: it is ahead only "
+            f"because fewer of its runs were lost (difference {lead} of {metric})."
+        ]
     if card["beats_baseline"]:
         return [
             f"{_the(winner)} is better than the baseline by {lead} of {metric} on average "
@@ -141,7 +146,7 @@ def _lost(candidate: Mapping[str, Any]) -> str:
     diverged = sum(run["diverged"] for run in lost)
     how = "diverged" if diverged == len(lost) else "diverged or did not end well"
     return (
-        f"Of {one_line(candidate['name'])} {len(lost)} of {len(runs)} runs {how}: it counts as "
+        f"Of {one_line(candidate['name'])}, {len(lost)} of {len(runs)} runs {how}: it counts as "
         "worse than any candidate that lost none."
     )
 
