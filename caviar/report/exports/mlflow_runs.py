@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ AT_ONCE: Final = 1000
 LONGEST: Final = 500
 """Characters of a parameter or a tag that are kept."""
 
+_CONFUSING: Final = re.compile("[?#%]")
 _STATUS: Final = {
     TrialState.WAITING: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
@@ -42,8 +44,12 @@ def write(material: Material, place: Path, tick: Tick, *, force: bool = False) -
     """Writes the store; returns how to open it.
 
     Raises:
-        StudyError: MLflow is not installed, something stands in the way, or the disk said no.
+        StudyError: MLflow is not installed, the path is none for it, something stands in the way, or the
+            disk said no.
     """
+    if _CONFUSING.search(str(place)):
+        rule = "MLflow takes no path with ?, # or % in it; give another --output"
+        raise StudyError(f"{one_line(str(place))}: {rule}")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is told to anybody
     with needs("mlflow"):
         import mlflow  # noqa: F401 - says whether it is there

@@ -1,10 +1,13 @@
-"""A study as a storage of Optuna's that optuna-dashboard opens: one SQLite file.
+"""A study as a storage of Optuna's that optuna-dashboard opens: one file.
+
+By default it is a journal of Optuna's, which takes thousands of trials in seconds; where the file
+is to be called `.db`, `.sqlite` or `.sqlite3`, it is an SQLite database, which takes longer.
 
 Where Optuna has no word for what caviar knows: a `one_minus` axis becomes the parameter
 `one_minus_beta_1`, which is 1 - beta_1 on Optuna's log scale, so that its plots and samplers see
-the decades that were searched, and the value itself is the attribute `beta_1` of the trial. A scale that Optuna cannot
-join with a step loses the step. Paused and stopped trials are "pruned"; diverged and failed ones
-are "fail"; the attribute `state` has our word.
+the decades that were searched; the value itself is the trial's attribute `beta_1`. A scale that
+Optuna cannot join with a step loses the step. Paused and stopped trials are "pruned", diverged and
+failed ones "fail"; the attribute `state` has our word.
 """
 
 from __future__ import annotations
@@ -31,10 +34,13 @@ from caviar.study.wording import one_line
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-FILE: Final = "optuna.sqlite3"
+FILE: Final = "optuna.log"
 """What the storage is called by default."""
+DATABASES: Final = (".db", ".sqlite", ".sqlite3")
+"""How the names of files end that are to be databases."""
 ONE_MINUS: Final = "one_minus_"
 """Begins the names of parameters that are one minus a hyperparameter."""
 
@@ -57,43 +63,55 @@ def write(material: Material, place: Path, tick: Tick, *, force: bool = False) -
     """
     with needs("optuna"):
         import optuna  # noqa: F401 - says whether it is there
+    is_database = place.suffix in DATABASES
     with placed_file(place, force=force) as draft, _plain_errors(place):
-        _fill(material, draft, tick)
-    return shlex.join(["optuna-dashboard", f"sqlite:///{place}"])
-
-
-def _fill(material: Material, draft: Path, tick: Tick) -> None:
-    parameters = _Parameters(material)
-    with _study(material, draft) as study:
-        for count, life in enumerate(material.lives, 1):
-            study.add_trial(_trial(material, life, parameters))
-            tick(count, len(material.lives))
+        parameters = _Parameters(material)
+        with _study(material, draft, is_database=is_database) as study:
+            for count, life in enumerate(material.lives, 1):
+                study.add_trial(_trial(material, life, parameters))
+                tick(count, len(material.lives))
+    storage = f"sqlite:///{place}" if is_database else str(place)
+    return shlex.join(["optuna-dashboard", storage])
 
 
 @contextmanager
-def _study(material: Material, draft: Path) -> Iterator[Study]:
+def _study(material: Material, draft: Path, *, is_database: bool) -> Iterator[Study]:
     """An empty study in a new file; what made it is closed at the end."""
     import optuna
-    from optuna.storages import RDBStorage
 
     evidence = material.evidence
-    with _quiet():
-        # Not by its URL: a path may hold what means something there.
-        creator = partial(_connection, draft)
-        storage = RDBStorage("sqlite:///", engine_kwargs={"creator": creator})
-        try:
-            study = optuna.create_study(
-                storage=storage,
-                study_name=evidence.spec.name,
-                direction="minimize" if evidence.spec.lower_is_better else "maximize",
-            )
-            study.set_metric_names([evidence.metric])
-            for name, value in _study_attributes(material).items():
-                study.set_user_attr(name, value)
-            yield study
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+    with _quiet(), (_database if is_database else _journal)(draft) as storage:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=evidence.spec.name,
+            direction="minimize" if evidence.spec.lower_is_better else "maximize",
+        )
+        study.set_metric_names([evidence.metric])
+        for name, value in _study_attributes(material).items():
+            study.set_user_attr(name, value)
+        yield study
+
+
+@contextmanager
+def _journal(draft: Path) -> Iterator[BaseStorage]:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    yield JournalStorage(JournalFileBackend(str(draft)))
+
+
+@contextmanager
+def _database(draft: Path) -> Iterator[BaseStorage]:
+    from optuna.storages import RDBStorage
+
+    # Not by its URL: a path may hold what means something there.
+    creator = partial(_connection, draft)
+    storage = RDBStorage("sqlite:///", engine_kwargs={"creator": creator})
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _connection(draft: Path) -> sqlite3.Connection:

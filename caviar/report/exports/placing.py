@@ -68,7 +68,7 @@ def cleared(place: Path, *, force: bool) -> None:
         StudyError: as `placed_folder`.
     """
     _check_folder(place, force=force)
-    with _told(place):
+    with plain_errors(place):
         if place.exists():
             shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def _draft(place: Path) -> Iterator[Path]:
     """A path beside `place`; whatever is left there at the end is removed."""
     draft = place.with_name(f".{place.name}-{os.getpid()}")
     try:
-        with _told(place):
+        with plain_errors(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             yield draft
             sync_directory(place.parent)
@@ -112,7 +112,7 @@ def _swap(draft: Path, place: Path) -> None:
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
+def plain_errors(place: Path) -> Iterator[None]:
     """Tells what the disk said in one line."""
     try:
         yield
