@@ -2,8 +2,9 @@
 
 Only layers that Keras brings are used, so both load where caviar is not installed. The inputs'
 normalisation is a layer of the model, and batch norm's moments are caviar's debiased ones. Class
-names lie in the `.keras` file as the asset `classes.json` (Keras passes it over), and the SavedModel
-answers with them. This room imports TensorFlow; `export` runs it in a process of its own.
+names lie in the `.keras` file as the asset `classes.json` (Keras passes it over), and the
+SavedModel answers with them. This room imports TensorFlow; `export` runs it in a process of its
+own.
 """
 
 from __future__ import annotations

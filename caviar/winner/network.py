@@ -63,6 +63,7 @@ class Network:
         trial: whose checkpoint it was.
         epoch: how long it was trained.
         hyperparameters: in a person's units.
+        checkpoint: the bytes that it was read from.
     """
 
     layers: tuple[Layer, ...] = field(repr=False)
@@ -74,6 +75,7 @@ class Network:
     trial: int = 0
     epoch: int = 0
     hyperparameters: Mapping[str, Value] = field(default_factory=dict)
+    checkpoint: bytes = field(default=b"", repr=False)
 
     @property
     def features(self) -> int:
@@ -121,6 +123,7 @@ class Network:
             trial=int(weights.header["trial"]),
             epoch=int(weights.header["epoch"]),
             hyperparameters=hyper,
+            checkpoint=data,
         )
 
     @classmethod
@@ -134,7 +137,10 @@ class Network:
             data = path.read_bytes()
         except OSError as error:
             raise StudyError(f"{path}: cannot be read: {error.strerror}") from error
-        return cls.from_checkpoint(data, feature_shape)
+        try:
+            return cls.from_checkpoint(data, feature_shape)
+        except StudyError as error:
+            raise StudyError(f"{path}: {error}") from error
 
     def probabilities(self, x: Array, dtype: DTypeLike = np.float32) -> NDArray[np.float32]:
         """What the network makes of examples, float32 `[n, classes]`; each row's sum is 1.

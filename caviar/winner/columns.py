@@ -1,0 +1,155 @@
+"""The columns of a person's table, and how a cell of them becomes features.
+
+`caviar.data.table` learns this from the whole file: numbers stay numbers, truths become 0 and 1,
+texts one feature a text. Here it is kept with the winner, so that new rows can be given as the old
+ones were. A missing value is not filled in: the training part's statistic belongs to the training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.data.dataset import Source
+from caviar.data.request import Request
+from caviar.data.table import read_table
+from caviar.data.table_file import read_frame
+from caviar.errors import StudyError
+from caviar.study.wording import nearest, show
+
+_TRUTHS: Final = {"true": 1.0, "false": 0.0}
+_SUFFIXES: Final = (".csv", ".parquet")
+MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""Cells that hold nothing, in small letters."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that features are made of.
+
+    Attributes:
+        name: as in the file's first line.
+        texts: that it may hold, a feature each; None for numbers.
+    """
+
+    name: str
+    texts: tuple[str, ...] | None = None
+
+    @property
+    def width(self) -> int:
+        """How many features it becomes."""
+        return 1 if self.texts is None else len(self.texts)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Column:
+        """The inverse of `dataclasses.asdict`."""
+        texts = plain["texts"]
+        return cls(str(plain["name"]), None if texts is None else tuple(map(str, texts)))
+
+    def features(self, cell: str, place: str) -> list[float]:
+        """What a cell becomes, `[width]`.
+
+        Raises:
+            StudyError: it is empty, or not what the column holds.
+        """
+        text = cell.strip()
+        if self.texts is None:
+            return [number(text, place)]
+        if text.lower() in MISSING and text not in self.texts:
+            raise StudyError(f"{place}: must have a text, got {show(cell)}")
+        found = _place(text, self.texts)
+        if found is None:
+            raise StudyError(f"{place}: must be a text of the data set: {_near(text, self.texts)}")
+        return [float(place == found) for place in range(len(self.texts))]
+
+
+def number(text: str, place: str) -> float:
+    """A cell's number; truths are 1 and 0.
+
+    Raises:
+        StudyError: it is none, or not finite.
+    """
+    try:
+        found = _TRUTHS.get(text.strip().lower())
+        value = float(text) if found is None else found
+    except ValueError:
+        raise StudyError(f"{place}: must be a number, got {show(text)}") from None
+    if not abs(value) <= float(np.finfo(np.float32).max):
+        raise StudyError(f"{place}: must be a finite number in float32, got {show(text)}")
+    return value
+
+
+def columns_of(data: Sequence[tuple[str, Any]]) -> tuple[Column, ...]:
+    """The columns of a study's table; () if its data are no table.
+
+    The file is read again, as `Dataset` keeps features alone.
+
+    Args:
+        data: `StudySpec.data`.
+
+    Raises:
+        StudyError: it can no longer be read.
+    """
+    named = {field.name for field in fields(Request)}
+    request = Request(**{key: value for key, value in data if key in named})
+    if request.path is None or Path(request.path).suffix.lower() not in _SUFFIXES:
+        return ()
+    path = Path(request.path).expanduser()
+    source = read_table(path, request)
+    frame = read_frame(f"data.path: {path.name!r}", path, request.drop)
+    texts = {
+        source.feature_names[block.start]: sorted(
+            set(frame[source.feature_names[block.start]].dropna().astype(str))
+        )
+        for block in source.one_hot
+    }
+    return tuple(_columns(source, texts))
+
+
+def _columns(source: Source, texts: Mapping[str, Sequence[str]]) -> list[Column]:
+    names = list(dict.fromkeys(source.feature_names))
+    return [Column(name, tuple(texts[name]) if name in texts else None) for name in names]
+
+
+def encode(
+    rows: Sequence[Sequence[str]], columns: Sequence[Column], places: Sequence[str]
+) -> NDArray[np.float32]:
+    """Cells as features, float32 `[n, features]`.
+
+    Args:
+        rows: of each example a cell a column.
+        columns: in that order.
+        places: what errors call the rows.
+
+    Raises:
+        StudyError: a cell is not what its column holds.
+    """
+    found = [
+        [
+            value
+            for cell, column in zip(row, columns, strict=True)
+            for value in column.features(cell, f"{place}, column {show(column.name)}")
+        ]
+        for row, place in zip(rows, places, strict=True)
+    ]
+    return np.array(found, np.float32).reshape(len(rows), sum(c.width for c in columns))
+
+
+def _place(text: str, texts: Sequence[str]) -> int | None:
+    """Where a text is among others; numbers that were taken for texts count as equal numbers."""
+    if text in texts:
+        return texts.index(text)
+    try:
+        return [float(other) for other in texts].index(float(text))
+    except ValueError:
+        return None
+
+
+def _near(text: str, texts: Sequence[str]) -> str:
+    shown = texts if len(texts) <= 10 else [*texts[:10], "..."]
+    return f"got {show(text)}, {nearest(text, shown)}"
