@@ -124,10 +124,11 @@ def show(
 ) -> None:
     """Show how a study stands, from its journal alone, also while it runs."""
     from caviar.report.account import account, course
+    from caviar.report.winning import winning
     from caviar.study.journal import Journal
 
     with Journal.open(directory) as journal:
-        told: dict[str, Any] = account(journal)
+        told: dict[str, Any] = account(journal) | winning(journal)
         if trial is not None:
             told |= course(journal, trial)
     if json:
@@ -137,9 +138,11 @@ def show(
     else:
         from caviar.report.round_tables import print_rounds
         from caviar.report.tables import print_account
+        from caviar.report.winning import print_winning
 
         console = _console()
         print_account(console, told, trial)
+        print_winning(console, told)
         if rounds:
             print_rounds(console, told)
 

@@ -16,7 +16,7 @@ from caviar.errors import StudyError
 if TYPE_CHECKING:
     from caviar.data.dataset import Dataset
     from caviar.study.spec import StudySpec
-    from caviar.tuning.messages import Finals
+    from caviar.tuning.messages import Extra
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,7 @@ def winner(
     """
     from caviar.api import crown, load
     from caviar.tuning.driver import run_study
-    from caviar.tuning.messages import Finals
+    from caviar.tuning.messages import Extra
     from caviar.tuning.progress import PlainView
     from caviar.winner.finish import refuse_second_reading
 
@@ -56,7 +56,7 @@ def winner(
     data = None
     if not spec.is_raised:
         view = PlainView(_write)
-        outcome = run_study(spec, directory, view, address=address, finals=Finals.NOW)
+        outcome = run_study(spec, directory, view, address=address, finals=Extra.NOW)
         if outcome.signal:
             _write(f"stopped; to go on: caviar winner {directory}")
             raise typer.Exit(128 + outcome.signal)
@@ -65,10 +65,10 @@ def winner(
     crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
 
 
-def when(directory: Path) -> Finals | None:
+def when(directory: Path) -> Extra | None:
     """When `caviar run` retrains the best: not where the test set was read already."""
     from caviar.study.journal import Journal
-    from caviar.tuning.messages import Finals
+    from caviar.tuning.messages import Extra
     from caviar.winner.finish import refuse_second_reading
 
     if not Journal.exists(directory):
@@ -76,7 +76,7 @@ def when(directory: Path) -> Finals | None:
     try:
         refuse_second_reading(directory)
     except StudyError:
-        return Finals.NEVER
+        return Extra.NEVER
     return None
 
 

@@ -113,7 +113,9 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     assert not re.search(r"https?://|file:|-index|find-links", text)
 
 
-@pytest.mark.parametrize(("lock", "extras"), [(LOCKS[0], []), (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow"])])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [(LOCKS[0], []), (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow"])]
+)
 def test_locks_hold_what_the_project_declares(lock: str, extras: list[str]) -> None:
     project = PYPROJECT["project"]
     declared = list(project["dependencies"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from caviar.search.box import Box
 from caviar.search.quasi_random import Sobol
 from caviar.search.standing import standing_of
 from caviar.search.successive_halving import merit_of
-from caviar.study.finals import BASELINE, Candidate, Finals
+from caviar.study.finals import BASELINE, SHARES, SIZES, Candidate, Finals
 from caviar.study.records import Entry, Measurement, Trial, TrialState, Value
 from caviar.study.spec import StudySpec
 
@@ -49,6 +50,25 @@ def finals_for(
     found = Finals(number, spec.search.max_epochs, spec.winner.seeds, tuple(candidates))
     same = known is not None and _content(found) == _content(known)
     return known if same else found
+
+
+def sizes_for(spec: StudySpec, best: Candidate, epochs: int, known: Finals | None = None) -> Finals:
+    """One configuration to be trained on parts of the data.
+
+    Args:
+        spec: in force.
+        best: which.
+        epochs: of every training.
+        known: the latest of these; they are the answer if they would be the same again.
+    """
+    parts = tuple(
+        replace(best, name=f"{best.name} on {share:.4g} of the data", share=share)
+        for share in SHARES
+    )
+    number = 1 if known is None else known.number + 1
+    found = Finals(number, epochs, spec.winner.seeds, parts, SIZES)
+    same = known is not None and _content(found) == _content(known)
+    return known if known is not None and same else found
 
 
 def trials_of(finals: Finals) -> tuple[Trial, ...]:

@@ -1,12 +1,12 @@
 """A list of trials, each trained to the end once: a winner's retraining, for one.
 
-Nobody is promoted and nobody stops anybody. Trials of one replicate train under one seed, so only
-they share an assignment.
+Nobody is promoted and nobody stops anybody. Trials of one replicate train under one seed and on the
+same examples, so only they share an assignment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -22,6 +22,7 @@ from caviar.study.records import (
     Purpose,
     Round,
     Signature,
+    Terms,
     Trial,
     TrialState,
 )
@@ -39,17 +40,20 @@ class Listed:
         metric: str = "dev_accuracy",
         stack: int | Literal["auto"] = "auto",
         slices: int = 1,
+        terms_of: Callable[[Trial], Terms] = lambda trial: Terms(),
     ) -> None:
         """Has begun nothing.
 
         Args:
-            trials: by index from 0; those with one `draw` belong to one replicate.
+            trials: by index from 0.
             signature_of: from hyperparameters to what they must be compiled for.
             epochs: of every training.
             metric: what the best is told by.
             stack: most lanes of an assignment.
             slices: how many share the work.
+            terms_of: what a trial trains on; only those on the same terms share an assignment.
         """
+        self._terms = [terms_of(trial) for trial in trials]
         self.trials: Sequence[Trial] = tuple(trials)
         self.best: Measurement | None = None
         self._epochs = epochs
@@ -149,15 +153,15 @@ class Listed:
         return [trial for trial, state in self._states.items() if state in open_states]
 
     def _groups(self) -> list[Assignment]:
-        """Those that wait, by replicate and signature, the first replicate first."""
-        groups: dict[tuple[int, Signature], list[int]] = {}
-        for trial in self.trials:
+        """Those that wait, by terms and signature, the first replicate first."""
+        groups: dict[tuple[Terms, Signature], list[int]] = {}
+        for trial in sorted(self.trials, key=lambda trial: (trial.draw or 0, trial.index)):
             if self._states[trial.index] is TrialState.WAITING:
-                key = (trial.draw or 0, self._signatures[trial.index])
+                key = self._terms[trial.index], self._signatures[trial.index]
                 groups.setdefault(key, []).append(trial.index)
         return [
-            Assignment(tuple(members), 0, self._epochs, groups_signature, Purpose.RETRAINING)
-            for (_, groups_signature), members in sorted(groups.items())
+            Assignment(tuple(members), 0, self._epochs, signature, Purpose.RETRAINING)
+            for (_, signature), members in groups.items()
         ]
 
     def _start(self, assignment: Assignment) -> None:

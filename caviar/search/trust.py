@@ -17,7 +17,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 SCOUTS: Final = 18
 """First trials that are trained to the second rung in any case ..."""
@@ -94,6 +93,8 @@ def agreement(early: Sequence[float], late: Sequence[float]) -> float:
 
 def savage(scores: Sequence[float]) -> NDArray[np.float64]:
     """Savage scores `[n]`: of the i-th best of n the sum of 1/j for j from i to n; ties share."""
+    from scipy.stats import rankdata  # long to import: not for those who only look
+
     count = len(scores)
     by_rank = np.cumsum(1 / np.arange(count, 0, -1.0))[::-1]
     ranks = rankdata(scores)

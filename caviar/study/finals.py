@@ -17,8 +17,12 @@ from typing import Any, Final
 from caviar.study.reads import Reads
 from caviar.study.records import Value
 
-EVENT: Final = "finals_begun"
-"""The journal's event that says who is retrained; its detail is `Finals.to_json`."""
+RETRAINING: Final = "retraining"
+"""The best of a search and the baseline, over several seeds: who wins."""
+SIZES: Final = "sizes"
+"""One configuration on parts of the training data: whether more of them would pay."""
+SHARES: Final = (0.125, 0.25, 0.5, 1.0)
+"""Of the training part, for `SIZES`."""
 BASELINE: Final = "baseline"
 """The name of the candidate that the others are compared with."""
 
@@ -32,12 +36,14 @@ class Candidate:
         hyperparameters: in a person's units, the fixed ones included.
         trial: its index in the search; None of the baseline.
         score: its best metric in the search, or None.
+        share: of the training part that it is trained on, in (0, 1].
     """
 
     name: str
     hyperparameters: Mapping[str, Value]
     trial: int | None = None
     score: float | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,17 +54,23 @@ class Finals:
         number: of the folder, from 1.
         epochs: of every training.
         seeds: replicates of each candidate.
-        candidates: the best of the search first, the baseline last.
+        candidates: the best of the search first, the baseline last; or all parts of the data.
+        kind: `RETRAINING` or `SIZES`.
     """
 
     number: int
     epochs: int
     seeds: int
     candidates: tuple[Candidate, ...]
+    kind: str = RETRAINING
+
+    def candidate(self, trial: int) -> Candidate:
+        """Whose training a trial of the folder is."""
+        return self.candidates[trial // self.seeds]
 
     def folder(self, directory: Path) -> Path:
         """Where they are trained."""
-        return directory / f"retraining-{self.number}"
+        return directory / f"{self.kind}-{self.number}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the journal."""
@@ -68,12 +80,17 @@ class Finals:
     def from_json(cls, detail: Mapping[str, Any]) -> Finals:
         """The inverse of `to_json`."""
         candidates = tuple(Candidate(**each) for each in detail["candidates"])
-        return cls(detail["number"], detail["epochs"], detail["seeds"], candidates)
+        return cls(**{**detail, "candidates": candidates})
 
 
-def finals_of(journal: Reads) -> Finals | None:
+def event_of(kind: str) -> str:
+    """The journal's event that says who is trained; its detail is `Finals.to_json`."""
+    return f"{kind}_begun"
+
+
+def finals_of(journal: Reads, kind: str = RETRAINING) -> Finals | None:
     """The latest finals of a study, finished or not; None if there were none."""
-    events = journal.events(EVENT)
+    events = journal.events(event_of(kind))
     return Finals.from_json(events[-1].detail) if events else None
 
 

@@ -305,6 +305,7 @@ class Claim:
             an upper bound that tells whether measuring widths would pay.
         precision: what the signature's precision "auto" was settled to; else empty.
         seed: from which all that is random in training follows; None: the study's.
+        share: of the training part that the lanes are trained on, in (0, 1].
     """
 
     assignment: int
@@ -316,3 +317,16 @@ class Claim:
     expected_lane_epochs: int
     precision: str = ""
     seed: int | None = None
+    share: float = 1.0
+
+
+class Terms(NamedTuple):
+    """What a retraining is trained on.
+
+    Attributes:
+        seed: as of a claim.
+        share: as of a claim.
+    """
+
+    seed: int | None = None
+    share: float = 1.0

@@ -48,11 +48,13 @@ class Course(NamedTuple):
         seed: the study's; weights and all randomness in training follow from it.
         normalisation: the mean and standard deviation that inputs are standardised by.
         schedule_per: whether learning rates change with the epoch or with every step.
+        share: of the training part that is trained on.
     """
 
     seed: int
     normalisation: Mapping[str, NDArray[np.float32]]
     schedule_per: Literal["epoch", "step"] = "epoch"
+    share: float = 1.0
 
 
 class Group:

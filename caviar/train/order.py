@@ -11,6 +11,8 @@ _STREAM = 2
 """Sets these draws apart from every other use of a study's seed."""
 _DEVICE_STREAM = 3
 """Likewise, for what is drawn on the device."""
+_SHARE_STREAM = 4
+"""Likewise, for which examples a share of them is."""
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -27,25 +29,38 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return examples // batch_size
 
 
-def data_order(seed: int, epoch: int, batch_size: int, examples: int) -> NDArray[np.int32]:
+def data_order(
+    seed: int, epoch: int, batch_size: int, examples: int, share: float = 1.0
+) -> NDArray[np.int32]:
     """The examples of an epoch's minibatches, one after the other.
+
+    Of a share of the examples an epoch meets each several times, so that it has as many steps as
+    one of them all: what is compared then is data, not training time. Of two shares under one seed
+    the larger holds all of the smaller.
 
     Args:
         seed: the study's.
         epoch: epochs behind, from 0.
         batch_size: examples a minibatch.
         examples: in the training part.
+        share: of them that are met at all, in (0, 1]; at least one of them is.
 
     Returns:
-        Distinct indices `[steps * batch_size]` into the training part.
+        Indices `[steps * batch_size]` into the training part, distinct where `share` is 1.
 
     Raises:
         StudyError: a batch is larger than the training part.
     """
     used = steps_per_epoch(examples, batch_size) * batch_size
     key = np.random.SeedSequence((seed, _STREAM, epoch, batch_size))
-    order = np.random.Generator(np.random.Philox(key)).permutation(examples)
-    return order[:used].astype(np.int32)
+    rng = np.random.Generator(np.random.Philox(key))
+    if share == 1.0:
+        return rng.permutation(examples)[:used].astype(np.int32)
+    fixed = np.random.SeedSequence((seed, _SHARE_STREAM))
+    every = np.random.Generator(np.random.Philox(fixed)).permutation(examples)
+    part = every[: max(1, round(share * examples))]
+    rounds = [rng.permutation(part) for _ in range(-(-used // len(part)))]
+    return np.concatenate(rounds)[:used].astype(np.int32)
 
 
 def random_key(seed: int, epoch: int) -> NDArray[np.int32]:

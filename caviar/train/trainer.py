@@ -186,7 +186,7 @@ class Trainer:
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
     ) -> Iterator[Progress]:
         seed = self._course.seed if claim.seed is None else claim.seed
-        course = self._course._replace(seed=seed)
+        course = self._course._replace(seed=seed, share=claim.share)
         group = Group.begin(epoch, lanes, claim.signature, course)
         best: dict[int, Best | None] = {lane.trial.index: lane.best for lane in lanes}
         for behind in range(lanes[0].epoch, claim.last_epoch):
@@ -207,7 +207,7 @@ class Trainer:
             group.freeze(ended)
 
     def _order(self, course: Course, epoch: int, batch_size: int) -> NDArray[np.int32]:
-        return data_order(course.seed, epoch, batch_size, self.feed.examples)
+        return data_order(course.seed, epoch, batch_size, self.feed.examples, course.share)
 
 
 def _timed(call: Callable[[], _Found]) -> tuple[_Found, float]:

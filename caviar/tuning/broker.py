@@ -27,6 +27,7 @@ from caviar.study.records import (
     Measurement,
     Settled,
     Signature,
+    Terms,
     Trial,
     TrialState,
 )
@@ -56,7 +57,7 @@ class Broker:
         clock: Callable[[], float] = time.monotonic,
         best_by: str | None = None,
         budget: Budget | None = None,
-        seed_of: Callable[[Trial], int] | None = None,
+        terms_of: Callable[[Trial], Terms] = lambda trial: Terms(),
     ) -> None:
         """Takes up a study where its journal stands.
 
@@ -68,10 +69,9 @@ class Broker:
             best_by: the metric early stopping goes by; None where it is off, and no lane of a
                 claim is told its best so far.
             budget: in force; only its hours are the broker's.
-            seed_of: under what seed a trial trains, the same for all trials of an assignment; by
-                default the study's.
+            terms_of: what a trial trains on, the same for all trials of an assignment.
         """
-        self._seed_of = seed_of
+        self._terms_of = terms_of
         self._best_by = best_by
         self._clock = clock
         self._warm: dict[str, frozenset[Signature]] = {}
@@ -293,7 +293,7 @@ class Broker:
 
     def _claim(self, found: Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
         signature = found.assignment.signature
-        settled = self._settled.get(signature)
+        settled, terms = self._settled.get(signature), self._terms_of(lanes[0].trial)
         return Claim(
             assignment=found.number,
             attempt=attempt,
@@ -303,7 +303,8 @@ class Broker:
             width=settled.width if settled else None,
             expected_lane_epochs=self._strategy.expected_lane_epochs(signature),
             precision=settled.precision if settled else "",
-            seed=self._seed_of(lanes[0].trial) if self._seed_of else None,
+            seed=terms.seed,
+            share=terms.share,
         )
 
     def _lanes(self, found: Open) -> tuple[Lane, ...]:

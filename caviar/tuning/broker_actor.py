@@ -25,7 +25,7 @@ from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
 from caviar.tuning.broker import PAUSED_S, Broker
-from caviar.tuning.messages import Answer, Finals, Finished, Wait, Welcome
+from caviar.tuning.messages import AT_ONCE, Answer, Extra, Finished, Wait, Welcome
 from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
 from caviar.tuning.taking_up import extend
@@ -64,7 +64,7 @@ class BrokerActor:
         driver: int,
         data: list[Any],
         facts: Mapping[str, Any],
-        finals: Finals = Finals.NEVER,
+        finals: Extra = Extra.NEVER,
     ) -> None:
         """Takes the study up, making it if it is new.
 
@@ -105,7 +105,7 @@ class BrokerActor:
         self._finals = finals
 
         def begin() -> Stage | None:
-            due = retraining.due(self._journal, asked)
+            due = retraining.due(self._journal, asked, finals)
             if due is None:
                 return None
             journal = self._journal
@@ -118,9 +118,9 @@ class BrokerActor:
         """Goes on to the finals if it is time; whether it did."""
         search = self._search.broker
         over = search.finished and not search.halted
-        if self._finals is Finals.NEVER or not (over or self._finals is Finals.NOW):
+        if self._finals is Extra.NEVER or not (over or self._finals in AT_ONCE):
             return False
-        self._finals = Finals.NEVER
+        self._finals = Extra.NEVER
         stage = self._begin_finals()
         if stage is not None:
             self._stage = stage
@@ -208,7 +208,7 @@ class BrokerActor:
         """As the broker; but whether the study is complete is told by a claim alone."""
         given = assignment, attempt, measurements, checkpoints, complete
         answer = self._broker.report(slice_name, *given, warm)
-        is_last = self._finals is not Finals.NEVER and isinstance(answer.order, Finished)
+        is_last = self._finals is not Extra.NEVER and isinstance(answer.order, Finished)
         return replace(answer, order=None) if is_last else answer
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
@@ -257,7 +257,7 @@ class BrokerActor:
 
     @property
     def _finals_may_come(self) -> bool:
-        return self._finals is not Finals.NEVER and not self._search.broker.halted
+        return self._finals is not Extra.NEVER and not self._search.broker.halted
 
     def words(self) -> list[str]:
         """See `Broker.words`."""

@@ -19,7 +19,7 @@ from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, here, node_resources
-from caviar.tuning.messages import NAMESPACE, Finals, broker_name
+from caviar.tuning.messages import NAMESPACE, Extra, broker_name
 from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
@@ -58,7 +58,7 @@ def run_study(
     *,
     address: str | None = None,
     worker: str = TENSORFLOW_WORKER,
-    finals: Finals | None = None,
+    finals: Extra | None = None,
 ) -> Outcome:
     """Runs the study in `directory` to its end, or on from where it stood.
 
@@ -76,7 +76,7 @@ def run_study(
             the data set is unknown.
     """
     if finals is None:
-        finals = Finals.AFTER if worker == TENSORFLOW_WORKER else Finals.NEVER
+        finals = Extra.AFTER if worker == TENSORFLOW_WORKER else Extra.NEVER
     nothing, more = check_directory(spec, directory, finals)
     if nothing:
         view.say(f"{directory}: {nothing}")
@@ -108,7 +108,7 @@ def run_study(
             _shut_down()
     if signals.came:
         return Outcome(signals.came)
-    over = finals is not Finals.NEVER and run.finished
+    over = finals is not Extra.NEVER and run.finished
     return Outcome(ending=run.ending, data=prepared.whole if over else None)
 
 
@@ -123,7 +123,7 @@ class _Run:
         worker: str,
         prepared: Prepared,
         signals: Signals,
-        finals: Finals,
+        finals: Extra,
     ) -> None:
         self._spec = spec
         self._directory = directory.resolve()

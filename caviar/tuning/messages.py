@@ -9,15 +9,20 @@ from typing import Any, Final, Literal
 from caviar.study.records import Claim
 
 
-class Finals(Enum):
-    """When the best of a study are retrained."""
+class Extra(Enum):
+    """What is trained beside the search: when the best of a study are retrained."""
 
     NEVER = "never"
     AFTER = "after"
     """Once the search is over."""
     NOW = "now"
     """At once, as the search stands."""
+    SIZES = "sizes"
+    """At once, and not they: the best one on parts of the data."""
 
+
+AT_ONCE: Final = frozenset({Extra.NOW, Extra.SIZES})
+"""What does not wait for the search to be over."""
 
 NAMESPACE: Final = "caviar"
 """Of Ray, in which every broker is found by its name."""

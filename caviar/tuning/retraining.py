@@ -11,18 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caviar.search.finalists import finals_for, trials_of
+from caviar.search.finalists import finals_for, sizes_for, trials_of
 from caviar.search.listed import Listed
 from caviar.search.strategy import Strategy
-from caviar.study.finals import EVENT, Finals, finals_of, replicate_seed
+from caviar.study.finals import (
+    SIZES,
+    Candidate,
+    Finals,
+    event_of,
+    finals_of,
+    replicate_seed,
+)
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
-from caviar.study.records import Trial
+from caviar.study.records import Terms, Trial
 from caviar.study.signature import signatures
 from caviar.study.spec import StudySpec
 from caviar.study.spent import drivers
 from caviar.tuning.broker import Broker
+from caviar.tuning.messages import Extra
 
 
 @dataclass(frozen=True)
@@ -42,19 +50,37 @@ class Stage:
     title: str
 
 
-def due(journal: Journal, asked: StudySpec) -> Finals | None:
-    """The finals that a study whose search is over still lacks, wholly or in part; or None.
+def due(journal: Journal, asked: StudySpec, extra: Extra = Extra.AFTER) -> Finals | None:
+    """What a study still lacks of what is to be trained beside its search; None: nothing.
 
     Args:
         journal: the study's.
         asked: as the run was given; `[winner]` and `[baseline]` are this one's.
+        extra: what is asked for.
     """
     spec = settings(journal, asked)
-    known = finals_of(journal)
-    found = finals_for(spec, journal.entries(), known)
+    if extra is Extra.SIZES:
+        known = finals_of(journal, SIZES)
+        best = _best(journal, spec)
+        found = best and sizes_for(spec, *best, known)
+    else:
+        known = finals_of(journal)
+        found = finals_for(spec, journal.entries(), known)
     if found is None or (found is known and is_complete(found, journal.directory)):
         return None
     return found
+
+
+def _best(journal: Journal, spec: StudySpec) -> tuple[Candidate, int] | None:
+    """Who is trained on parts of the data, and how long: the winner, or the search's best."""
+    chosen, finals = journal.events("winner_chosen"), finals_of(journal)
+    if chosen and finals is not None:
+        name = chosen[-1].detail["name"]
+        found = next((one for one in finals.candidates if one.name == name), None)
+        if found is not None:
+            return found, finals.epochs
+    finals = finals_for(spec, journal.entries())
+    return (finals.candidates[0], finals.epochs) if finals is not None else None
 
 
 def settings(journal: Journal, asked: StudySpec) -> StudySpec:
@@ -96,8 +122,8 @@ def begin(
     Raises:
         StudyError: the disk refuses.
     """
-    if finals != finals_of(search):
-        search.record(EVENT, finals.to_json())
+    if finals != finals_of(search, finals.kind):
+        search.record(event_of(finals.kind), finals.to_json())
     folder = finals.folder(search.directory)
     if not Journal.exists(folder):
         Journal.create(folder, search.spec_json, search.fingerprint).close()
@@ -109,6 +135,11 @@ def begin(
         journal.settle(
             signature, settled.width, {"rule": "as in the search", "precision": settled.precision}
         )
+
+    def terms_of(trial: Trial) -> Terms:
+        share = finals.candidate(trial.index).share
+        return Terms(replicate_seed(spec.seed, trial.draw or 0), share)
+
     strategy = Listed(
         trials_of(finals),
         signatures(spec),
@@ -116,11 +147,8 @@ def begin(
         metric=spec.metric,
         stack=spec.resources.stack,
         slices=slices,
+        terms_of=terms_of,
     )
-
-    def seed_of(trial: Trial) -> int:
-        return replicate_seed(spec.seed, trial.draw or 0)
-
     best_by = spec.metric if spec.training.patience else None
-    broker = Broker(journal, strategy, best_by=best_by, seed_of=seed_of)
-    return Stage(journal, strategy, broker, "retraining")
+    broker = Broker(journal, strategy, best_by=best_by, terms_of=terms_of)
+    return Stage(journal, strategy, broker, finals.kind)

@@ -12,11 +12,11 @@ from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
 from caviar.study.spent import drivers
 from caviar.tuning import retraining
-from caviar.tuning.messages import Finals
+from caviar.tuning.messages import AT_ONCE, Extra
 
 
 def check_directory(
-    spec: StudySpec, directory: Path, finals: Finals = Finals.NEVER
+    spec: StudySpec, directory: Path, finals: Extra = Extra.NEVER
 ) -> tuple[str, str]:
     """Refuses a directory that holds another study or is being driven, and makes nothing.
 
@@ -43,8 +43,9 @@ def check_directory(
         more = growth.extension(begun, changes, spec)
         words = growth.told(more, growth.in_force(begun, changes))
         nothing = _why_nothing(journal, more)
-        is_over = finals is Finals.NOW or (nothing and growth.halt(changes) is None)
-        if is_over and finals is not Finals.NEVER and retraining.due(journal, spec) is not None:
+        is_over = finals in AT_ONCE or (nothing and growth.halt(changes) is None)
+        wanted = is_over and finals is not Extra.NEVER
+        if wanted and retraining.due(journal, spec, finals) is not None:
             nothing = ""
         return nothing, words
 

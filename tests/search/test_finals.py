@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from simulated import measured
 
 from caviar.search.factory import caviar_strategy
-from caviar.search.finalists import baseline, finals_for, trials_of
+from caviar.search.finalists import baseline, finals_for, sizes_for, trials_of
 from caviar.search.listed import Listed
 from caviar.search.simulate import Conditions, Simulation
 from caviar.study.finals import Candidate, Finals, replicate_seed
-from caviar.study.records import Assignment, Measurement, Purpose, Trial, TrialState, Value
+from caviar.study.records import Assignment, Measurement, Purpose, Terms, Trial, TrialState, Value
 from caviar.study.signature import signatures
 from caviar.study.spec import StudySpec
 
@@ -31,7 +32,13 @@ def searched(spec=SPEC, curve=by_rate):
 
 
 def listed(finals, spec=SPEC, **options):
-    return Listed(trials_of(finals), signatures(spec), finals.epochs, **options)
+    return Listed(
+        trials_of(finals),
+        signatures(spec),
+        finals.epochs,
+        terms_of=lambda trial: Terms(trial.draw, finals.candidate(trial.index).share),
+        **options,
+    )
 
 
 def trained(entries):
@@ -152,6 +159,18 @@ def test_what_ends_early_is_over():
     strategy.fail(given[2].trials[0])
     assert strategy.most_lane_epochs == 9 * 9
     assert not strategy.finished
+
+
+def test_parts_of_the_data_are_trained_apart():
+    found = sizes_for(SPEC, FINALS.candidates[0], 9)
+    assert [one.share for one in found.candidates] == [0.125, 0.25, 0.5, 1.0]
+    assert sizes_for(SPEC, FINALS.candidates[0], 9, found) is found
+    assert found.folder(Path("s")) == Path("s/sizes-1")
+    assert Finals.from_json(found.to_json()) == found
+    simulation = Simulation(lambda: listed(found), by_rate)
+    entries = simulation.run().entries
+    assert trained(entries) == {(t, e) for t in range(16) for e in range(1, 10)}
+    assert all(len(e.trials) == 1 for e in entries if isinstance(e, Assignment))
 
 
 def test_seeds_of_replicates_differ():

@@ -11,7 +11,7 @@ from caviar.study.records import Change, ChangeKind, Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
 from caviar.tuning.broker_actor import BrokerActor
-from caviar.tuning.messages import Finals, Finished, Wait
+from caviar.tuning.messages import Extra, Finished, Wait
 from caviar.tuning.taking_up import check_directory
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
@@ -30,7 +30,7 @@ stack = 2
 SPEC = StudySpec.parse(TEXT)
 
 
-def opened(directory, spec=SPEC, finals=Finals.AFTER):
+def opened(directory, spec=SPEC, finals=Extra.AFTER):
     actor = BrokerActor()
     actor.open(str(directory), spec.to_json(), 1, os.getpid(), ["data"], FACTS, finals)
     return actor
@@ -87,11 +87,11 @@ def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
     assert {claim.seed for claim in own} == {replicate_seed(3, 1), replicate_seed(3, 2)}
     for claim in own:
         assert {replicate_seed(3, lane.trial.draw) for lane in claim.lanes} == {claim.seed}
-    assert check_directory(SPEC, tmp_path / "s", Finals.AFTER)[0] == "the study is complete"
+    assert check_directory(SPEC, tmp_path / "s", Extra.AFTER)[0] == "the study is complete"
 
 
 def test_never_means_never(tmp_path):
-    actor = opened(tmp_path / "s", finals=Finals.NEVER)
+    actor = opened(tmp_path / "s", finals=Extra.NEVER)
     seen, _ = work(actor, StandIn())
     assert actor.status().finished
     assert not actor.retrained()
@@ -99,8 +99,8 @@ def test_never_means_never(tmp_path):
     actor.close()
     assert not (tmp_path / "s" / "retraining-1").exists()
     # A later run makes up for it.
-    assert check_directory(SPEC, tmp_path / "s", Finals.NEVER)[0] == "the study is complete"
-    assert check_directory(SPEC, tmp_path / "s", Finals.AFTER)[0] == ""
+    assert check_directory(SPEC, tmp_path / "s", Extra.NEVER)[0] == "the study is complete"
+    assert check_directory(SPEC, tmp_path / "s", Extra.AFTER)[0] == ""
     again = opened(tmp_path / "s")
     assert not again.status().finished
     seen, _ = work(again, StandIn())
@@ -110,7 +110,7 @@ def test_never_means_never(tmp_path):
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_killed_finals_go_on_where_they_were(tmp_path, after):
-    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     work(actor, worker)
     actor.close()
     actor = opened(tmp_path / "s")
@@ -128,10 +128,10 @@ def test_killed_finals_go_on_where_they_were(tmp_path, after):
 
 
 def test_now_does_not_wait_for_the_search(tmp_path):
-    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     work(actor, worker, claims=1)
     actor.close()
-    actor = opened(tmp_path / "s", finals=Finals.NOW)
+    actor = opened(tmp_path / "s", finals=Extra.NOW)
     assert actor.status().stage == "retraining"
     seen, _ = work(actor, worker)
     assert all(claim.seed is not None for claim in seen)
@@ -146,8 +146,22 @@ def test_now_does_not_wait_for_the_search(tmp_path):
         assert finals_of(journal).number == 2
 
 
+def test_the_best_is_trained_on_parts_of_the_data(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
+    work(actor, worker)
+    actor.close()
+    actor = opened(tmp_path / "s", finals=Extra.SIZES)
+    seen, _ = work(actor, worker)
+    actor.close()
+    asked = {(claim.share, claim.seed) for claim in seen}
+    seeds = replicate_seed(3, 1), replicate_seed(3, 2)
+    assert asked == {(share, seed) for share in (0.125, 0.25, 0.5, 1.0) for seed in seeds}
+    assert len(epochs(tmp_path / "s" / "sizes-1")) == 8 * 3
+    assert not (tmp_path / "s" / "retraining-1").exists()
+
+
 def test_a_person_stops_the_finals_too(tmp_path):
-    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     work(actor, worker)
     actor.close()
     actor = opened(tmp_path / "s")
@@ -165,7 +179,7 @@ def test_a_person_stops_the_finals_too(tmp_path):
 
 
 def test_a_pause_holds_the_finals(tmp_path):
-    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     work(actor, worker)
     actor.close()
     actor = opened(tmp_path / "s")
@@ -179,7 +193,7 @@ def test_a_pause_holds_the_finals(tmp_path):
 
 
 def test_widths_are_those_of_the_search(tmp_path):
-    actor, worker = opened(tmp_path / "s", finals=Finals.NEVER), StandIn()
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     first = actor.claim("a", ())
     actor.settle(first.signature, 4, {})
     actor.close()
