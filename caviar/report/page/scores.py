@@ -1,0 +1,102 @@
+"""What the plots show of each trial: its best value, how far it came, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from caviar.report.evidence import Evidence
+from caviar.report.page.axes import Axis, axes_of
+from caviar.report.page.markup import plotly
+from caviar.report.page.palette import of_order
+from caviar.study.records import Measurement, TrialState
+
+FEWEST: Final = 4
+"""Trials that a rung needs to be worth a view of its own."""
+MOST_VIEWS: Final = 5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Values of the study's metric, by trial.
+
+    Attributes:
+        evidence: of the study.
+    """
+
+    evidence: Evidence
+
+    @property
+    def label(self) -> str:
+        """The metric in words, safe for Plotly."""
+        return plotly(spaced(self.evidence.metric))
+
+    @cached_property
+    def best(self) -> Mapping[int, float]:
+        """By trial, the best value of its curve; none for what diverged or failed."""
+        found = {}
+        for trial, curve in self.evidence.curves.items():
+            values = [self.value(m) for m in curve if not m.diverged]
+            values = [value for value in values if math.isfinite(value)]
+            if values and trial not in self.lost:
+                found[trial] = min(values, key=lambda value: self.evidence.sign * value)
+        return found
+
+    @cached_property
+    def lost(self) -> frozenset[int]:
+        """Trials that diverged."""
+        states = enumerate(self.evidence.states)
+        return frozenset(trial for trial, state in states if state == TrialState.DIVERGED)
+
+    @cached_property
+    def epochs(self) -> Mapping[int, int]:
+        """By trial, the last epoch it was measured at."""
+        return {trial: curve[-1].epoch for trial, curve in self.evidence.curves.items() if curve}
+
+    @cached_property
+    def steps(self) -> tuple[int, ...]:
+        """Epochs by which trials are told apart: the rungs, else a few of those reached."""
+        rungs = sorted({rung["epoch"] for rung in self.evidence.account["rungs"]})
+        return tuple(rungs) or tuple(sorted(set(self.epochs.values())))[-6:]
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        """Of the searched hyperparameters."""
+        return axes_of(self.evidence.spec.space.domains.items(), self.evidence.trials)
+
+    def value(self, measurement: Measurement) -> float:
+        """The metric of a measurement."""
+        return float(getattr(measurement, self.evidence.metric))
+
+    def colour(self, trial: int) -> str:
+        """The darker, or on a dark page the lighter, the further a trial came."""
+        reached = sum(self.epochs.get(trial, 0) >= step for step in self.steps)
+        return of_order(max(0, reached - 1), len(self.steps))
+
+    def at(self, epoch: int) -> dict[int, float]:
+        """By trial, its value after so many epochs, of those that got there."""
+        found = {}
+        for trial, curve in self.evidence.curves.items():
+            for measurement in curve:
+                if measurement.epoch == epoch and not measurement.diverged:
+                    found[trial] = self.value(measurement)
+        return {trial: value for trial, value in found.items() if math.isfinite(value)}
+
+    def views(self) -> list[tuple[str, Mapping[int, float]]]:
+        """Labels and values: the best of each trial, and what they had at each rung."""
+        rungs = [(step, self.at(step)) for step in self.steps if self.evidence.account["rungs"]]
+        told = [(after(step), found) for step, found in rungs if len(found) >= FEWEST]
+        return [("best of each", self.best), *told[: MOST_VIEWS - 1]]
+
+
+def after(epochs: int) -> str:
+    """As "after 3 epochs"."""
+    return f"after {epochs} epoch{'s' * (epochs != 1)}"
+
+
+def spaced(name: str) -> str:
+    """A measurement's name in words."""
+    return name.replace("_", " ")
