@@ -14,9 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
 from caviar.study.finals import replicate_seed
@@ -25,18 +22,18 @@ from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
 from caviar.study.wording import one_line
 from caviar.winner import card as cards
-from caviar.winner import evaluation, sealed, surroundings, words
-from caviar.winner.choice import Choice, Run, choose
-from caviar.winner.evaluation import Probabilities, Score
-from caviar.winner.intervals import CONFIDENCE, t_interval, wilson
-from caviar.winner.network import Network
+from caviar.winner import sealed, surroundings, words
+from caviar.winner.choice import Choice, choose
+from caviar.winner.columns import Column, columns_of
+from caviar.winner.export import export
+from caviar.winner.intervals import CONFIDENCE
 from caviar.winner.readable import card_md
 from caviar.winner.runs import RETRAINED, Field, field_of
+from caviar.winner.trained import Trained
 
 Say = Callable[[str], None]
 
-_AGREE: Final = 0.02
-"""How far a checkpoint's dev accuracy may lie from the journal's: products in bfloat16 round."""
+DEV_FILE: Final = "dev.npz"
 
 
 def finish(
@@ -65,15 +62,11 @@ def finish(
             sealed.check_data(journal, data)
             spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
             field = field_of(directory, journal, spec)
-            choice = choose(field.contenders)
-            if choice is None:
-                count = sum(len(contender.runs) for contender in field.contenders)
-                raise StudyError(
-                    f"{field.folder}: all {count} retrainings diverged or failed: there is no "
-                    "winner"
-                )
+            choice = _choose(field)
             opened = _Opened(_delivered(directory), reopen)
-            return _Finish(directory, journal, spec, data, field, choice, say, opened).go(onnx)
+            trained = Trained(field, choice, data.without_test())
+            way = _Finish(directory, journal, spec, data.test, field, choice, trained, say, opened)
+            return way.go(onnx)
         finally:
             journal.release_lease()
 
@@ -88,6 +81,16 @@ def refuse_second_reading(directory: Path, *, reopen: bool = False) -> None:
         readings = journal.events(sealed.READ)
         if readings and not reopen and _delivered(directory) >= len(readings):
             raise StudyError(sealed.refusal(journal, readings[-1]))
+
+
+def _choose(field: Field) -> Choice:
+    choice = choose(field.contenders)
+    if choice is None:
+        count = sum(len(contender.runs) for contender in field.contenders)
+        raise StudyError(
+            f"{field.folder}: all {count} retrainings diverged or failed: there is no winner"
+        )
+    return choice
 
 
 @dataclass(frozen=True)
@@ -110,53 +113,30 @@ class _Finish:
     directory: Path
     journal: Journal
     spec: StudySpec
-    data: Dataset
+    sealed_part: Part | None
     field: Field
     choice: Choice
+    trained: Trained
     say: Say
     opened: _Opened
 
     def go(self, onnx: bool) -> dict[str, Any]:
         """Writes the folder and returns the card."""
-        if self.data.test is not None:
+        if self.sealed_part is not None:
             self._earlier()  # refuses before any work
         self._tell_choice()
-        dev = self._dev()
+        dev = self.trained.on_dev()
         sealed.choose(self.journal, self._chosen)
         with cards.staged(self.directory) as stage:
             self._export(stage, onnx)
-            self._save_dev(stage)
-            card = self._card(dev, self._test(), [*cards.files_in(stage), "dev.npz"])
+            self.trained.save_dev(stage / DEV_FILE)
+            card = self._card(dev, self._test(), cards.files_in(stage))
             card["sentences"] = words.sentences(card)
             cards.write(stage, card, card_md(card))
         for line in card["sentences"]:
             self.say(line)
         self.say(f"the winner is in {self.directory / cards.FOLDER}")
         return card
-
-    @cached_property
-    def _runs(self) -> tuple[Run, ...]:
-        """The winner's, those that came to a good end."""
-        return self.choice.winner.complete
-
-    @cached_property
-    def _networks(self) -> list[Network]:
-        return [self._network(run) for run in self._runs]
-
-    def _network(self, run: Run) -> Network:
-        checkpoint = self.field.read(run)
-        place = f"{self.field.folder}: trial {run.trial}"
-        try:
-            network = Network.from_checkpoint(
-                checkpoint, self.data.feature_shape, (self.data.mean, self.data.std)
-            )
-        except StudyError as error:
-            raise StudyError(f"{place}: {error}") from None
-        if network.classes != self.data.classes:
-            raise StudyError(
-                f"{place}: must have the data's {self.data.classes} classes, got {network.classes}"
-            )
-        return network
 
     @cached_property
     def _chosen(self) -> dict[str, Any]:
@@ -167,7 +147,7 @@ class _Finish:
             "trial": candidate.trial,
             "retraining": self.field.number,
             "exported": self.choice.exported.replicate,
-            "checkpoints": [self.field.checkpoints[run.trial].sha256 for run in self._runs],
+            "checkpoints": self.trained.checkpoints,
         }
 
     def _tell_choice(self) -> None:
@@ -182,55 +162,6 @@ class _Finish:
             told = (f" ({ends})" if ends else "") + (f", {lost} of its runs lost" if lost else "")
             self.say(f"  {one_line(one['name'])}: {mean}{told}")
 
-    @cached_property
-    def _on_dev(self) -> list[Probabilities]:
-        return [evaluation.predict(network, self.data.dev) for network in self._networks]
-
-    @cached_property
-    def _place(self) -> int:
-        """Of the exported run among the winner's."""
-        return self._runs.index(self.choice.exported)
-
-    def _dev(self) -> dict[str, Any]:
-        """The card's `dev`; the journal's figures are held against the checkpoints'."""
-        labels = self.data.dev.y
-        found = [evaluation.score(each, labels) for each in self._on_dev]
-        for run, score in zip(self._runs, found, strict=True):
-            self._check(run, score)
-        return {"examples": len(labels), **self._looked_at(self._on_dev, self.data.dev)}
-
-    def _check(self, run: Run, score: Score) -> None:
-        told = run.end.dev_accuracy if run.end is not None else score.accuracy
-        if abs(told - score.accuracy) > _AGREE + 2 / len(self.data.dev):
-            raise StudyError(
-                f"{self.field.folder}: trial {run.trial}: its checkpoint has a dev accuracy of "
-                f"{score.accuracy:.4f}, the journal says {told:.4f}: one of them was changed"
-            )
-
-    def _looked_at(self, several: Sequence[Probabilities], part: Part) -> dict[str, Any]:
-        """The exported model class by class, and the ensemble of all."""
-        counts = evaluation.confusion(several[self._place], part.y, self.data.classes)
-        together = evaluation.score(evaluation.ensemble(several), part.y)
-        return {
-            "confusion": counts.tolist(),
-            "per_class": evaluation.per_class(counts, self.data.class_names),
-            "ensemble": {"accuracy": together.accuracy, "loss": together.loss},
-        }
-
-    def _test(self) -> dict[str, Any] | None:
-        """The card's `test`: read now, once, or as a reading before found it."""
-        part = self.data.test
-        if part is None:
-            return None
-        found = self._earlier()
-        if found is None:
-            self.say(f"opening the sealed test set: {len(part):,} examples")
-            found = sealed.read(
-                self.journal, self._chosen, part, self.data.fingerprint, self._on_test
-            )
-        told = {"read_at": found.at, "by": found.by, "readings": found.readings}
-        return {"examples": len(part), **told, **found.results}
-
     def _earlier(self) -> sealed.Reading | None:
         return sealed.earlier(
             self.journal,
@@ -239,39 +170,39 @@ class _Finish:
             reopen=self.opened.reopen,
         )
 
-    def _on_test(self, part: Part) -> dict[str, Any]:
-        """What the winner's runs are worth on the test set."""
-        several = [evaluation.predict(network, part) for network in self._networks]
-        found = [evaluation.score(each, part.y) for each in several]
-        accuracy = t_interval([score.accuracy for score in found], 0.0, 1.0)
-        low, high = wilson(accuracy.mean, len(part))
-        return {
-            "accuracy": accuracy.to_json(),
-            "sampling": {"low": low, "high": high},
-            "runs": [
-                {"replicate": run.replicate, "accuracy": score.accuracy, "loss": score.loss}
-                for run, score in zip(self._runs, found, strict=True)
-            ],
-            **self._looked_at(several, part),
-        }
+    def _test(self) -> dict[str, Any] | None:
+        """The card's `test`: read now, once, or as a reading before found it."""
+        part = self.sealed_part
+        if part is None:
+            return None
+        found = self._earlier()
+        if found is None:
+            self.say(f"opening the sealed test set: {len(part):,} examples")
+            fingerprint = self.trained.data.fingerprint
+            given = self.journal, self._chosen, part, fingerprint
+            found = sealed.read(*given, self.trained.on_test)
+        told = {"read_at": found.at, "by": found.by, "readings": found.readings}
+        return {"examples": len(part), **told, **found.results}
 
     def _export(self, stage: Path, onnx: bool) -> None:
-        from caviar.winner.export import export  # TensorFlow
-
         self.say("exporting the model: Keras, SavedModel" + (", ONNX" if onnx else ""))
-        export(stage, self._networks[self._place], self.data.class_names, onnx=onnx)
+        data = self.trained.data
+        export(
+            stage,
+            self.trained.exported,
+            data.class_names,
+            sample=data.dev.x,
+            columns=self._columns(),
+            onnx=onnx,
+        )
 
-    def _save_dev(self, stage: Path) -> None:
-        """`dev.npz`: what the exported model makes of the dev part, and where it is most wrong."""
-        part, found = self.data.dev, self._on_dev[self._place]
-        rows = evaluation.worst(found, part.y)
-        arrays: dict[str, NDArray[Any]] = {
-            "probabilities": found,
-            "labels": part.y.astype(np.int32),
-            "worst": rows,
-            "worst_x": part.x[rows].reshape(len(rows), *self.data.feature_shape),
-        }
-        np.savez(stage / "dev.npz", allow_pickle=False, **arrays)
+    def _columns(self) -> tuple[Column, ...]:
+        """A table's columns; its file may be gone, and a model is a model without them."""
+        try:
+            return columns_of(list(self.spec.data))
+        except StudyError as error:
+            self.say(f"the model will not know the table's columns: {error}")
+            return ()
 
     def _card(
         self, dev: Mapping[str, Any], test: Mapping[str, Any] | None, files: Sequence[str]
