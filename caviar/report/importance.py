@@ -122,7 +122,7 @@ def _weights(names: Sequence[str], points: Points, weighed: Weighed | None) -> l
         trials = points.active.sum(axis=0)
         nothing = (None, None, None, None, False, None)
         return [Weight(n, tier(n), int(trials[a]), *nothing) for a, n in enumerate(names)]
-    low, high = _interval(weighed.again)
+    low, high = _interval(weighed.again, weighed.share)
     ranks = _ranks(weighed.again)
     found = []
     for axis, name in enumerate(names):
@@ -134,10 +134,10 @@ def _weights(names: Sequence[str], points: Points, weighed: Weighed | None) -> l
                 tier(name),
                 int(weighed.trials[axis]),
                 share,
-                min(float(low[axis]), share) if share is not None else None,
-                max(float(high[axis]), share) if share is not None else None,
+                _told(low[axis]),
+                _told(high[axis]),
                 ranks.get(axis),
-                bool(share is not None and weighed.fit > 0 and low[axis] > weighed.floor[axis]),
+                _clear(weighed.fit, weighed.again[:, axis], weighed.floor[axis]),
                 _told(weighed.ped[axis]) if varied else None,
             )
         )
@@ -145,22 +145,26 @@ def _weights(names: Sequence[str], points: Points, weighed: Weighed | None) -> l
 
 
 def _interactions(names: Sequence[str], weighed: Weighed) -> tuple[Interaction, ...]:
-    low, high = _interval(weighed.together_again)
+    low, high = _interval(weighed.together_again, weighed.together)
     return tuple(
         Interaction(
             (names[one], names[other]),
             float(weighed.together[place]),
-            min(float(low[place]), float(weighed.together[place])),
-            max(float(high[place]), float(weighed.together[place])),
-            bool(weighed.fit > 0 and low[place] > weighed.together_floor),
+            float(low[place]),
+            float(high[place]),
+            _clear(weighed.fit, weighed.together_again[:, place], weighed.together_floor),
         )
         for place, (one, other) in enumerate(weighed.pairs)
     )
 
 
-def _interval(again: Array) -> tuple[Array, Array]:
-    low, high = np.percentile(again, INTERVAL, axis=0)
-    return low, high
+def _interval(again: Array, share: Array) -> tuple[Array, Array]:
+    """The percentiles of the resamples, moved to where their median is the share itself.
+
+    Forests of resampled trials see fewer different ones, and give chance a part.
+    """
+    low, middle, high = np.percentile(again, (INTERVAL[0], 50.0, INTERVAL[1]), axis=0)
+    return np.clip(low + share - middle, 0.0, share), np.clip(high + share - middle, share, 1.0)
 
 
 def _ranks(again: Array) -> Mapping[int, tuple[int, int]]:
@@ -169,6 +173,11 @@ def _ranks(again: Array) -> Mapping[int, tuple[int, int]]:
     places = np.argsort(np.argsort(-again[:, told], axis=1, kind="stable"), axis=1) + 1
     low, high = (np.percentile(places, q, axis=0, method="nearest") for q in INTERVAL)
     return {a: (int(low[i]), int(high[i])) for i, a in enumerate(told)} if told else {}
+
+
+def _clear(fit: float, again: Array, floor: float) -> bool:
+    """Whether a share lies above what chance reaches, forest for forest; NaN never does."""
+    return bool(fit > 0 and np.percentile(again, INTERVAL[0]) > floor)
 
 
 def _told(value: float) -> float | None:

@@ -15,9 +15,8 @@ class Weight:
         trials: who has it; with a condition not all of them.
         share: of the variance of ranks, decided by it alone (fANOVA), in [0, 1]; None if too few
             trials have it or all have the same value.
-        low: of the share, the 5th percentile of resampled trials, or the share itself where that is
-            lower; None with it.
-        high: the 95th, or the share itself where that is higher.
+        low: of an interval of 90 % around the share, from resampled trials; None with it.
+        high: the other end.
         rank: its first and last place among the hyperparameters, from 1, in 90 % of the resamples;
             None without a share.
         clear: whether it decides more than a coordinate of chance.
