@@ -12,7 +12,7 @@ from caviar.errors import StudyError
 from caviar.search.days import Days
 from caviar.search.standing import standing_of
 from caviar.study.facts import CheckpointRecord, TrialSummary
-from caviar.study.finals import Candidate, Finals, finals_of
+from caviar.study.finals import RETRAINING, Candidate, Finals, event_of, finals_of
 from caviar.study.journal import Journal
 from caviar.study.reads import Reads
 from caviar.study.records import ChangeKind, Measurement
@@ -20,7 +20,7 @@ from caviar.study.spec import StudySpec
 from caviar.study.wording import one_line
 from caviar.winner.choice import Contender, Run
 
-RETRAINED: Final = "retraining"
+RETRAINED: Final = RETRAINING
 SEARCHED: Final = "search"
 RAISED: Final = "diary"
 """Where runs come from: the finals; the search itself, where none were asked for; a panda's day,
@@ -73,18 +73,23 @@ def field_of(directory: Path, journal: Reads, spec: StudySpec) -> Field:
 
 
 def _finals(directory: Path, journal: Reads) -> Finals | None:
+    """The latest finals; their number and kind become a path, so they are looked at twice."""
     try:
         found = finals_of(journal)
-        sound = found is None or min(found.number, found.epochs, found.seeds, len(found.candidates))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudyError(f"{directory}: the journal's event finals_begun is damaged") from error
-    if found is not None and (not isinstance(found.number, int) or sound < 1):
-        raise StudyError(f"{directory}: the journal's event finals_begun is damaged")
-    return found
+        if found is None or _is_sound(found):
+            return found
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise StudyError(f"{directory}: the journal's event {event_of(RETRAINING)} is damaged")
+
+
+def _is_sound(finals: Finals) -> bool:
+    counts = (finals.number, finals.epochs, finals.seeds, len(finals.candidates))
+    return finals.kind == RETRAINING and all(isinstance(n, int) and n > 0 for n in counts)
 
 
 def _of(directory: Path, finals: Finals, spec: StudySpec) -> Field:
-    folder = directory / f"retraining-{int(finals.number)}"
+    folder = finals.folder(directory)
     with Journal.open(folder) as journal:
         summaries = journal.summary()
         checkpoints = {record.trial: record for record in journal.checkpoints()}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from caviar.data.dataset import Dataset, Part
-from caviar.study.finals import EVENT, Candidate, Finals
+from caviar.study.finals import RETRAINING, Candidate, Finals, event_of
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Measurement, Signature, Trial
 from caviar.study.spec import StudySpec
@@ -100,7 +101,7 @@ def make_study(
     finals = Finals(1, epochs, seeds, candidates)
     with Journal.open(directory, write=True) as journal:
         journal.acquire_lease()
-        journal.record(EVENT, finals.to_json())
+        journal.record(event_of(RETRAINING), finals.to_json())
         journal.release_lease()
     folder = finals.folder(directory)
     with Journal.create(folder, StudySpec.parse(toml).to_json(), "x") as journal:
@@ -151,3 +152,42 @@ def train(
         found += [measured(trial.index, e, data, w, lie) for e in range(1, last + 1)]
         files[trial.index] = (last, checkpoint(trial.index, last, w))
     journal.report(number, attempt, found, files, complete=last == epochs)
+
+
+def stand_in(monkeypatch: Any) -> list[Any]:
+    """Puts a quick export in the place of TensorFlow's; returns the networks it is given."""
+    given: list[Any] = []
+
+    def export(folder: Path, network: Any, class_names: Any, **_: Any) -> None:
+        given.append(network)
+        (folder / "model.keras").write_bytes(b"model")
+        (folder / "saved_model").mkdir()
+        (folder / "saved_model" / "saved_model.pb").write_bytes(b"model")
+
+    monkeypatch.setattr("caviar.winner.finish.export", export)
+    return given
+
+
+def events(directory: Path, kind: str | None = None) -> tuple[Any, ...]:
+    with Journal.open(directory) as journal:
+        return journal.events(kind)
+
+
+class Watched:
+    """A test part that notes when it is looked at; to be put in the place of a `Part`."""
+
+    def __init__(self, part: Part, look: Any) -> None:
+        self._part, self._look = part, look
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    @property
+    def x(self) -> np.ndarray:
+        self._look("x")
+        return self._part.x
+
+    @property
+    def y(self) -> np.ndarray:
+        self._look("y")
+        return self._part.y
