@@ -67,9 +67,13 @@ def run(
         int | None, typer.Option("--max-epochs", help="Epochs of the trials that get furthest.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The study's seed.")] = None,
+    no_winner: Annotated[
+        bool, typer.Option("--no-winner", help="Search only; `caviar winner DIR` makes up for it.")
+    ] = False,
 ) -> None:
     """Run a study, or go on with it where its directory stands.
 
+    When the search is over the best are retrained over several seeds, and the winner is told.
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
     from caviar.api import default_directory
@@ -85,7 +89,7 @@ def run(
     for remark in remarks(spec):
         _write(f"note: {remark}")
     again = _again(study, directory, address, trials, max_epochs, seed)
-    console, finals = _console(), cli_winner.when(directory)
+    console, finals = _console(), cli_winner.when(directory, never=no_winner)
     if console.is_terminal:
         with LiveView(console) as live:
             outcome = run_study(spec, directory, live, address=address, finals=finals)
@@ -97,7 +101,8 @@ def run(
         raise typer.Exit(128 + outcome.signal)
     if outcome.ending:
         _write(f"ended: {outcome.ending}")
-    cli_winner.conclude(spec, directory, outcome.data, again)
+    if not no_winner:
+        cli_winner.conclude(spec, directory, outcome.data, again)
     _write(f"journal and checkpoints: {directory}")
 
 

@@ -65,14 +65,14 @@ def winner(
     crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
 
 
-def when(directory: Path) -> Extra | None:
+def when(directory: Path, *, never: bool = False) -> Extra | None:
     """When `caviar run` retrains the best: not where the test set was read already."""
     from caviar.study.journal import Journal
     from caviar.tuning.messages import Extra
     from caviar.winner.finish import refuse_second_reading
 
-    if not Journal.exists(directory):
-        return None
+    if never or not Journal.exists(directory):
+        return Extra.NEVER if never else None
     try:
         refuse_second_reading(directory)
     except StudyError:

@@ -128,6 +128,22 @@ def test_the_best_trial_is_as_good_in_numpy(killed):
     assert loss == pytest.approx(best["dev_loss"], rel=1e-4)
 
 
+def test_it_ends_with_the_winner(killed):
+    directory, _, out = killed
+    card = json.loads((directory / "winner" / "card.json").read_text())
+    assert all(sentence in out for sentence in card["sentences"])
+    assert card["test"]["examples"] == 359
+    assert card["test"]["readings"] == 1
+    assert card["test"]["accuracy"]["mean"] >= 0.93
+    assert len(card["candidates"]) == 4
+    assert {len(one["runs"]) for one in card["candidates"]} == {5}
+    assert show(directory)["retraining"]["ended"] == 20
+    with Journal.open(directory) as journal:
+        kinds = [event.kind for event in journal.events()]
+    assert kinds.index("retraining_begun") < kinds.index("winner_chosen") < kinds.index("test_read")
+    assert kinds.count("test_read") == 1
+
+
 def test_a_curve_has_every_epoch(killed):
     directory, _, _ = killed
     trial = next(row["trial"] for row in show(directory)["trials"] if row["epochs"] == 27)

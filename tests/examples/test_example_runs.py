@@ -21,7 +21,7 @@ def run(ray_environment: dict[str, str], tmp_path: Path):
 
     def run(name: str) -> dict[str, Any]:
         commands = (
-            ["run", str(EXAMPLES / name), "--dir", str(tmp_path)],
+            ["run", str(EXAMPLES / name), "--dir", str(tmp_path), "--no-winner"],
             ["show", str(tmp_path), "--json"],
         )
         for command in commands:
