@@ -1,8 +1,7 @@
 """The shapes of learning curves, named: overfitting, still improving, unstable and so on.
 
-Pure functions of arrays. Losses are compared as `levels`, logarithms with a floor: there a step is
-a relative change, early and late epochs weigh alike, and what happens far below the first loss
-does not count. What is smaller than a curve's own jitter is never named.
+Pure functions of arrays. Losses are compared as `caviar.report.levels`; what is smaller than a
+curve's own jitter is never named.
 """
 
 from __future__ import annotations
@@ -14,16 +13,21 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from caviar.report.levels import (
+    LEAST,
+    SEVERAL,
+    Floats,
+    falls,
+    jitter,
+    levels,
+    smoothed,
+    smoothed_losses,
+    tolerance,
+)
 from caviar.study.records import Measurement
 
-FLOOR: Final = 0.01
-"""Of the first loss (of `LARGEST_FIRST` at most): changes below it do not count."""
-LARGEST_FIRST: Final = 3.0
-"""Nats; a network that begins far worse than guessing says nothing about what is small."""
-LEAST: Final = 0.02
-"""Relative change over a stretch of epochs below which nothing moved."""
 RISE: Final = 0.1
 """Relative rise of dev loss above its least from which it has turned up."""
 FLAT: Final = 0.05
@@ -32,10 +36,6 @@ JUMP: Final = math.log(1.5)
 """Rise of train loss within an epoch that is a spike."""
 UNSTEADY: Final = 0.1
 """Relative jitter of dev loss from which single epochs tell little."""
-SEVERAL: Final = 3
-"""Epochs after which a turn is no accident."""
-
-_Floats = NDArray[np.float64]
 
 
 class Shape(StrEnum):
@@ -114,15 +114,17 @@ def onset(train_loss: ArrayLike, dev_loss: ArrayLike) -> int | None:
         The place, from 0, of the last low before dev loss left its least level and stayed above.
     """
     train, dev = levels(train_loss), levels(dev_loss)
-    if len(dev) <= SEVERAL or _falls(dev):
+    if len(dev) <= SEVERAL or falls(dev):
         return None
-    smooth, least = _smooth(dev), _tolerance(dev)
+    smooth, least = smoothed(dev), tolerance(dev)
     turned = int(np.flatnonzero(smooth <= smooth.min() + least)[-1])
     while turned and smooth[turned - 1] <= smooth[turned]:
         turned -= 1
-    risen = smooth[-1] - smooth.min() > max(math.log1p(RISE), 2 * least)
-    fitted = _smooth(train)[-1] - _smooth(train)[turned] <= _tolerance(train)
-    return turned if risen and fitted and turned + SEVERAL < len(dev) else None
+    late = float(np.mean(dev[-max(SEVERAL, len(dev) // 8) :]))
+    risen = late - smooth.min() > max(math.log1p(RISE), 3 * least)
+    stays = np.count_nonzero(dev[turned + 1 :] > smooth.min() + least) >= SEVERAL
+    fitted = smoothed(train)[-1] - smoothed(train)[turned] <= tolerance(train)
+    return turned if risen and stays and fitted else None
 
 
 def still_falling(losses: ArrayLike) -> bool:
@@ -133,94 +135,37 @@ def still_falling(losses: ArrayLike) -> bool:
     """
     found = np.asarray(losses, dtype=np.float64).reshape(-1)
     sound = np.isfinite(found)
-    return _falls(levels(found if sound.all() else found[: int(np.argmin(sound))]))
-
-
-def levels(losses: ArrayLike) -> _Floats:
-    """`[n]`: logarithms of losses above a floor; a difference of 0.1 is about a tenth."""
-    found = np.maximum(np.asarray(losses, dtype=np.float64).reshape(-1), 0.0)
-    if not len(found):
-        return found
-    logarithms: _Floats = np.log(found + _floor(found))
-    return logarithms
-
-
-def jitter(level: _Floats) -> float:
-    """Standard deviation from epoch to epoch around what is smooth; 0 of fewer than five.
-
-    From second differences, whose variance is six times that of independent noise, by their
-    median, which a few spikes do not move.
-    """
-    if len(level) < 5:
-        return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(level, 2))) / math.sqrt(6))
-
-
-def _floor(losses: _Floats) -> float:
-    return max(FLOOR * min(float(losses[0]), LARGEST_FIRST), 1e-12)
-
-
-def _plain(losses: _Floats) -> _Floats:
-    """`[n]`: the losses, smoothed as their levels are: what a sentence quotes."""
-    found: _Floats = np.maximum(np.exp(_smooth(levels(losses))) - _floor(losses), 0.0)
-    return found
-
-
-def _window(count: int) -> int:
-    """Epochs that are averaged: more where there are more."""
-    return next(width for most, width in ((5, 1), (19, 3), (59, 5), (math.inf, 9)) if count <= most)
-
-
-def _smooth(level: _Floats) -> _Floats:
-    """`[n]`: running means, of what there is at the ends."""
-    half = _window(len(level)) // 2
-    starts = np.maximum(np.arange(len(level)) - half, 0)
-    ends = np.minimum(np.arange(len(level)) + half + 1, len(level))
-    sums = np.concatenate([[0.0], np.cumsum(level)])
-    means: _Floats = (sums[ends] - sums[starts]) / (ends - starts)
-    return means
-
-
-def _tolerance(level: _Floats) -> float:
-    """Differences of smoothed levels up to this are nothing, or luck."""
-    return max(LEAST, 2 * jitter(level) / math.sqrt(_window(len(level))))
-
-
-def _falls(level: _Floats) -> bool:
-    if len(level) < 2:
-        return False
-    smooth, stretch = _smooth(level), max(1, len(level) // 4)
-    return bool(smooth[-1 - stretch] - smooth[-1] > _tolerance(level))
+    return falls(levels(found if sound.all() else found[: int(np.argmin(sound))]))
 
 
 def _exploded(epoch: int) -> Named:
     return Named(Shape.EXPLODED, epoch, f"exploded: training broke down in epoch {epoch}")
 
 
-def _unstable(epochs: Sequence[int], train: _Floats) -> Named | None:
+def _unstable(epochs: Sequence[int], train: Floats) -> Named | None:
     """Spikes of train loss, or a rise: steps that are too long."""
     level = levels(train)
     if len(level) < 2:
         return None
-    limit = max(JUMP, 4 * jitter(level))
+    limit = max(JUMP, 6 * jitter(level))
     spikes = np.flatnonzero(np.diff(level) > limit) + 1
     if len(spikes):
         at = int(spikes[0])
         times = "" if len(spikes) == 1 else f", the first of {len(spikes)} such jumps"
         how = f"jumped from {train[at - 1]:.3g} to {train[at]:.3g} in epoch {epochs[at]}{times}"
         return Named(Shape.UNSTABLE, epochs[at], f"unstable: train loss {how}")
-    smooth, plain = _smooth(level), _plain(train)
+    smooth, plain = smoothed(level), smoothed_losses(train)
     least = int(np.argmin(smooth))
-    if smooth[-1] - smooth[least] <= max(math.log1p(RISE), 2 * _tolerance(level)):
+    if smooth[-1] - smooth[least] <= max(math.log1p(RISE), 2 * tolerance(level)):
         return None
     how = f"rose from {plain[least]:.3g} in epoch {epochs[least]} to {plain[-1]:.3g} at the end"
     return Named(Shape.UNSTABLE, epochs[least], f"unstable: train loss {how}")
 
 
-def _overfitting(epochs: Sequence[int], train: _Floats, dev: _Floats, turned: int) -> Named:
+def _overfitting(epochs: Sequence[int], train: Floats, dev: Floats, turned: int) -> Named:
     fell = levels(train)[turned] - levels(train)[-1] > LEAST
     meanwhile = "went on falling" if fell else "stayed as low"
-    plain = _plain(dev)
+    plain = smoothed_losses(dev)
     line = (
         f"overfitting from epoch {epochs[turned]} on: dev loss turned up for good, from "
         f"{plain[turned]:.3g} to {plain[-1]:.3g}, while train loss {meanwhile}"
@@ -228,7 +173,7 @@ def _overfitting(epochs: Sequence[int], train: _Floats, dev: _Floats, turned: in
     return Named(Shape.OVERFITTING, epochs[turned], line)
 
 
-def _step_variance(epochs: Sequence[int], dev: _Floats) -> Named | None:
+def _step_variance(epochs: Sequence[int], dev: Floats) -> Named | None:
     level = levels(dev)
     later = level[len(level) // 2 :]
     spread = jitter(later if len(later) >= 5 else level)
@@ -241,23 +186,32 @@ def _step_variance(epochs: Sequence[int], dev: _Floats) -> Named | None:
     return Named(Shape.STEP_VARIANCE, epochs[-1], line)
 
 
-def _at_the_end(epochs: Sequence[int], dev: _Floats) -> Named | None:
+def _at_the_end(epochs: Sequence[int], dev: Floats) -> Named | None:
     """Still improving, or levelled off."""
-    level = levels(dev)
-    if not len(level):
+    if not len(dev):
         return None
-    smooth, plain = _smooth(level), _plain(dev)
-    if _falls(level):
-        if smooth[-1] > smooth.min() + _tolerance(level):
-            return None  # it comes back from worse, and has been better
-        stretch = max(1, len(level) // 4)
-        before, after = plain[-1 - stretch], plain[-1]
-        span = f"the last {stretch} epochs" if stretch > 1 else "the last epoch"
-        line = f"still improving: dev loss fell over {span}, from {before:.3g} to {after:.3g}"
-        return Named(Shape.IMPROVING, epochs[-1], line)
+    return _improving(epochs, dev) if falls(levels(dev)) else _plateaued(epochs, dev)
+
+
+def _improving(epochs: Sequence[int], dev: Floats) -> Named | None:
+    level = levels(dev)
+    smooth, plain = smoothed(level), smoothed_losses(dev)
+    if smooth[-1] > smooth.min() + tolerance(level):
+        return None  # it comes back from worse, and has been better
+    stretch = max(1, len(level) // 4)
+    before, after = plain[-1 - stretch], plain[-1]
+    span = f"the last {stretch} epochs" if stretch > 1 else "the last epoch"
+    line = f"still improving: dev loss fell over {span}, from {before:.3g} to {after:.3g}"
+    return Named(Shape.IMPROVING, epochs[-1], line)
+
+
+def _plateaued(epochs: Sequence[int], dev: Floats) -> Named | None:
+    level = levels(dev)
     if len(level) < 2 * SEVERAL:
         return None
-    apart = np.flatnonzero(np.abs(smooth - smooth[-1]) > max(FLAT, _tolerance(level)))
+    smooth, plain = smoothed(level), smoothed_losses(dev)
+    rest = float(np.median(level[-max(SEVERAL, len(level) // 4) :]))
+    apart = np.flatnonzero(np.abs(smooth - rest) > max(FLAT, 1.5 * tolerance(level)))
     since = int(apart[-1]) + 1 if len(apart) else 0
     if len(level) - since <= max(SEVERAL, len(level) // 4):
         return None
