@@ -30,6 +30,8 @@ _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 """By channels, what Pillow calls an image of so many."""
 _WIDE: Final = ("I", "F")
 """What Pillow's modes of more than a byte a channel begin with."""
+_COUNTED: Final = 8
+"""Fewer numbers than this that count from 0 may as well be an example."""
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -86,7 +88,9 @@ def _npz(path: Path, place: str, about: About) -> NDArray[Any]:
     if x.shape[1:] not in {about.shape, (about.features,)} or not x.ndim:
         wanted = " x ".join(map(str, about.shape))
         raise StudyError(f"{place}: x must be examples of {wanted}, got {list(x.shape)}")
-    sound = np.isfinite(x.reshape(len(x), -1).astype(np.float32, copy=False)).all(axis=1)
+    with np.errstate(over="ignore"):
+        flat = x.reshape(len(x), about.features).astype(np.float32, copy=False)
+    sound = np.isfinite(flat).all(axis=1)
     for row in np.flatnonzero(~sound)[:1]:
         raise StudyError(f"{place}: x must be finite numbers in float32, row {row} is not")
     return x
@@ -101,8 +105,7 @@ def _csv(path: Path, place: str, about: About) -> NDArray[np.float32]:
         rows = _by_name(rows, place, about.columns)
         columns: Sequence[Column] = about.columns
     else:
-        named = not _is_numbers(rows[0][1])
-        width = about.features
+        named, width = _is_header(rows[0][1]), about.features
         names = rows[0][1] if named and len(rows[0][1]) == width else map(str, range(width))
         columns = [Column(name.strip()) for name in names]
         rows = rows[1:] if named else rows
@@ -139,7 +142,8 @@ def _by_name(
     """The cells of the table's columns in their order, if the first line names them."""
     first = [cell.strip() for cell in rows[0][1]]
     names = [column.name for column in columns]
-    if not set(first) & set(names):
+    numbers = any(column.texts is None for column in columns)
+    if not set(first) & set(names) and not (numbers and _is_header(first)):
         return rows
     for name in names:
         if first.count(name.strip()) != 1:
@@ -154,14 +158,22 @@ def _by_name(
     return [(line, [cells[place] for place in order]) for line, cells in rows[1:]]
 
 
-def _is_numbers(cells: Sequence[str]) -> bool:
-    """Whether a line may be an example, rather than names; an empty cell may be a slip."""
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a line names columns: no cell is a number, or many of them count from 0.
+
+    The latter is what pandas writes for columns without names.
+    """
+    texts = [cell.strip() for cell in cells]
+    if len(texts) >= _COUNTED and texts == [str(place) for place in range(len(texts))]:
+        return True
+    return not any(map(_is_number, texts))
+
+
+def _is_number(cell: str) -> bool:
     try:
-        for cell in cells:
-            if cell.strip().lower() not in MISSING:
-                number(cell, "")
+        number(cell, "")
     except StudyError:
-        return False
+        return cell.lower() in MISSING
     return True
 
 
