@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from caviar import __version__, cli_live, cli_panda, cli_winner
+from caviar import (
+    __version__,
+    cli_diagnose,
+    cli_export,
+    cli_live,
+    cli_panda,
+    cli_predict,
+    cli_report,
+    cli_winner,
+)
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -103,6 +112,7 @@ def run(
         _write(f"ended: {outcome.ending}")
     if not no_winner:
         cli_winner.conclude(spec, directory, outcome.data, again)
+    _report(directory)
     _write(f"journal and checkpoints: {directory}")
 
 
@@ -230,6 +240,18 @@ def _show(console: Console, directory: Path) -> None:
             print_account(console, account(journal), None)
 
 
+def _report(directory: Path) -> None:
+    """Writes the report at the end of a run; what stands in its way is no reason to fail."""
+    from caviar.report.page.writing import write_report
+    from caviar.study.journal import Journal
+
+    if Journal.exists(directory):
+        try:
+            _write(f"report: {write_report(directory)}")
+        except StudyError as error:
+            _write(f"no report: {error}")
+
+
 def _again(study: Path | None, directory: Path, address: str | None, *options: int | None) -> str:
     """The command that goes on with the study."""
     import shlex
@@ -259,6 +281,13 @@ def _fail(line: str) -> NoReturn:
     raise SystemExit(2)
 
 
-cli_live.register(app)
-cli_panda.register(app)
-cli_winner.register(app)
+for commands in (
+    cli_live,
+    cli_panda,
+    cli_winner,
+    cli_report,
+    cli_diagnose,
+    cli_predict,
+    cli_export,
+):
+    commands.register(app)
