@@ -3,36 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from caviar.report.page.guests import Guest, guest
-from caviar.report.page.markup import Html, clipped, join, tag
-from caviar.report.page.scores import Scores
+from caviar.report.evidence import Evidence
+from caviar.report.page.guests import guest
+from caviar.report.page.markup import Html, clipped, join, safe, tag
+from caviar.report.page.tables import table
 
-
-def advice_parts(scores: Scores) -> Html:
-    """Both, and the edges that the search found."""
-    diagnosis = guest("diagnosis", "diagnose", scores.evidence)
-    checks = guest("checks", "checks", scores.evidence)
-    parts = [tag("h3", "Diagnosis"), _diagnosis(diagnosis), tag("h3", "Checks"), _checks(checks)]
-    edges = [tag("li", clipped(edge["line"], 400)) for edge in scores.evidence.account["edges"]]
-    if edges and not checks.told:
-        parts.append(tag("ul", *edges, class_="lines"))
-    return tag("div", *parts, class_="advice")
+LONGEST: Final = 800
+"""Characters of a sentence."""
+_SIGNS: Final = {"fine": "✓", "look": "○", "act": "→", "unknown": "?"}
+_VERDICTS: Final = {"fine": "fine", "look": "look at it", "act": "act", "unknown": "not known yet"}
 
 
-def _diagnosis(found: Guest) -> Html:
+def advice_part(evidence: Evidence) -> Html:
+    """Both, the diagnosis first."""
+    parts = (tag("h3", "Bias or variance?"), diagnosis_part(evidence))
+    more = (tag("h3", "The playbook's checks"), checks_part(evidence))
+    return tag("div", *parts, *more, class_="advice")
+
+
+def diagnosis_part(evidence: Evidence) -> Html:
+    """The verdict, the errors behind it, and what to try."""
+    found = guest("diagnosis", "diagnose", evidence)
     if not found.told:
-        return tag("p", clipped(found.why_not, 400))
-    return _sentences(found.told)
+        return tag("p", clipped(found.why_not, LONGEST))
+    told = found.told
+    parts = [
+        tag("p", tag("b", _sentence(told["verdict"])), " ", tag("span", _about(told))),
+        _errors(told),
+        lines([each["line"] for each in told["shapes"]]),
+        _steps(told["recipe"]),
+    ]
+    if told["remarks"]:
+        kept = lines(told["remarks"])
+        parts.append(tag("details", tag("summary", "What to bear in mind"), kept))
+    return join(parts)
 
 
-def _checks(found: Guest) -> Html:
+def checks_part(evidence: Evidence) -> Html:
+    """A line each, with its verdict and the command to type next."""
+    found = guest("checks", "checks", evidence)
     if not found.told:
-        return tag("p", clipped(found.why_not, 400))
-    return _sentences(found.told)
+        return tag("p", clipped(found.why_not, LONGEST))
+    return tag("ul", *map(_check, found.told["rows"]), class_="checks")
 
 
-def _sentences(told: Mapping[str, Any]) -> Html:
-    lines = [line for key in ("lines", "sentences") for line in told.get(key) or ()]
-    return join([tag("ul", *(tag("li", clipped(line, 600)) for line in lines), class_="lines")])
+def lines(found: Any) -> Html:
+    """Sentences as a list."""
+    items = [tag("li", clipped(line, LONGEST)) for line in found]
+    return tag("ul", *items, class_="lines") if items else Html("")
+
+
+def _check(row: Mapping[str, Any]) -> Html:
+    verdict = row["verdict"] if row["verdict"] in _SIGNS else "unknown"
+    sign = tag("span", _SIGNS[verdict], class_="sign", aria_hidden="true")
+    name = tag("b", clipped(row["name"], 60).replace("_", " "))
+    parts = [sign, name, tag("span", f" ({_VERDICTS[verdict]}): ", class_="verdict")]
+    command = clipped(row.get("command") or "", LONGEST)
+    shown = tag("code", command) if command and verdict != "fine" else ""
+    told = tag("span", clipped(row["line"], LONGEST))
+    return tag("li", *parts, told, *([tag("br"), shown] if shown else []), class_=verdict)
+
+
+def _about(told: Mapping[str, Any]) -> str:
+    runs = f", mean of {told['runs']} trainings" if told["runs"] > 1 else ""
+    return f"({clipped(told['about'], 120)}{runs})"
+
+
+def _errors(told: Mapping[str, Any]) -> Html:
+    """Target, train and dev error, and what lies between them."""
+    assumed = "" if told["target_given"] else " (assumed)"
+    rows = (
+        (f"target{assumed}", f"{100 * told['target_error']:.2f} %", ""),
+        ("train", f"{100 * told['train_error']:.2f} %", f"avoidable bias {_points(told['bias'])}"),
+        ("dev", f"{100 * told['dev_error']:.2f} %", f"variance {_points(told['variance'])}"),
+    )
+    return table(("error", "", "above the one before"), rows, "Errors", class_="wordy")
+
+
+def _points(found: Mapping[str, Any]) -> str:
+    about = "" if found["noise"] is None else f" ± {found['noise']:.1f}"
+    return f"{found['value']:.1f}{about} points"
+
+
+def _steps(recipe: Any) -> Html:
+    """What to try, in the lectures' order."""
+    if not recipe:
+        return Html("")
+    return join([tag("p", tag("b", "What to try, the first thing first")), _ordered(recipe)])
+
+
+def _ordered(recipe: Any) -> Html:
+    items = []
+    for each in recipe:
+        told = [tag("b", clipped(each["title"], 200)), ": ", clipped(each["why"], LONGEST)]
+        places = ", ".join(clipped(knob["place"], 80) for knob in each["knobs"])
+        if places:
+            told.append(tag("div", f"In the study file: {places}", class_="hint"))
+        if each.get("refused"):
+            told.append(tag("div", clipped(each["refused"], LONGEST), class_="hint"))
+        if each.get("patch"):
+            told.append(tag("pre", tag("code", _pasted(each["patch"]))))
+        items.append(tag("li", *told))
+    return tag("ol", *items, class_="lines")
+
+
+def _pasted(text: str) -> Html:
+    """Lines of a file, which stay lines."""
+    return join((safe(line) for line in text.splitlines()), "\n")
+
+
+def _sentence(text: str) -> str:
+    shown = clipped(text, LONGEST)
+    return shown[:1].upper() + shown[1:] + ("" if shown.endswith(".") else ".")

@@ -56,6 +56,13 @@ class Axis:
             return None
         return trial.point[self.index]
 
+    def settled(self, trial: Trial) -> float | None:
+        """The same, where its value lies: in the middle of a cell."""
+        place = self.place(trial)
+        if place is None or self.domain.axis.cells is None:
+            return place
+        return self.domain.encode(self.domain.decode(place))
+
     def ticks(self) -> tuple[list[float], list[str]]:
         """Places and what is written there, safe for Plotly."""
         values = tick_values(self.domain, self.low, self.high)

@@ -92,7 +92,7 @@ def _header(scores: Scores, now: float | None) -> Html:
 
 
 def _navigation(parts: Sequence[Section]) -> Html:
-    links = [tag("li", tag("a", part.title, href=f"#{part.identity}")) for part in parts[1:]]
+    links = [tag("li", tag("a", part.short, href=f"#{part.identity}")) for part in parts[1:]]
     return tag("nav", tag("ul", *links), aria_label="Sections")
 
 

@@ -39,8 +39,14 @@ def guest(module: str, function: str, evidence: Evidence) -> Guest:
         return Guest(why_not=f"This part is not there: {error}.")
     except Exception as error:  # noqa: BLE001 - see above
         return Guest(why_not=f"This part failed: {type(error).__name__}: {error}")
-    told = found.to_json() if hasattr(found, "to_json") else found
+    told = _plain(found)
     return Guest(told if isinstance(told, Mapping) else {"rows": told})
+
+
+def _plain(found: Any) -> Any:
+    if isinstance(found, list | tuple):
+        return [_plain(one) for one in found]
+    return found.to_json() if hasattr(found, "to_json") else found
 
 
 def _find(module: str, function: str) -> Callable[[Evidence], Any]:

@@ -19,7 +19,7 @@ LONGEST: Final = 200
 """Characters of a name, or a value, that are shown."""
 NONE: Final = "\u2013"
 """What stands where there is no value."""
-_VOID: Final = frozenset({"img", "input", "meta", "col"})
+_VOID: Final = frozenset({"br", "img", "input", "meta", "col"})
 
 
 class Html(str):

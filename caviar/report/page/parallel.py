@@ -77,7 +77,7 @@ def _trace(
     y: list[Any] = []
     told: list[Any] = []
     for trial in trials:
-        places = [one.place(scores.evidence.trials[trial]) for one in axes]
+        places = [one.settled(scores.evidence.trials[trial]) for one in axes]
         row = [
             None if u is None else round((u - one.low) / max(one.high - one.low, 1e-12), 4)
             for u, one in zip(places, axes, strict=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from caviar.report.page.advice import advice_parts
+from caviar.report.page.advice import advice_part, lines
 from caviar.report.page.axis_plots import axis_plots, isolation_plots
 from caviar.report.page.boxes import boxes, rounds_table
 from caviar.report.page.card import card_part
@@ -16,6 +16,7 @@ from caviar.report.page.guests import guest
 from caviar.report.page.headline import headline
 from caviar.report.page.importance_plot import importance_plot, interactions
 from caviar.report.page.markup import Html, clipped, join, tag
+from caviar.report.page.palette import of_order
 from caviar.report.page.parallel import parallel_coordinates
 from caviar.report.page.scores import Scores
 from caviar.report.page.tables import diary_table, rung_table, table, trial_table
@@ -28,11 +29,13 @@ class Section:
 
     Attributes:
         identity: where links lead.
+        short: what links say.
         title: its heading; "" of the result, which brings its own.
         content: what it shows.
     """
 
     identity: str
+    short: str
     title: str
     content: Html
 
@@ -52,27 +55,32 @@ class Section:
 
 def sections(scores: Scores) -> list[Section]:
     """All sections, the result first."""
-    parts: list[tuple[str, str, Callable[[Scores], Html | None]]] = [
-        ("advice", "Diagnosis and what to do next", advice_parts),
-        ("curves", "Learning curves", _curves),
-        ("values", "What worked where", _values),
-        ("parallel", "All hyperparameters at once", lambda s: _one(parallel_coordinates(s))),
-        ("importance", "What mattered", _importance),
-        ("isolation", "The best of each stretch", lambda s: _grid(isolation_plots(s))),
-        ("rounds", "How the search narrowed", _rounds),
-        ("diary", "The panda's diary", _diary),
-        ("rungs", "Rungs", lambda s: rung_table(s) if s.evidence.account["rungs"] else None),
-        ("timeline", "What ran where", lambda s: _one(timeline(s.evidence))),
-        ("confusion", "The winner on dev", lambda s: confusion_part(s.evidence)),
-        ("worst", "What it is most wrong about", lambda s: worst_part(s.evidence)),
-        ("trials", "Trials", _trials),
-        ("card", "Run card", lambda s: card_part(s.evidence)),
+    parts: list[tuple[str, str, str, Callable[[Scores], Html | None]]] = [
+        (
+            "advice",
+            "Next steps",
+            "Diagnosis, and what to do next",
+            lambda s: advice_part(s.evidence),
+        ),
+        ("curves", "Curves", "Learning curves", _curves),
+        ("values", "Values", "What worked where", _values),
+        ("parallel", "Parallel", "All hyperparameters at once", _parallel),
+        ("importance", "Importance", "What mattered", _importance),
+        ("isolation", "Isolation", "The best of each stretch", _isolation),
+        ("rounds", "Rounds", "How the search narrowed", _rounds),
+        ("diary", "Diary", "The panda's diary", _diary),
+        ("rungs", "Rungs", "Rungs", _rungs),
+        ("timeline", "Timeline", "What ran where", lambda s: _one(timeline(s.evidence))),
+        ("confusion", "Confusion", "The winner on dev", lambda s: confusion_part(s.evidence)),
+        ("worst", "Worst", "What it is most wrong about", lambda s: worst_part(s.evidence)),
+        ("trials", "Trials", "Trials", _trials),
+        ("card", "Run card", "Run card", lambda s: card_part(s.evidence)),
     ]
-    found = [Section("result", "", headline(scores))]
-    for identity, title, make in parts:
+    found = [Section("result", "", "", headline(scores))]
+    for identity, short, title, make in parts:
         content = make(scores)
         if content is not None:
-            found.append(Section(identity, title, content))
+            found.append(Section(identity, short, title, content))
     return found
 
 
@@ -101,7 +109,7 @@ def _grid(figures: Sequence[Figure]) -> Html | None:
 def _curves(scores: Scores) -> Html | None:
     if not scores.evidence.curves:
         return tag("p", "No trial has a measurement yet.")
-    return learning_curves(scores).html()
+    return join([legend(scores), learning_curves(scores).html()])
 
 
 def _values(scores: Scores) -> Html | None:
@@ -112,7 +120,7 @@ def _values(scores: Scores) -> Html | None:
     told += " searched on."
     if scores.lost:
         told += f" Crosses along the edge are the {len(scores.lost)} trials that diverged there."
-    return join([tag("p", told, class_="hint"), grid])
+    return join([tag("p", told, class_="hint"), legend(scores), grid])
 
 
 def _importance(scores: Scores) -> Html | None:
@@ -122,13 +130,28 @@ def _importance(scores: Scores) -> Html | None:
     if not found.told:
         return tag("p", clipped(found.why_not, 400))
     plot = importance_plot(found.told)
-    lines = _list(found.told["lines"])
+    told = lines(found.told["lines"])
     if plot is None:
         whys = [f"After {r['epoch']} epochs: {r['why_not']}." for r in found.told["rungs"][:1]]
-        return join([lines, *(tag("p", why) for why in whys if not found.told["lines"])])
+        return join([told, *(tag("p", why) for why in whys if not found.told["lines"])])
     pairs = interactions(found.told)
     together = table(("together", "share", "90 % of resamples"), pairs, "Interactions")
-    return join([lines, plot.html(), together if pairs else ""])
+    return join([told, plot.html(), together if pairs else ""])
+
+
+def _parallel(scores: Scores) -> Html | None:
+    return _one(parallel_coordinates(scores))
+
+
+def _isolation(scores: Scores) -> Html | None:
+    grid = _grid(isolation_plots(scores))
+    told = "Whatever the others were: the best trial of each stretch. A flat row does not matter; a"
+    told += " peak at an end asks for wider bounds."
+    return join([tag("p", told, class_="hint"), grid]) if grid is not None else None
+
+
+def _rungs(scores: Scores) -> Html | None:
+    return rung_table(scores) if scores.evidence.account["rungs"] else None
 
 
 def _rounds(scores: Scores) -> Html | None:
@@ -152,6 +175,12 @@ def _trials(scores: Scores) -> Html | None:
     return tag("details", tag("summary", "All values as a table"), trial_table(scores))
 
 
-def _list(lines: Iterable[object]) -> Html:
-    items = [tag("li", clipped(line, 600)) for line in lines]
-    return tag("ul", *items, class_="lines") if items else Html("")
+def legend(scores: Scores) -> Html:
+    """Which colour means how far a trial was trained."""
+    steps = scores.steps
+    items = []
+    for place, step in enumerate(steps):
+        name = of_order(place, len(steps)).removeprefix("@")
+        shown = tag("span", "", class_=f"dot {name}", aria_hidden="true")
+        items.append(tag("li", shown, f"{step}+" if place + 1 < len(steps) else step))
+    return tag("ul", tag("li", "epochs trained"), *items, class_="legend") if steps else Html("")
