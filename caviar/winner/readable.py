@@ -13,7 +13,7 @@ from typing import Any, Final
 from caviar.study.wording import duration, number, one_line
 from caviar.winner.words import metric_name, metric_value, percent, span
 
-_MARKUP: Final = re.compile(r"([\\`*_\[\]|~])|(?<!\S)([#+-](?!\S))|(?<!\S)(\d+)([.)](?!\S))")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]|~])|\A([#+=-])(?=.)|\A(\d+)([.)])(?!\S)")
 """What Markdown takes for markup anywhere, and what it does at the beginning of a line."""
 _MOST_CLASSES: Final = 30
 """Classes whose confusion matrix still fits a page."""
@@ -34,7 +34,7 @@ def card_md(card: Mapping[str, Any]) -> str:
         ["## Made with", *_pairs(_made_with(card))],
         ["## Files", *(f"- `{name}`" for name in card["exported"]["files"])],
     ]
-    return "\n\n".join("\n".join(_spaced(part)) for part in parts) + "\n"
+    return "\n\n".join("\n".join(_spaced(part)) for part in parts if part) + "\n"
 
 
 def escaped(text: object) -> str:
