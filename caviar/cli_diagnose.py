@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caviar.cli_live import Directory
+from caviar.errors import StudyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def register(app: typer.Typer) -> None:
@@ -22,16 +26,33 @@ def diagnose(
         typer.Option("--trial", help="This trial; default: the winner, else the best trial."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sizes: Annotated[
+        bool,
+        typer.Option(
+            "--sizes",
+            help="First train the winner on an eighth, a quarter, half and all of the training "
+            "part, which tells whether more data would pay.",
+        ),
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="Of a Ray cluster, for --sizes."),
+    ] = None,
 ) -> None:
     """Tell whether bias or variance makes the error, and what to try against it."""
     from caviar.report.diagnosis import diagnose as diagnosed
     from caviar.report.evidence import evidence
+    from caviar.report.size_curve import size_verdict
 
     told = diagnosed(evidence(directory), trial)
+    if sizes:
+        _train_sizes(directory, address)
+    curve = size_verdict(directory)
     if json:
         import json as codec
 
-        typer.echo(codec.dumps(told.to_json(), indent=2, allow_nan=False))
+        found = told.to_json() | {"sizes": curve.to_json() if curve is not None else None}
+        typer.echo(codec.dumps(found, indent=2, allow_nan=False))
         return
     from rich.console import Console
 
@@ -40,3 +61,28 @@ def diagnose(
     # A log or a file has no width to fit into.
     width = None if sys.stdout.isatty() else 200
     print_diagnosis(Console(highlight=False, width=width), told)
+    if curve is not None:
+        typer.echo(curve.line)
+
+
+def _train_sizes(directory: Path, address: str | None) -> None:
+    """Trains on parts of the data; its progress goes to stderr, beside what is printed at the end.
+
+    Raises:
+        typer.Exit: a signal stopped it.
+    """
+    from caviar.api import load
+    from caviar.tuning.driver import run_study
+    from caviar.tuning.messages import Extra
+    from caviar.tuning.progress import PlainView
+
+    def write(line: str) -> None:
+        typer.echo(line, err=True)
+
+    spec = load(directory).spec
+    if spec.is_raised:
+        raise StudyError("--sizes: a panda's way cannot be repeated on less data")
+    outcome = run_study(spec, directory, PlainView(write), address=address, finals=Extra.SIZES)
+    if outcome.signal:
+        write(f"stopped; to go on: caviar diagnose {directory} --sizes")
+        raise typer.Exit(128 + outcome.signal)

@@ -62,7 +62,7 @@ def sizes_for(spec: StudySpec, best: Candidate, epochs: int, known: Finals | Non
         known: the latest of these; they are the answer if they would be the same again.
     """
     parts = tuple(
-        replace(best, name=f"{best.name} on {share:.4g} of the data", share=share)
+        replace(best, name=f"{best.name} on {100 * share:g} % of the data", share=share)
         for share in SHARES
     )
     number = 1 if known is None else known.number + 1

@@ -5,6 +5,8 @@ import os
 import pytest
 from stand_ins import StandIn
 
+from caviar.report.size_curve import size_verdict
+from caviar.report.winning import winning
 from caviar.study.finals import finals_of, replicate_seed
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, Claim
@@ -14,7 +16,7 @@ from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.messages import Extra, Finished, Wait
 from caviar.tuning.taking_up import check_directory
 
-FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
+FACTS = {"name": "digits", "version": "1", "fingerprint": "abc", "train": 400}
 TEXT = """
 seed = 3
 [training]
@@ -115,6 +117,11 @@ def test_killed_finals_go_on_where_they_were(tmp_path, after):
     actor.close()
     actor = opened(tmp_path / "s")
     before, _ = work(actor, worker, claims=after)
+    with Journal.open(tmp_path / "s") as journal:
+        told = winning(journal)
+    done = sum(len(claim.lanes) for claim in before)
+    assert (told["retraining"]["ended"], told["retraining"]["trainings"]) == (done, 8)
+    assert told["winner"] is None
     killed(actor)
     actor = opened(tmp_path / "s")
     seen, _ = work(actor, worker)
@@ -157,6 +164,9 @@ def test_the_best_is_trained_on_parts_of_the_data(tmp_path):
     seeds = replicate_seed(3, 1), replicate_seed(3, 2)
     assert asked == {(share, seed) for share in (0.125, 0.25, 0.5, 1.0) for seed in seeds}
     assert len(epochs(tmp_path / "s" / "sizes-1")) == 8 * 3
+    verdict = size_verdict(tmp_path / "s")
+    assert [point.examples for point in verdict.points] == [50, 100, 200, 400]
+    assert verdict.line
     assert not (tmp_path / "s" / "retraining-1").exists()
 
 
