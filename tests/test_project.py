@@ -24,6 +24,7 @@ DOCUMENTS = [
     "docs/design.md",
     "docs/search.md",
     "docs/training.md",
+    "docs/winner.md",
 ]
 LOCKS = ["requirements.lock", "requirements-test.lock"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
