@@ -145,15 +145,8 @@ def _in_child(folder: Path, x: Array) -> dict[str, float]:
     """Has a child write the models of TensorFlow; by file, how far they are from our own."""
     with tempfile.TemporaryDirectory(prefix="caviar-export-") as scratch:
         np.save(Path(scratch) / "x.npy", x, allow_pickle=False)
-        command = [
-            sys.executable,
-            "-m",
-            "caviar.winner.export_child",
-            str(folder.absolute()),
-            scratch,
-        ]
         done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
-            command,
+            _child(folder, scratch),
             env=_environment(scratch),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -168,6 +161,10 @@ def _in_child(folder: Path, x: Array) -> dict[str, float]:
         raise StudyError(f"export: TensorFlow could not write the model: {words[-1][:240]}")
     found: dict[str, float] = json.loads(said[-1])
     return found
+
+
+def _child(folder: Path, scratch: str) -> list[str]:
+    return [sys.executable, "-m", "caviar.winner.export_child", str(folder.absolute()), scratch]
 
 
 def _environment(scratch: str) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
+from itertools import pairwise
+
 import numpy as np
 
 CLASSES = 4
@@ -10,37 +14,42 @@ CLASSES = 4
 def checkpoint(
     feature_shape=(5,), units=(8, 6), activation="relu", batch_norm=True, seed=1, step=7, **hyper
 ):
-    """The bytes of a checkpoint, as a slice of caviar's would write them."""
-    from caviar.train.checkpoint import Header, save
+    """The bytes of a checkpoint as `caviar.train.checkpoint` would write them, for SGD."""
+    head = {
+        "trial": 3,
+        "epoch": 9,
+        "hyperparameters": hyperparameters(units, activation, batch_norm, **hyper),
+        "signature": "made",
+        "format": 1,
+    }
+    kept = {f"input.{name}": array for name, array in inputs(feature_shape, seed).items()}
+    buffer = io.BytesIO()
+    header = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    state = arrays(int(np.prod(feature_shape)), units, batch_norm, seed, step)
+    np.savez(buffer, header=header, **kept, **state)
+    return buffer.getvalue()
 
-    return save(
-        state(feature_shape, units, batch_norm, seed, step),
-        Header(3, 9, hyperparameters(units, activation, batch_norm, **hyper), "made"),
-        inputs(feature_shape, seed),
-    )
+
+def arrays(features, units, batch_norm, seed, step):
+    """Float32 `[1, ...]` by place; variances are above 0."""
+    rng = np.random.default_rng(seed)
+    sizes, made = (features, *units, CLASSES), {}
+    for place, fans in enumerate(pairwise(sizes)):
+        normed = batch_norm and place < len(units)
+        made[f"params.{place}.w"] = rng.normal(size=(1, *fans))
+        for name in ("gamma", "beta") if normed else ("b",):
+            made[f"params.{place}.{name}"] = rng.normal(size=(1, fans[1]))
+        if normed:
+            made[f"averages.{place}.mean"] = 0.1 * rng.normal(size=(1, fans[1]))
+            made[f"averages.{place}.variance"] = rng.uniform(0.1, 0.6, size=(1, fans[1]))
+    made["step"] = np.array([step])
+    return {name: array.astype(np.float32) for name, array in made.items()}
 
 
 def shape_of(feature_shape, units, batch_norm):
     from caviar.nn.network import Shape
 
     return Shape(int(np.prod(feature_shape)), units, CLASSES, batch_norm)
-
-
-def state(feature_shape=(5,), units=(8, 6), batch_norm=True, seed=1, step=7):
-    """A state in NumPy `[1, ...]`; variances are above 0."""
-    from caviar.train.optimizers import OPTIMIZERS
-    from caviar.train.state import zero_state
-
-    rng = np.random.default_rng(seed)
-    made = zero_state(shape_of(feature_shape, units, batch_norm), OPTIMIZERS["adam"])
-    for layer in made.params:
-        for array in layer.values():
-            array[...] = rng.normal(size=array.shape)
-    for moments in made.averages:
-        moments.mean[...] = 0.1 * rng.normal(size=moments.mean.shape)
-        moments.variance[...] = rng.uniform(0.1, 0.6, size=moments.variance.shape)
-    made.step[...] = step
-    return made
 
 
 def inputs(feature_shape=(5,), seed=1):

@@ -15,6 +15,7 @@ from caviar.nn.activations import ACTIVATIONS
 from caviar.nn.network import Network as Compiled
 from caviar.nn.softmax import probabilities
 from caviar.train import checkpoint, lanes
+from caviar.train.optimizers import OPTIMIZERS
 from caviar.winner import network as own
 from caviar.winner import weights
 from caviar.winner.network import Network
@@ -30,12 +31,13 @@ def compiled(units, activation, batch_norm, x, step=7, **hyper):
     from caviar.train.feed import Inputs
 
     shape = made_networks.shape_of(x.shape[1:], units, batch_norm)
-    made = made_networks.state(x.shape[1:], units, batch_norm, step=step)
+    data = made_networks.checkpoint(x.shape[1:], units, activation, batch_norm, step=step)
+    made, _ = checkpoint.load(data, shape, OPTIMIZERS["sgd"])
     made = tf.nest.map_structure(lambda array: tf.constant(array[0]), made)
     network = Compiled(shape, activation)
     found = made_networks.inputs(x.shape[1:])
-    data = SimpleNamespace(**found, class_weights=None, image_shape=None)
-    inputs = Inputs.of(data, tf.float32)
+    source = SimpleNamespace(**found, class_weights=None, image_shape=None)
+    inputs = Inputs.of(source, tf.float32)
     numbers = {name: tf.constant(value, tf.float32) for name, value in {**HYPER, **hyper}.items()}
     averages = Evaluation(SimpleNamespace(network=network), inputs)._averages(made, numbers)
     standard = inputs.standardised(tf.constant(x.reshape(len(x), -1)))
@@ -147,10 +149,10 @@ def test_other_features_are_refused():
 
 
 def test_older_checkpoints_need_the_data_sets_normalisation():
-    from caviar.train.checkpoint import Header, save
-
-    header = Header(0, 1, made_networks.hyperparameters((8, 6), "relu", True), "made")
-    data = save(made_networks.state(), header)
+    made = made_networks.checkpoint()
+    shape = made_networks.shape_of((5,), (8, 6), True)
+    state, whose = checkpoint.load(made, shape, OPTIMIZERS["sgd"])
+    data = checkpoint.save(state, whose)
     with pytest.raises(StudyError, match="how inputs are normalised"):
         Network.from_checkpoint(data)
     given = tuple(made_networks.inputs().values())
