@@ -61,9 +61,10 @@ def study_of(found: Evidence) -> Told:
     """One study in figures.
 
     Returns:
-        `study`, `directory`, `status`, `strategy`, `metric`, `longest` (epochs), `data` (of the journal; {} before
-        they are read), `trials` by state, `cost` (`trial_epochs`, `elapsed_s`, `slice_hours`),
-        `best` (as of the account) and `winner` (see `winner_of`; None before there is one).
+        `study`, `directory`, `status`, `strategy`, `metric`, `longest` (epochs of a training),
+        `seed`, `data` (of the journal; {} before they are read), `trials` by state, `drawn` (how
+        many), `cost` (`trial_epochs`, `elapsed_s`, `slice_hours`), `best` (as of the account) and
+        `winner` (see `winner_of`; None before there is one).
     """
     account = found.account
     with Journal.open(found.directory) as journal:

@@ -91,15 +91,14 @@ class Material:
 
     @cached_property
     def shared(self) -> dict[str, Value]:
-        """The hyperparameters that are not searched and the same in every trial."""
-        searched, trials = self.evidence.spec.space.domains, self.evidence.trials
-        first = trials[0].hyperparameters if trials else {}
-        return {
-            name: value
-            for name, value in first.items()
-            if name not in searched
-            and all(trial.hyperparameters.get(name) == value for trial in trials)
-        }
+        """The hyperparameters that are not searched and are the same wherever they play."""
+        found: dict[str, set[Value]] = {}
+        for trial in self.evidence.trials:
+            for name, value in trial.hyperparameters.items():
+                found.setdefault(name, set()).add(value)
+        searched = self.evidence.spec.space.domains
+        same = {name: values for name, values in found.items() if len(values) == 1}
+        return {name: next(iter(one)) for name, one in same.items() if name not in searched}
 
     @cached_property
     def varied(self) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ def write(material: Material, place: Path, tick: Tick, *, force: bool = False) -
     """Writes the store; returns how to open it.
 
     Raises:
-        StudyError: MLflow is not installed, the path is none for it, something stands in the way, or the
-            disk said no.
+        StudyError: MLflow is not installed or cannot take the path, something stands in the way,
+            or the disk said no.
     """
     if _CONFUSING.search(str(place)):
         rule = "MLflow takes no path with ?, # or % in it; give another --output"

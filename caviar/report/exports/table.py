@@ -71,7 +71,7 @@ def _trial_row(life: Life, metric: str, sign: float) -> dict[str, Any]:
         **{f"last_{name}": getattr(last, name) if last else None for name in METRICS},
         "drawn_at": _time(life.times[0]),
         "ended_at": _time(life.times[-1]) if last else None,
-        "trained_s": sum(found.elapsed_s for found in life.curve),
+        "trained_s": sum((found.elapsed_s for found in life.curve), 0.0),
         "origin": trial.origin,
         "why": trial.why,
         "parent_trial": trial.parent[0] if trial.parent else None,
