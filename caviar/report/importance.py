@@ -137,7 +137,7 @@ def _weights(names: Sequence[str], points: Points, weighed: Weighed | None) -> l
                 _told(low[axis]),
                 _told(high[axis]),
                 ranks.get(axis),
-                _clear(weighed.fit, weighed.again[:, axis], weighed.floor[axis]),
+                _clear(weighed.fits[axis], weighed.again[:, axis], weighed.floor[axis]),
                 _told(weighed.ped[axis]) if varied else None,
             )
         )

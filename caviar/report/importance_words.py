@@ -18,10 +18,10 @@ def lines_of(rung: RungImportance | None) -> tuple[str, ...]:
         return ("nothing can be told: no trials were compared at a rung",)
     if rung.why_not:
         return (f"nothing can be told at epoch {rung.epoch}: {rung.why_not}",)
-    if rung.fit is not None and rung.fit <= 0:
+    clear = [weight for weight in rung.weights if weight.clear]
+    if not clear and rung.fit is not None and rung.fit <= 0:
         found = f"nothing that is searched predicts how {rung.trials} trials did"
         return (f"at epoch {rung.epoch} {found}: more trials, or wider bounds, may tell",)
-    clear = [weight for weight in rung.weights if weight.clear]
     lines = [_weight(weight, rung.epoch) for weight in clear]
     lines += [_interaction(pair) for pair in rung.interactions if pair.clear]
     return tuple(map(one_line, [*lines, *_rest(rung.weights)]))

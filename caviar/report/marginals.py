@@ -42,7 +42,7 @@ class Leaves:
     value: Array
 
 
-def forest(x: Array, y: Array, trees: int, seed: int, *, judged: bool = False) -> Any:
+def forest(x: Array, y: Array, trees: int, seed: int) -> Any:
     """A random forest, fitted as Optuna's evaluator fits its own.
 
     Args:
@@ -50,14 +50,32 @@ def forest(x: Array, y: Array, trees: int, seed: int, *, judged: bool = False) -
         y: `[n]`.
         trees: how many.
         seed: of the resampling.
-        judged: whether `oob_score_` is to tell how well it predicts what it has not seen.
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    grown = RandomForestRegressor(
-        n_estimators=trees, max_depth=DEEPEST, random_state=seed, oob_score=judged
-    )
+    grown = RandomForestRegressor(n_estimators=trees, max_depth=DEEPEST, random_state=seed)
     return grown.fit(x, y)
+
+
+def fit(grown: Any, x: Array, y: Array) -> float:
+    """How much of the variance of `y` a forest predicts where its trees have not seen it.
+
+    Args:
+        grown: by `forest`, from the same `x` and `y`.
+        x: `[n, d]`.
+        y: `[n]`, not all alike.
+
+    Returns:
+        At most 1; 0 for no better than the mean, below for worse.
+    """
+    told, count = np.zeros(len(y)), np.zeros(len(y))
+    for tree, seen in zip(grown.estimators_, grown.estimators_samples_, strict=True):
+        rows = np.setdiff1d(np.arange(len(y)), seen)
+        told[rows] += tree.predict(x[rows])
+        count[rows] += 1
+    known = count > 0  # with few trees a trial may be in every one
+    error = y[known] - told[known] / count[known]
+    return float(1 - np.mean(error**2) / np.var(y))
 
 
 def shares(grown: Any, bounds: Array, pairs: Sequence[Pair] = ()) -> tuple[Array, Array]:

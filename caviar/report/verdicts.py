@@ -77,7 +77,8 @@ def run(evidence: Evidence, suffix: str = "", max_epochs: int | None = None) -> 
         max_epochs: another length, or None.
     """
     words = ["caviar", "run", STUDY_FILE, "--dir", f"{evidence.directory}{suffix}"]
-    if not suffix and _has_no_file(evidence.spec):
+    as_it_is = not suffix or max_epochs is not None
+    if as_it_is and _has_no_file(evidence.spec):
         words.remove(STUDY_FILE)
     words += ["--max-epochs", str(max_epochs)] if max_epochs is not None else []
     return shlex.join(words)

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.report.marginals import Pair, forest, shares
+from caviar.report.marginals import Pair, fit, forest, shares
 from caviar.report.optuna_importance import fanova, ped_anova
 
 FEWEST: Final = 16
@@ -29,6 +29,10 @@ FEWEST_EACH: Final = 2
 MOST: Final = 192
 """Trials that forests are fitted to; of more, so many are drawn by chance."""
 TREES: Final = 32
+"""Trees of a forest ..."""
+TREES_OF_MANY: Final = 16
+MANY: Final = 96
+"""... of so many trials or more, which vary less and take longer."""
 TREES_AGAIN: Final = 8
 """Trees of a forest that is fitted to resampled trials."""
 RESAMPLES: Final = 24
@@ -67,7 +71,8 @@ class Weighed:
 
     Attributes:
         used: trials that forests were fitted to.
-        fit: how much of the variance of unseen trials the forest predicts; at most 1.
+        fit: how much of the variance of unseen trials the forest of all trials predicts; at most 1.
+        fits: `[d]` the same of the forest by which each was weighed.
         share: `[d]` of the variance, decided by each hyperparameter alone.
         again: `[resamples, d]` the same of resampled trials.
         floor: `[d]` what a coordinate of chance reaches beside it.
@@ -81,6 +86,7 @@ class Weighed:
 
     used: int
     fit: float
+    fits: Array
     share: Array
     again: Array
     floor: Array
@@ -106,7 +112,8 @@ def weigh(points: Points, seed: int) -> Weighed:
     """
     random = np.random.default_rng(seed)
     d = points.x.shape[1]
-    share, floor, again = np.full(d, np.nan), np.full(d, np.nan), np.full((RESAMPLES, d), np.nan)
+    share, floor, fits = np.full((3, d), np.nan)
+    again = np.full((RESAMPLES, d), np.nan)
     whole: _Found | None = None
     used = 0
     shared: tuple[int, ...] = ()
@@ -120,6 +127,7 @@ def weigh(points: Points, seed: int) -> Weighed:
         part = _part(points.y[rows], points.y)
         own = [columns.index(axis) for axis in told]
         share[told], floor[told] = part * found.main[own], part * found.floor
+        fits[told] = found.fit
         again[:, told] = part * found.again[:, own]
         if everyone:
             whole, used, shared = found, len(drawn), tuple(columns)
@@ -128,6 +136,7 @@ def weigh(points: Points, seed: int) -> Weighed:
     return Weighed(
         used=used,
         fit=whole.fit if whole else 0.0,
+        fits=fits,
         share=share,
         again=again,
         floor=floor,
@@ -185,13 +194,13 @@ def _part(own: Array, everyone: Array) -> float:
 def _find(
     x: Array, y: Array, bounds: Array, seed: int, random: np.random.Generator, paired: bool
 ) -> _Found:
-    grown = forest(x, y, TREES, seed, judged=True)
-    main = fanova(x, y, bounds, TREES, seed)
+    trees = TREES if len(y) < MANY else TREES_OF_MANY
+    grown = forest(x, y, trees, seed)
+    main = fanova(x, y, bounds, trees, seed)
     pairs = _strongest(grown, bounds, main) if paired else ()
     together = shares(grown, bounds, pairs)[1]
     again, floor, again_pairs, pairs_floor = _again(x, y, bounds, pairs, main, random)
-    fit = float(grown.oob_score_)
-    return _Found(fit, main, again, floor, pairs, together, again_pairs, pairs_floor)
+    return _Found(fit(grown, x, y), main, again, floor, pairs, together, again_pairs, pairs_floor)
 
 
 def _strongest(grown: Any, bounds: Array, main: Array) -> tuple[Pair, ...]:
