@@ -5,6 +5,7 @@ It is made under a name of its own beside its place and renamed when it is compl
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from caviar.study.wording import one_line
 MARK: Final = ".caviar-export"
 """A file in every folder that an export made: no other folder is ever replaced."""
 
+_SERIAL: Final = itertools.count()
+"""No two drafts of a process have one name: a tool may remember what it knew of the first."""
 _APPLICATION_AT: Final = slice(68, 72)
 """Where an SQLite file says whose it is (https://sqlite.org/fileformat.html)."""
 
@@ -78,7 +81,7 @@ def cleared(place: Path, *, force: bool) -> None:
 @contextmanager
 def _draft(place: Path) -> Iterator[Path]:
     """A path beside `place`; whatever is left there at the end is removed."""
-    draft = place.with_name(f".{place.name}-{os.getpid()}")
+    draft = place.with_name(f".{place.name}-{os.getpid()}-{next(_SERIAL)}")
     try:
         with plain_errors(place):
             place.parent.mkdir(parents=True, exist_ok=True)
