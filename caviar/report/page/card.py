@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from caviar.report.evidence import Evidence
+from caviar.report.page.headline import SENTENCES
 from caviar.report.page.markup import NONE, Html, clipped, join, tag, value_text
 from caviar.report.page.tables import decimals, table
 from caviar.space.condition import Following
@@ -26,7 +27,7 @@ def card_part(evidence: Evidence) -> Html:
     git = {"git": card["git"]} if card.get("git") else {}
     parts.append(_facts("Packages", {**packages, **git}))
     if card:
-        said = [tag("p", clipped(one, 600)) for one in card.get("sentences", ())]
+        said = [tag("p", clipped(one, 600)) for one in card.get("sentences", ())[SENTENCES:]]
         parts.insert(0, join(said))
         use = clipped(card.get("intended_use") or "not written yet: edit card.json", 600)
         parts.append(tag("p", f"Intended use: {use}"))

@@ -148,6 +148,7 @@ def _example(dev: Dev, k: int, names: list[str]) -> Html:
         flat = np.asarray(dev.worst_x[k]).ravel()
         values = ", ".join(f"{float(v):.3g}" for v in flat[:VALUES])
         shown = tag("code", values + (" …" if len(flat) > VALUES else ""))
-    verdict = f"taken for {other} ({100 * sure:.0f} %)" if taken != true else "right, but unsure"
+    wrong = taken != true
+    verdict = f"taken for {other} ({100 * sure:.0f} %)" if wrong else "right, but not sure"
     told = (tag("b", name), tag("span", verdict), tag("small", f"true class {100 * had:.1f} %"))
     return tag("li", shown, *told)

@@ -32,6 +32,8 @@ def learning_curves(scores: Scores) -> Figure:
     count = len(scores.evidence.curves)
     drawn = sum(len(_thinned(scores, c, per_trial)) for c in scores.evidence.curves.values())
     caption = "Each line is a trial; the stronger its colour, the further it was trained."
+    if scores.raised:
+        caption = "Each line is a day, going on where the one before it ended; a colour is a panda."
     caption += " A dot is where a trial was left, a cross where it diverged."
     if drawn < every:
         caption += (
@@ -57,7 +59,7 @@ def _view(scores: Scores, name: str, per_trial: int) -> View:
         for trial in groups[colour]:
             points = [
                 (m.epoch, figures(getattr(m, name)))
-                for m in _thinned(scores, scores.evidence.curves[trial], per_trial)
+                for m in _thinned(scores, scores.way(trial), per_trial)
             ]
             if len(points) > 1:
                 x += [epoch for epoch, _ in points] + [None]
@@ -113,7 +115,7 @@ def _best(scores: Scores) -> list[Trace]:
 
 def _layout(scores: Scores, name: str, data: Iterable[Trace]) -> dict[str, Any]:
     top = max((epoch for trace in data for epoch in trace["x"] if epoch), default=1)
-    rungs = [step for step in scores.steps if scores.evidence.account["rungs"] and step <= top]
+    rungs = [step for step in scores.steps if step <= top]
     y = axis(spaced(name))
     if name.endswith("loss"):
         y["type"] = "log"
@@ -125,12 +127,9 @@ def _layout(scores: Scores, name: str, data: Iterable[Trace]) -> dict[str, Any]:
         for r in rungs
     ]  # fmt: skip
     x = axis("epoch")
-    if top > 20:
-        x |= {"type": "log", "tickmode": "array", "tickvals": rungs or None,
-              "ticktext": [str(r) for r in rungs] or None}  # fmt: skip
-        if not rungs:
-            x = axis("epoch", type="log")
-    elif rungs:
+    if top > 20 and len(rungs) > 1:
+        x["type"] = "log"
+    if rungs:
         x |= {"tickmode": "array", "tickvals": rungs, "ticktext": [str(r) for r in rungs]}
     return {"xaxis": x, "yaxis": y, "shapes": shapes, "hovermode": "closest"}
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from caviar.report.page.markup import NONE, Html, clipped, join, tag, value_text
 from caviar.report.page.scores import Scores, spaced
 from caviar.report.page.tables import decimals, varied
-from caviar.report.page.timeline import busy_share, shifts
 from caviar.study.wording import duration, states
 
 SENTENCES: Final = 3
@@ -72,10 +71,14 @@ def _of_card(scores: Scores, card: Mapping[str, Any]) -> tuple[Figure, list[str]
         big = Figure("test accuracy", _percent(found["mean"]), _percents(found, card))
         facts.append(dev)
         sampling = test.get("sampling") or {}
-        told = f"on {test.get('examples', '?')} examples"
         if sampling.get("low") is not None:
-            told = f"{_percent(sampling['low'])} to {_percent(sampling['high'])}, {told}"
-        facts.append(Figure("test set's own error", _percent(1 - found["mean"]), told))
+            spread = f"{100 * sampling['low']:.1f} to {_percent(sampling['high'])}"
+            told = f"since it is {test.get('examples', '?')} examples"
+            facts.append(Figure("test part's own chance", spread, told))
+        if test.get("readings", 1) > 1:
+            facts.append(
+                Figure("test set read", f"{test['readings']} times", "not sealed any more")
+            )
     else:
         is_share = metric.endswith("accuracy") and row.get("mean") is not None
         shown = _percent(row["mean"]) if is_share else dev.value
@@ -130,9 +133,10 @@ def _costs(scores: Scores) -> list[Figure]:
     if cost.get("slice_hours") is not None:
         found.append(Figure("time", spent, f"{cost['slice_hours']:.3g} slice-hours"))
     elif evidence.attempts:
-        slices = len({a.slice_name for a in evidence.attempts})
-        busy = 100 * busy_share(evidence, shifts(evidence), slices)
-        found.append(Figure("time", spent, f"{slices} slices, {busy:.0f} % at work"))
+        slices, busy = len(scores.clock.slices), 100 * scores.clock.busy
+        found.append(
+            Figure("time", spent, f"{slices} slice{'s' * (slices != 1)}, {busy:.0f} % at work")
+        )
     return found
 
 

@@ -11,7 +11,8 @@ from typing import Final
 from caviar.report.evidence import Evidence
 from caviar.report.page.axes import Axis, axes_of
 from caviar.report.page.markup import plotly
-from caviar.report.page.palette import of_order
+from caviar.report.page.palette import CATEGORIES, of_order
+from caviar.report.page.work import Clock, clock
 from caviar.study.records import Measurement, TrialState
 
 FEWEST: Final = 4
@@ -58,21 +59,41 @@ class Scores:
 
     @cached_property
     def steps(self) -> tuple[int, ...]:
-        """Epochs by which trials are told apart: the rungs, else a few of those reached."""
-        rungs = sorted({rung["epoch"] for rung in self.evidence.account["rungs"]})
-        return tuple(rungs) or tuple(sorted(set(self.epochs.values())))[-6:]
+        """Epochs by which trials are told apart: the rungs; none of pandas."""
+        return tuple(sorted({rung["epoch"] for rung in self.evidence.account["rungs"]}))
 
     @cached_property
     def axes(self) -> list[Axis]:
         """Of the searched hyperparameters."""
         return axes_of(self.evidence.spec.space.domains.items(), self.evidence.trials)
 
+    @cached_property
+    def clock(self) -> Clock:
+        """When slices were at work."""
+        return clock(self.evidence)
+
+    @cached_property
+    def raised(self) -> bool:
+        """Whether the trials are days of pandas."""
+        return bool(self.evidence.account["diary"])
+
     def value(self, measurement: Measurement) -> float:
         """The metric of a measurement."""
         return float(getattr(measurement, self.evidence.metric))
 
+    def way(self, trial: int) -> list[Measurement]:
+        """A trial's curve; of a panda's day with the end of the day that it went on from."""
+        curve = list(self.evidence.curves[trial])
+        parent = self.evidence.trials[trial].parent
+        if parent is None:
+            return curve
+        before = self.evidence.curves.get(parent[0], ())
+        return [m for m in before if m.epoch == parent[1]] + curve
+
     def colour(self, trial: int) -> str:
-        """The darker, or on a dark page the lighter, the further a trial came."""
+        """The darker, or on a dark page the lighter, the further a trial came; or its panda's."""
+        if self.raised:
+            return CATEGORIES[(self.evidence.trials[trial].draw or 0) % len(CATEGORIES)]
         reached = sum(self.epochs.get(trial, 0) >= step for step in self.steps)
         return of_order(max(0, reached - 1), len(self.steps))
 
@@ -87,7 +108,7 @@ class Scores:
 
     def views(self) -> list[tuple[str, Mapping[int, float]]]:
         """Labels and values: the best of each trial, and what they had at each rung."""
-        rungs = [(step, self.at(step)) for step in self.steps if self.evidence.account["rungs"]]
+        rungs = [(step, self.at(step)) for step in self.steps]
         told = [(after(step), found) for step, found in rungs if len(found) >= FEWEST]
         return [("best of each", self.best), *told[: MOST_VIEWS - 1]]
 

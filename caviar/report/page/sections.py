@@ -70,7 +70,7 @@ def sections(scores: Scores) -> list[Section]:
         ("rounds", "Rounds", "How the search narrowed", _rounds),
         ("diary", "Diary", "The panda's diary", _diary),
         ("rungs", "Rungs", "Rungs", _rungs),
-        ("timeline", "Timeline", "What ran where", lambda s: _one(timeline(s.evidence))),
+        ("timeline", "Timeline", "What ran where", lambda s: _one(timeline(s.clock))),
         ("confusion", "Confusion", "The winner on dev", lambda s: confusion_part(s.evidence)),
         ("worst", "Worst", "What it is most wrong about", lambda s: worst_part(s.evidence)),
         ("trials", "Trials", "Trials", _trials),
@@ -90,7 +90,7 @@ def figures_of(scores: Scores) -> list[Figure]:
     told = guest("importance", "importance", scores.evidence).told
     found += [*axis_plots(scores), parallel_coordinates(scores)]
     found += [importance_plot(told) if told else None, *isolation_plots(scores), *boxes(scores)]
-    found.append(timeline(scores.evidence))
+    found.append(timeline(scores.clock))
     return [figure for figure in found if figure is not None]
 
 

@@ -1,0 +1,137 @@
+"""When slices were at work: the attempts of the search and of the retraining, on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from caviar.errors import StudyError
+from caviar.report.evidence import Evidence
+from caviar.study.facts import Attempt, Event
+from caviar.study.finals import RETRAINING, SIZES, Finals, event_of
+from caviar.study.journal import Journal
+from caviar.study.spent import STARTS, STOP
+
+_BEGUN: Final = (event_of(RETRAINING), event_of(SIZES))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A driver's time: what lies between two of them is left out.
+
+    Attributes:
+        began: seconds since 1970.
+        ended: of its stop, or else of its last sign of life.
+        start: where it begins on the clock, in seconds.
+    """
+
+    began: float
+    ended: float
+    start: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """An attempt on the clock.
+
+    Attributes:
+        attempt: in the journal's words.
+        start: seconds since the study began, without what lay between drivers.
+        end: the same; of one that a killed driver left, when that went.
+        retraining: whether it retrained a candidate rather than search.
+    """
+
+    attempt: Attempt
+    start: float
+    end: float
+    retraining: bool = False
+
+
+@dataclass(frozen=True)
+class Clock:
+    """All work of a study.
+
+    Attributes:
+        shifts: in order; none before anything was claimed.
+        works: in order of claiming, those of the search first.
+    """
+
+    shifts: tuple[Shift, ...]
+    works: tuple[Work, ...]
+
+    @property
+    def length(self) -> float:
+        """Seconds that drivers were there."""
+        last = self.shifts[-1] if self.shifts else None
+        return last.start + last.ended - last.began if last else 0.0
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Their names, by number."""
+        return tuple(sorted({w.attempt.slice_name for w in self.works}, key=_by_number))
+
+    @property
+    def busy(self) -> float:
+        """How much of the drivers' time the slices were at work, from 0 to 1."""
+        whole = self.length * len(self.slices)
+        return min(1.0, sum(w.end - w.start for w in self.works) / whole) if whole > 0 else 0.0
+
+
+def clock(evidence: Evidence) -> Clock:
+    """Reads it off the evidence, and off the journals of the retraining beside it."""
+    retrained = _retrained(evidence.directory, evidence.events)
+    attempts = [*evidence.attempts, *retrained]
+    if not attempts:
+        return Clock((), ())
+    found = tuple(_shifts(evidence.events, attempts))
+    works = [Work(a, *_span(a, found)) for a in evidence.attempts]
+    works += [Work(a, *_span(a, found), retraining=True) for a in retrained]
+    return Clock(found, tuple(works))
+
+
+def _retrained(directory: Path, events: Sequence[Event]) -> list[Attempt]:
+    """Attempts of every retraining whose folder is there."""
+    numbers: dict[Path, Any] = {}
+    for event in events:
+        if event.kind in _BEGUN:
+            numbers[Finals.from_json(event.detail).folder(directory)] = None
+    found: list[Attempt] = []
+    for folder in numbers:
+        try:
+            with Journal.open(folder) as journal:
+                found += journal.attempts()
+        except StudyError:
+            continue  # it was deleted, or is not begun
+    return found
+
+
+def _shifts(events: Sequence[Event], attempts: Sequence[Attempt]) -> list[Shift]:
+    first = min(a.claimed_at for a in attempts)
+    starts = [e.recorded_at for e in events if e.kind in STARTS]
+    starts = sorted({min([first, *starts]), *starts})
+    stops = [e.recorded_at for e in events if e.kind == STOP]
+    signs = [t for a in attempts for t in (a.claimed_at, a.ended_at) if t is not None]
+    found: list[Shift] = []
+    for place, began in enumerate(starts):
+        until = starts[place + 1] if place + 1 < len(starts) else float("inf")
+        stopped = [t for t in stops if began <= t < until]
+        seen = [t for t in signs if began <= t < until]
+        ended = stopped[-1] if stopped else max(seen, default=began)
+        start = found[-1].start + found[-1].ended - found[-1].began if found else 0.0
+        found.append(Shift(began, max(began, ended), start))
+    return found
+
+
+def _span(attempt: Attempt, found: Sequence[Shift]) -> tuple[float, float]:
+    shift = next((s for s in reversed(found) if s.began <= attempt.claimed_at), found[0])
+    last = shift.ended - shift.began
+    start = min(max(0.0, attempt.claimed_at - shift.began), last)
+    ended = last if attempt.ended_at is None else attempt.ended_at - shift.began
+    return shift.start + start, shift.start + max(start, min(ended, last))
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    digits = name.rpartition("-")[2]
+    return (int(digits) if digits.isdecimal() and len(digits) < 10 else 0, name)
