@@ -27,10 +27,10 @@ from caviar.space.domain import Value
 SHORTEST: Final = 4
 """Epochs, at least, of a curve whose quarters are told apart."""
 FEWEST_CURVES: Final = 2
-"""That must agree before all are called too long."""
+"""That must agree before training is called too long."""
 EARLY: Final = 0.5
 LATE: Final = 0.75
-"""Of a curve's epochs: the best one before the one, or after the other."""
+"""Of the longest curve's epochs: the best one up to the one, or after the other."""
 FEWEST_EACH: Final = 3
 """Trials of a batch size, at least."""
 MOST_SIZES: Final = 8
@@ -54,11 +54,13 @@ def length(evidence: Evidence) -> Check:
     most = len(next(iter(curves.values())))
     trial = min((t for t in curves if len(curves[t]) == most), key=lambda t: float(curves[t].min()))
     told = f"trial {trial}'s best epoch is {_best_epoch(curves[trial])} of {most}"
-    latest = max(_best_epoch(one) / len(one) for one in curves.values())
-    if len(curves) >= FEWEST_CURVES and latest <= EARLY:
-        line = f"the best epochs of the {len(curves)} longest curves lie early ({told}): train less"
-        at = max(map(_best_epoch, curves.values()))
-        return Check("epochs", "act", line, run(evidence, "-shorter", _shorter(evidence, at, most)))
+    latest = max(map(_best_epoch, curves.values()))
+    if latest <= EARLY * most:
+        short = run(evidence, "-shorter", _shorter(evidence, latest, most))
+        if len(curves) < FEWEST_CURVES:
+            return Check("epochs", "look", f"{told}, and no other came as far: train less?", short)
+        line = f"no best epoch of the {len(curves)} longest curves comes after {latest} of {most}"
+        return Check("epochs", "act", f"{line}: train less", short)
     return _late(evidence, curves[trial], told)
 
 
@@ -92,18 +94,18 @@ def _best_epoch(curve: Array) -> int:
 
 
 def _longest(evidence: Evidence) -> dict[int, Array]:
-    """Curves that came to the last rung or the one before, lower is better, longest first."""
+    """Curves that came at least half as far as the longest, lower is better, longest first."""
     sound = {
         trial: curve
         for trial, curve in evidence.curves.items()
         if len(curve) >= SHORTEST and not curve[-1].diverged
     }
-    least = max(map(len, sound.values()), default=0) / evidence.spec.search.reduction_factor
+    most = max(map(len, sound.values()), default=0)
     found = {}
     for trial in sorted(sound, key=lambda one: (-len(sound[one]), one)):
         values = [evidence.sign * getattr(m, evidence.metric) for m in sound[trial]]
         finite = [value if math.isfinite(value) else math.inf for value in values]
-        if len(values) >= least and math.isfinite(min(finite)):
+        if 2 * len(values) >= most and math.isfinite(min(finite)):
             found[trial] = np.array(finite)
     return found
 
