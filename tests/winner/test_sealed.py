@@ -206,7 +206,20 @@ def test_a_reading_for_another_winner_is_no_reading_for_this_one(study):
         finish(directory, unread(data), quiet)
 
 
-def test_a_damaged_reading(study, monkeypatch):
+def test_a_reading_for_another_training_is_no_reading_for_this_one(study):
+    directory, data = study
+    finish(directory, data, quiet)
+    sha = events(directory, sealed.READ)[0].detail["chosen"]["checkpoints"][0]
+    with Journal.open(directory, write=True) as journal:
+        journal._db._connection.execute(
+            f"UPDATE events SET detail = replace(detail, '{sha}', '{sha[::-1]}')"
+        )
+    (directory / "winner" / "card.json").unlink()
+    with pytest.raises(StudyError, match="a second reading needs --reopen"):
+        finish(directory, unread(data), quiet)
+
+
+def test_a_damaged_reading(study):
     directory, data = study
     finish(directory, data, quiet)
     with Journal.open(directory, write=True) as journal:
