@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from caviar.report.compare import comparison, differing, remarks, welch, winner_of
+from caviar.report.compare import comparison, differing, winner_of
 from caviar.report.compare_tables import print_comparison
+from caviar.report.compare_words import remarks, welch
 
 GOOD = [0.95, 0.96, 0.94, 0.955, 0.945]
 POOR = [0.85, 0.86, 0.84, 0.855, 0.845]

@@ -3,20 +3,19 @@
 import json
 import math
 
+import optuna
 import pytest
 from exported_studies import make_study
 from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.errors import StudyError
+from caviar.report.exports import optuna_axes, optuna_storage
 from caviar.report.exports.material import material
 from caviar.space.domain import Float
 from caviar.space.scale import ONE_MINUS
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Trial
-
-optuna = pytest.importorskip("optuna", reason="the extra optuna is not installed")
-optuna_storage = pytest.importorskip("caviar.report.exports.optuna_storage")
 
 STATES = {
     "completed": "COMPLETE",
@@ -145,9 +144,9 @@ def test_one_minus_stays_within_its_bounds(data):
     high = data.draw(st.floats(low, 0.999999).filter(lambda h: h - low > 1e-6))
     domain = Float(low, high, ONE_MINUS)
     value = domain.decode(data.draw(st.floats(0.0, 1.0)))
-    kind = optuna_storage._distribution(domain)
-    assert kind.low <= optuna_storage.mirrored(value) <= kind.high
-    assert kind._contains(kind.to_internal_repr(optuna_storage.mirrored(value)))
+    kind = optuna_axes.distribution(domain)
+    assert kind.low <= optuna_axes.mirrored(value) <= kind.high
+    assert kind._contains(kind.to_internal_repr(optuna_axes.mirrored(value)))
 
 
 def test_a_value_outside_the_space_is_told_in_one_line(tmp_path):
@@ -172,7 +171,7 @@ def test_a_study_whose_completed_trial_has_no_number(found):
 
     life = found.lives[0]
     curve = [replace(m, dev_accuracy=math.nan) for m in life.curve]
-    parameters = optuna_storage._Parameters(found)
+    parameters = optuna_axes.Parameters(found)
     trial = optuna_storage._trial(found, replace(life, curve=curve), parameters)
     assert trial.state.name == "FAIL"
     assert set(trial.intermediate_values) == set(range(1, 10))

@@ -89,6 +89,12 @@ class Material:
             for trial, row in told
         )
 
+    @property
+    def winner(self) -> int | None:
+        """The trial of the search whose configuration won, once that is known."""
+        card = self.evidence.card or {}
+        return (card.get("winner") or {}).get("trial")
+
     @cached_property
     def shared(self) -> dict[str, Value]:
         """The hyperparameters that are not searched and are the same wherever they play."""

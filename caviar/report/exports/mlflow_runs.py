@@ -152,6 +152,7 @@ def _tags(material: Material, life: Life) -> dict[str, str]:
         "caviar.reason": life.reason,
         "caviar.origin": life.trial.origin,
         "caviar.best_epoch": "" if best is None else str(best.epoch),
+        "caviar.winner": "true" if life.trial.index == material.winner else "",
         "mlflow.source.name": "caviar",
     }
     return {name: value for name, value in told.items() if value}

@@ -3,11 +3,8 @@
 By default it is a journal of Optuna's, which takes thousands of trials in seconds; where the file
 is to be called `.db`, `.sqlite` or `.sqlite3`, it is an SQLite database, which takes longer.
 
-Where Optuna has no word for what caviar knows: a `one_minus` axis becomes the parameter
-`one_minus_beta_1`, which is 1 - beta_1 on Optuna's log scale, so that its plots and samplers see
-the decades that were searched; the value itself is the trial's attribute `beta_1`. A scale that
-Optuna cannot join with a step loses the step. Paused and stopped trials are "pruned", diverged and
-failed ones "fail"; the attribute `state` has our word.
+Its parameters are told in `caviar.report.exports.optuna_axes`. Paused and stopped trials are
+"pruned", diverged and failed ones "fail"; the attribute `state` has our word.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ import math
 import shlex
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -26,14 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 from caviar.errors import StudyError
 from caviar.report.exports.material import Life, Material, Tick
 from caviar.report.exports.missing import needs
+from caviar.report.exports.optuna_axes import Parameters
 from caviar.report.exports.placing import placed_file
-from caviar.space.domain import Choice, Domain, Integer
-from caviar.study.records import TrialState, Value
+from caviar.study.records import TrialState
 from caviar.study.wording import one_line
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
@@ -41,8 +37,6 @@ FILE: Final = "optuna.log"
 """What the storage is called by default."""
 DATABASES: Final = (".db", ".sqlite", ".sqlite3")
 """How the names of files end that are to be databases."""
-ONE_MINUS: Final = "one_minus_"
-"""Begins the names of parameters that are one minus a hyperparameter."""
 
 _STATES: Final = {
     TrialState.WAITING: "WAITING",
@@ -65,7 +59,7 @@ def write(material: Material, place: Path, tick: Tick, *, force: bool = False) -
         import optuna  # noqa: F401 - says whether it is there
     is_database = place.suffix in DATABASES
     with placed_file(place, force=force) as draft, _plain_errors(place):
-        parameters = _Parameters(material)
+        parameters = Parameters(material)
         with _study(material, draft, is_database=is_database) as study:
             for count, life in enumerate(material.lives, 1):
                 study.add_trial(_trial(material, life, parameters))
@@ -130,89 +124,12 @@ def _study_attributes(material: Material) -> dict[str, Any]:
         "data": dict(material.evidence.data),
         "best_trial": best and best.trial,
         "best_epoch": best and best.epoch,
+        "winner": material.winner,
         "status": material.evidence.account["status"],
     }
 
 
-class _Parameters:
-    """Which hyperparameters of a trial Optuna knows as parameters, under which names."""
-
-    def __init__(self, material: Material) -> None:
-        space = material.evidence.spec.space
-        self._domains: Mapping[str, Domain] = space.domains
-        self._searched = {name: _distribution(domain) for name, domain in space.domains.items()}
-        others = (name for name in material.varied if name not in self._searched)
-        values = {
-            name: [
-                t.hyperparameters[name]
-                for t in material.evidence.trials
-                if name in t.hyperparameters
-            ]
-            for name in others
-        }
-        self._seen = {name: _seen(found) for name, found in values.items()}
-
-    def of(self, life: Life) -> tuple[dict[str, Value], dict[str, BaseDistribution]]:
-        """A trial's parameters, and what each was drawn from; only those that it has."""
-        params: dict[str, Value] = {}
-        kinds: dict[str, BaseDistribution] = {}
-        for name, value in life.trial.hyperparameters.items():
-            kind = self._searched.get(name) or self._seen.get(name)
-            if kind is None:
-                continue
-            ours = f"{ONE_MINUS}{name}" if self.is_mirrored(name) else name
-            params[ours] = mirrored(float(value)) if ours != name else value
-            kinds[ours] = kind
-        return params, kinds
-
-    def is_mirrored(self, name: str) -> bool:
-        """Whether Optuna is told of one minus the value."""
-        return name in self._domains and self._domains[name].scale_name == "one_minus"
-
-
-def mirrored(value: float) -> float:
-    """One minus the value, to twelve digits: for 0.9 a person expects 0.1."""
-    return float(f"{1.0 - value:.12g}")
-
-
-def _distribution(domain: Domain) -> BaseDistribution:
-    """A domain as Optuna has it."""
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    if isinstance(domain, Choice):
-        return CategoricalDistribution(domain.choices)
-    low, high = domain.bounds
-    log = domain.scale_name == "log"
-    if isinstance(domain, Integer):
-        return IntDistribution(domain.low, domain.high, log=log, step=1 if log else domain.step)
-    low, high = float(low), float(high)
-    if domain.scale_name == "one_minus":
-        return FloatDistribution(mirrored(high), mirrored(low), log=True)
-    step = None if log else getattr(domain, "step", None)
-    return FloatDistribution(low, high, log=log, step=step)
-
-
-def _seen(values: list[Value]) -> BaseDistribution:
-    """What holds values that no domain is known of: the days of pandas have such."""
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    numbers = [value for value in values if not isinstance(value, str | bool)]
-    if len(numbers) < len(values):
-        return CategoricalDistribution(tuple(dict.fromkeys(values)))
-    if all(isinstance(value, int) for value in numbers):
-        return IntDistribution(int(min(numbers)), int(max(numbers)))
-    return FloatDistribution(float(min(numbers)), float(max(numbers)))
-
-
-def _trial(material: Material, life: Life, parameters: _Parameters) -> FrozenTrial:
+def _trial(material: Material, life: Life, parameters: Parameters) -> FrozenTrial:
     """A trial as Optuna keeps it.
 
     Raises:
@@ -249,7 +166,7 @@ def _trial(material: Material, life: Life, parameters: _Parameters) -> FrozenTri
     return trial
 
 
-def _attributes(material: Material, life: Life, parameters: _Parameters) -> dict[str, Any]:
+def _attributes(material: Material, life: Life, parameters: Parameters) -> dict[str, Any]:
     """What else is known of a trial: our number, its state, and what Optuna has no place for."""
     evidence = material.evidence
     best = life.best(evidence.metric, evidence.sign)
@@ -264,6 +181,7 @@ def _attributes(material: Material, life: Life, parameters: _Parameters) -> dict
         "reason": life.reason,
         "origin": life.trial.origin,
         "best_epoch": best and best.epoch,
+        "is_winner": True if life.trial.index == material.winner else None,
     }
     return {name: value for name, value in told.items() if value not in ("", None)} | kept
 

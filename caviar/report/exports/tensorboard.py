@@ -118,7 +118,7 @@ def _axis(spec: StudySpec, name: str) -> Any:
     """A hyperparameter as HParams knows it."""
     from tensorboard.plugins.hparams import api_pb2
 
-    info = api_pb2.HParamInfo(name=name, display_name=name)
+    info = api_pb2.HParamInfo(name=name, display_name=name, differs=True)
     domain = spec.space.domains.get(name)
     if domain is None:
         return info
