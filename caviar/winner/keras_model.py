@@ -75,11 +75,14 @@ def save_tensorflow(
         found = model(tf.cast(example, tf.float32), training=False)
         return {"probabilities": found, "class": tf.gather(names, tf.argmax(found, axis=-1))}
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(SIGNATURE, serve, input_signature=[example])
-    archive.add_endpoint(NAMES_SIGNATURE, lambda: {"names": tf.identity(names)}, input_signature=[])
-    archive.write_out(str(folder), verbose=False)
+    # Not by Keras's own export, which writes every weight twice.
+    module = tf.Module(name="caviar_winner")
+    module.weights = [variable.value for variable in model.variables]
+    signatures = {
+        SIGNATURE: tf.function(serve, input_signature=[example]),
+        NAMES_SIGNATURE: tf.function(lambda: {"names": tf.identity(names)}, input_signature=[]),
+    }
+    tf.saved_model.save(module, str(folder), signatures)
 
 
 def _layers(network: Network) -> Iterator[keras.layers.Layer]:
