@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from caviar.report.evidence import Evidence
+from caviar.report.page.figure import Figure, View, axis
+from caviar.report.page.figure import lines as lines_of
 from caviar.report.page.guests import guest
-from caviar.report.page.markup import Html, clipped, join, safe, tag
+from caviar.report.page.markup import Html, clipped, figures, join, safe, tag
 from caviar.report.page.tables import table
 
 LONGEST: Final = 800
@@ -18,9 +20,12 @@ _VERDICTS: Final = {"fine": "fine", "look": "look at it", "act": "act", "unknown
 
 def advice_part(evidence: Evidence) -> Html:
     """Both, the diagnosis first."""
-    parts = (tag("h3", "Bias or variance?"), diagnosis_part(evidence))
-    more = (tag("h3", "The playbook's checks"), checks_part(evidence))
-    return tag("div", *parts, *more, class_="advice")
+    parts = [tag("h3", "Bias or variance?"), diagnosis_part(evidence)]
+    sizes = sizes_part(evidence)
+    if sizes is not None:
+        parts += [tag("h3", "Would more data pay?"), sizes]
+    parts += [tag("h3", "The playbook's checks"), checks_part(evidence)]
+    return tag("div", *parts, class_="advice")
 
 
 def diagnosis_part(evidence: Evidence) -> Html:
@@ -39,6 +44,32 @@ def diagnosis_part(evidence: Evidence) -> Html:
         kept = lines(told["remarks"])
         parts.append(tag("details", tag("summary", "What to bear in mind"), kept))
     return join(parts)
+
+
+def sizes_part(evidence: Evidence) -> Html | None:
+    """The learning curve over sizes of the training part; None if it was not trained."""
+    told = guest("size_curve", "size_verdict", evidence.directory).told
+    if not told:
+        return None
+    points = told["points"]
+    x = [point["examples"] for point in points]
+    data = []
+    for key, name, colour in (("dev_error", "dev", "@c0"), ("train_error", "train", "@c1")):
+        y = [figures(100 * point[key]) for point in points]
+        texts = [f"{n} examples\n{name} error {e} %" for n, e in zip(x, y, strict=True)]
+        more = {"name": name, "showlegend": True, "mode": "lines+markers", "customdata": texts}
+        data.append(lines_of(x, y, colour, marker={"size": 7}, **more))
+    ticks = {"type": "log", "tickmode": "array", "tickvals": x, "ticktext": [str(n) for n in x]}
+    layout = {"xaxis": axis("examples trained on", **ticks), "yaxis": axis("error, %")}
+    rows = [
+        (p["examples"], f"{100 * p['train_error']:.2f} %", f"{100 * p['dev_error']:.2f} %")
+        for p in points
+    ]
+    shown = table(("examples", "train error", "dev error"), rows, "Sizes")
+    line = clipped(told["line"], LONGEST)
+    view = View("error", data, {**layout, "hovermode": "closest"})
+    figure = Figure("sizes", "", line, [view], 260, table=shown)
+    return join([tag("p", line), figure.html()])
 
 
 def checks_part(evidence: Evidence) -> Html:

@@ -43,7 +43,8 @@ class Dev:
 def read_dev(directory: Path) -> Dev | None:
     """The winner on dev; None if there is no such file, or none that makes sense."""
     try:
-        with np.load(directory / "winner" / "dev.npz", allow_pickle=False) as file:
+        path = directory / "winner" / "dev.npz"
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             dev = Dev(*(file[name] for name in ("probabilities", "labels", "worst", "worst_x")))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

@@ -136,7 +136,7 @@ def _layout(scores: Scores, name: str, data: Iterable[Trace]) -> dict[str, Any]:
 
 def _points_each(scores: Scores) -> int:
     """Points a trial may have, so that all have room."""
-    lengths = sorted(len(curve) for curve in scores.evidence.curves.values())
+    lengths = sorted(len(scores.way(trial)) for trial in scores.evidence.curves)
     if sum(lengths) <= MOST_POINTS:
         return max(lengths, default=1)
     left, count = MOST_POINTS, len(lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from caviar.errors import StudyError
@@ -26,13 +27,13 @@ class Guest:
     why_not: str = ""
 
 
-def guest(module: str, function: str, evidence: Evidence) -> Guest:
-    """Calls `caviar.report.MODULE.FUNCTION(evidence)` and takes its `to_json()`.
+def guest(module: str, function: str, given: Evidence | Path) -> Guest:
+    """Calls `caviar.report.MODULE.FUNCTION(given)` and takes its `to_json()`.
 
     One room's trouble must not cost a person the page, so whatever goes wrong is told in its place.
     """
     try:
-        found = _find(module, function)(evidence)
+        found = _find(module, function)(given)
     except StudyError as error:
         return Guest(why_not=str(error))
     except ImportError as error:
@@ -40,6 +41,8 @@ def guest(module: str, function: str, evidence: Evidence) -> Guest:
     except Exception as error:  # noqa: BLE001 - see above
         return Guest(why_not=f"This part failed: {type(error).__name__}: {error}")
     told = _plain(found)
+    if told is None:
+        return Guest()
     return Guest(told if isinstance(told, Mapping) else {"rows": told})
 
 
@@ -49,7 +52,7 @@ def _plain(found: Any) -> Any:
     return found.to_json() if hasattr(found, "to_json") else found
 
 
-def _find(module: str, function: str) -> Callable[[Evidence], Any]:
+def _find(module: str, function: str) -> Callable[[Evidence | Path], Any]:
     room = importlib.import_module(_ROOM + module)
     found = getattr(room, function, None)
     if found is None:

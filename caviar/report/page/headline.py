@@ -72,7 +72,7 @@ def _of_card(scores: Scores, card: Mapping[str, Any]) -> tuple[Figure, list[str]
         facts.append(dev)
         sampling = test.get("sampling") or {}
         if sampling.get("low") is not None:
-            spread = f"{100 * sampling['low']:.1f} to {_percent(sampling['high'])}"
+            spread = f"{100 * sampling['low']:.1f}\u2013{100 * sampling['high']:.1f} %"
             told = f"since it is {test.get('examples', '?')} examples"
             facts.append(Figure("test part's own chance", spread, told))
         if test.get("readings", 1) > 1:
