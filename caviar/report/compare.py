@@ -22,6 +22,7 @@ from caviar.study.wording import number, one_line
 Told = dict[str, Any]
 """Plain data, fit for JSON."""
 
+_OF_TEST: Final = ("examples", "readings", "sampling")
 _APART: Final = ("name",)
 """Keys of a specification that are no settings."""
 
@@ -91,7 +92,9 @@ def winner_of(card: Mapping[str, Any]) -> Told:
 
     Returns:
         `name`, `hyperparameters`, `mean`, `low`, `high` (of the metric over seeds), `values` (one
-        a seed), `beats_baseline` and `test` (`mean`, `low`, `high`, `examples`, or None).
+        a seed), `beats_baseline`, `retraining_epochs` and `test` (`mean`, `low` and `high` over
+        seeds, `examples`, `readings`, and `sampling`, an interval by the number of examples; None
+        if there is none).
     """
     winner = card.get("winner") or {}
     rows = [row for row in card.get("candidates") or () if row.get("name") == winner.get("name")]
@@ -106,7 +109,7 @@ def winner_of(card: Mapping[str, Any]) -> Told:
         "values": [value for value in values if value is not None],
         "beats_baseline": card.get("beats_baseline"),
         "retraining_epochs": (card.get("cost") or {}).get("retraining_epochs"),
-        "test": {**accuracy, "examples": test.get("examples")} if accuracy else None,
+        "test": accuracy | {key: test.get(key) for key in _OF_TEST} if accuracy else None,
     }
 
 

@@ -96,7 +96,10 @@ def _test(study: Told) -> str:
     test = (study["winner"] or {}).get("test")
     if not test:
         return NONE
-    return f"{_interval(test)} on {test['examples']} examples"
+    sampling = test.get("sampling") or {}
+    low, high = (_metric(sampling.get(key)) for key in ("low", "high"))
+    by_chance = f", which alone leave {low} to {high}" if sampling else ""
+    return f"{_interval(test)} on {test['examples']} examples{by_chance}"
 
 
 def _interval(found: Told) -> str:
@@ -111,7 +114,9 @@ def _metric(value: float | None) -> str:
 
 
 def _cost(study: Told) -> str:
-    return f"{study['cost']['trial_epochs']} in {duration(study['cost']['elapsed_s'])}"
+    told = f"{study['cost']['trial_epochs']} in {duration(study['cost']['elapsed_s'])}"
+    again = (study["winner"] or {}).get("retraining_epochs")
+    return f"{told}, and {again} of retraining" if again else told
 
 
 _ROWS: Final[dict[str, Callable[[Told], str]]] = {

@@ -18,10 +18,9 @@ Told = dict[str, Any]
 
 def remarks(studies: Sequence[Told]) -> list[str]:
     """What may be concluded from studies side by side, and what not."""
-    apart = [*_of_data(studies), *_of_metrics(studies)]
-    told = [*apart, *_of_lengths(studies)]
+    told = [*_of_data(studies), *_of_metrics(studies), *_of_lengths(studies)]
     told += [sentence for study in studies for sentence in _of_one(study)]
-    return told if apart else [*told, *_of_winners(studies)]
+    return [*told, *_of_winners(studies)]
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float] | None:
@@ -40,13 +39,15 @@ def welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, f
         return None
     difference = float(np.mean(one) - np.mean(other))
     parts = [float(np.var(values, ddof=1)) / len(values) for values in (one, other)]
-    error = math.sqrt(sum(parts))
-    if not error:
+    total = sum(parts)
+    if not total:
         return difference, difference, difference
-    weights = [
-        part**2 / (len(values) - 1) for part, values in zip(parts, (one, other), strict=True)
+    # Shares of the whole, whose squares are never too small for a float.
+    shares = [
+        (part / total) ** 2 / (len(values) - 1)
+        for part, values in zip(parts, (one, other), strict=True)
     ]
-    reach = float(stats.t.ppf(0.975, sum(parts) ** 2 / sum(weights))) * error
+    reach = float(stats.t.ppf(0.975, 1.0 / sum(shares))) * math.sqrt(total)
     return difference, difference - reach, difference + reach
 
 
@@ -107,21 +108,30 @@ def _of_one(study: Told) -> list[str]:
             f"{label}: has no winner yet; its best value is the luckiest of {study['drawn']} "
             "trials, and reads too high"
         )
+    readings = ((study["winner"] or {}).get("test") or {}).get("readings") or 1
+    if readings > 1:
+        told.append(f"{label}: its test set was read {readings} times; its figure flatters")
     return told
 
 
 def _of_winners(studies: Sequence[Told]) -> list[str]:
     """Which winner is better, of those retrained over seeds; only where data and metric agree."""
-    better = -1.0 if str(studies[0]["metric"]).endswith("_loss") else 1.0
-    having = [study for study in studies if study["winner"]]
-    told = []
-    for one, other in combinations(having, 2):
-        found = welch(*([better * v for v in s["winner"]["values"]] for s in (one, other)))
-        if found is None:
-            told.append(f"{one['label']} and {other['label']}: too few seeds to tell them apart")
-            continue
-        told.append(_verdict(one["label"], other["label"], found))
-    return told
+    having = [study for study in studies if study["winner"] and study["data"]]
+    pairs = [(one, other) for one, other in combinations(having, 2) if _alike(one, other)]
+    return [_told_apart(one, other) for one, other in pairs]
+
+
+def _alike(one: Told, other: Told) -> bool:
+    same_data = one["data"].get("fingerprint") == other["data"].get("fingerprint")
+    return same_data and one["metric"] == other["metric"]
+
+
+def _told_apart(one: Told, other: Told) -> str:
+    better = -1.0 if str(one["metric"]).endswith("_loss") else 1.0
+    found = welch(*([better * value for value in s["winner"]["values"]] for s in (one, other)))
+    if found is None:
+        return f"{one['label']} and {other['label']}: too few seeds to tell their winners apart"
+    return _verdict(one["label"], other["label"], found)
 
 
 def _verdict(one: str, other: str, found: tuple[float, float, float]) -> str:

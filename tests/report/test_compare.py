@@ -24,7 +24,13 @@ def card(values, name="trial 7", test=True):
     mean = sum(values) / len(values)
     runs = [{"trial": i, "replicate": i + 1, "value": v} for i, v in enumerate(values)]
     row = {"name": name, "trial": 7, "mean": mean, "low": mean - 0.01, "high": mean + 0.01}
-    read = {"examples": 20, "accuracy": {"mean": 0.9, "low": 0.88, "high": 0.92}}
+    sampling = {"low": 0.7, "high": 0.97}
+    read = {
+        "examples": 20,
+        "readings": 2,
+        "sampling": sampling,
+        "accuracy": {"mean": 0.9, "low": 0.88, "high": 0.92},
+    }
     return {
         "format": 1,
         "winner": {"name": name, "trial": 7, "hyperparameters": {"layers": 2}, "epochs": 9},
@@ -149,7 +155,15 @@ def test_what_limits_a_comparison_is_told():
     assert "three: is running; what is told of it will change" in text
     assert "four: no trial has a result that counts" in text
     assert "trained to different lengths at most (9, 9, 9, 27 epochs)" in text
-    assert "two and three: too few seeds to tell them apart" in text
+    assert "two and three: too few seeds to tell their winners apart" in text
+
+
+def test_only_studies_alike_are_judged():
+    other = {"name": "digits", "fingerprint": "e"}
+    studies = [study("one", GOOD), study("two", POOR, data=other), study("three", POOR)]
+    judged = [remark for remark in remarks(studies) if "is better than" in remark]
+    assert len(judged) == 1
+    assert judged[0].startswith("the winner of one is better than that of three")
 
 
 def test_data_that_were_never_read_are_told():
@@ -201,5 +215,7 @@ def test_a_card_that_lacks_things_is_no_error(spoilt):
 def test_tables_tell_the_winner_with_its_interval(tmp_path):
     out = printed(two(tmp_path, GOOD, None), width=200)
     assert "trial 7: 0.9500 (0.9400 to 0.9600) over 5 seeds" in out
-    assert "0.9000 (0.8800 to 0.9200) on 20 examples" in out
+    assert "0.9000 (0.8800 to 0.9200) on 20 examples, which alone leave 0.7000 to 0.9700" in out
+    assert "18 in 0 s, and 180 of retraining" in out
+    assert "one: its test set was read 2 times; its figure flatters" in out
     assert "yes" in out
