@@ -181,6 +181,8 @@ class _Finish:
             fingerprint = self.trained.data.fingerprint
             given = self.journal, self._chosen, part, fingerprint
             found = sealed.read(*given, self.trained.on_test)
+        else:
+            self.say(f"the test set was read at {one_line(found.at)}: that reading stands")
         told = {"read_at": found.at, "by": found.by, "readings": found.readings}
         return {"examples": len(part), **told, **found.results}
 
@@ -199,7 +201,7 @@ class _Finish:
     def _columns(self) -> tuple[Column, ...]:
         """A table's columns; its file may be gone, and a model is a model without them."""
         try:
-            return columns_of(list(self.spec.data))
+            return columns_of(list(self.spec.data), self.trained.data.fills)
         except StudyError as error:
             self.say(f"the model will not know the table's columns: {error}")
             return ()

@@ -5,14 +5,16 @@ import math
 import subprocess
 
 import pytest
+from made_winner import begin, data_set, make_study
 from markdown_it import MarkdownIt  # comes with rich
 
 from caviar.errors import StudyError
 from caviar.space.domain import Choice, Float
+from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
 from caviar.winner import card
 from caviar.winner.readable import card_md, escaped
-from caviar.winner.surroundings import git_commit, packages
+from caviar.winner.surroundings import cost, git_commit, hardware, packages
 from caviar.winner.words import sentences
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -385,6 +387,43 @@ def test_a_repository_that_is_binary_is_none(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_bytes(b"\xff\xfe\x00")
     assert git_commit(tmp_path) is None
+
+
+def test_what_a_study_cost(tmp_path):
+    make_study(tmp_path, {"trial 1": [0.9, None], "baseline": [0.2, 0.3]}, data_set())
+    now = 1000.0
+    folder = tmp_path / "retraining-1"
+    for place, kind, after in [
+        (tmp_path, "driver_started", 0),
+        (folder, "driver_started", 60),
+        (folder, "driver_stopped", 100),
+        (tmp_path, "driver_stopped", 110),
+    ]:
+        with Journal.open(place, write=True, clock=lambda after=after: now + after) as journal:
+            journal.acquire_lease()
+            journal.record(kind, {"finished": True})
+            journal._db.execute("UPDATE attempts SET claimed_at = ?, ended_at = ?", (1060, 1096))
+            journal.release_lease()
+    with Journal.open(tmp_path) as journal:
+        found = cost(tmp_path, journal)
+    # One driver runs search and retraining: its time counts once.
+    assert found == {
+        "trial_epochs": 0, "retraining_epochs": 10, "slice_hours": 0.01, "elapsed_s": 110.0
+    }  # fmt: skip
+
+
+def test_the_gpus_that_slices_were_given(tmp_path):
+    begin(tmp_path, data_set())
+    with Journal.open(tmp_path, write=True) as journal:
+        journal.acquire_lease()
+        for held in ("core 0, gpu 0 (1400 MiB)", "core 1, gpu 0 (1400 MiB)", "unpinned"):
+            journal.record("slice_arrived", {"held": held})
+        found = hardware(journal)
+        journal.release_lease()
+    assert found["gpus"] == ["gpu 0 (1400 MiB)"]
+    assert found["cpu"]
+    assert found["cores"] >= 1
+    assert found["memory_gib"] > 0
 
 
 def test_packages():

@@ -143,7 +143,9 @@ def test_killed_between_reading_and_folder(study, monkeypatch):
     assert kinds(directory) == [sealed.CHOSEN, sealed.READ]
     assert not list(directory.glob("*winner*"))
     refuse_second_reading(directory)  # a card is still to be had
-    told = finish(directory, unread(data), quiet)
+    lines = []
+    told = finish(directory, unread(data), lines.append)
+    assert any(line.endswith("that reading stands") for line in lines)
     assert told["test"]["readings"] == 1
     assert told["test"]["read_at"] == events(directory, sealed.READ)[0].detail["at"]
     assert kinds(directory) == [sealed.CHOSEN, sealed.READ]
