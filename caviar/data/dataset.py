@@ -49,6 +49,8 @@ class Dataset:
         fingerprint: SHA-256 (hex) of the data on disk and of the cut.
         class_weights: float32 `[classes]`, of mean 1 over the training part; None: all alike.
         warnings: what a person should know, one line each; nothing that forbids training.
+        fills: float32 `[features]`, what stood in for missing values, NaN for features of which
+            none was missing; None if that is all.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Dataset:
     fingerprint: str
     class_weights: NDArray[np.float32] | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    fills: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def features(self) -> int:

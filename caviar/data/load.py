@@ -123,6 +123,7 @@ def cut_source(source: Source, rng: np.random.Generator, request: Request) -> Da
         fingerprint=fingerprint(source, ((name, *cut[name]) for name in cut)),
         class_weights=class_weights(request.class_weights, labels["train"], source.class_names),
         warnings=warnings,
+        fills=fills,
     )
 
 

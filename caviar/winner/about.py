@@ -47,8 +47,10 @@ class About:
         return math.prod(self.shape)
 
     def to_json(self) -> str:
-        """The file's text."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+        """The file's text, which UTF-8 can hold: names of folders may have bytes that it cannot."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+        # What is lone in UTF-16 is written as JSON escapes it.
+        return text.encode("utf-8", "backslashreplace").decode()
 
     @classmethod
     def load(cls, path: Path) -> About:

@@ -2,12 +2,14 @@
 
 `caviar.data.table` learns this from the whole file: numbers stay numbers, truths become 0 and 1,
 texts one feature a text. Here it is kept with the winner, so that new rows can be given as the old
-ones were. A missing value is not filled in: the training part's statistic belongs to the training.
+ones were. A missing value is filled in by what stood in for it in the training part (`data.missing`
+in the study file); where nothing was missing then, it is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +26,10 @@ from caviar.study.wording import nearest, show
 
 _TRUTHS: Final = {"true": 1.0, "false": 0.0}
 _SUFFIXES: Final = (".csv", ".parquet")
-MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none"})
-"""Cells that hold nothing, in small letters."""
+MISSING: Final = frozenset(
+    {"", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#na", "#n/a"},
+)
+"""Cells that hold nothing, in small letters; pandas takes these for it."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,12 @@ class Column:
     Attributes:
         name: as in the file's first line.
         texts: that it may hold, a feature each; None for numbers.
+        fill: the features of a missing value, `[width]`; None if it may not be missing.
     """
 
     name: str
     texts: tuple[str, ...] | None = None
+    fill: tuple[float, ...] | None = None
 
     @property
     def width(self) -> int:
@@ -48,8 +54,12 @@ class Column:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Column:
         """The inverse of `dataclasses.asdict`."""
-        texts = plain["texts"]
-        return cls(str(plain["name"]), None if texts is None else tuple(map(str, texts)))
+        texts, fill = plain["texts"], plain["fill"]
+        return cls(
+            str(plain["name"]),
+            None if texts is None else tuple(map(str, texts)),
+            None if fill is None else tuple(map(float, fill)),
+        )
 
     def features(self, cell: str, place: str) -> list[float]:
         """What a cell becomes, `[width]`.
@@ -58,14 +68,19 @@ class Column:
             StudyError: it is empty, or not what the column holds.
         """
         text = cell.strip()
+        if text.lower() in MISSING and text not in (self.texts or ()):
+            return self._filled(cell, place)
         if self.texts is None:
             return [number(text, place)]
-        if text.lower() in MISSING and text not in self.texts:
-            raise StudyError(f"{place}: must have a text, got {show(cell)}")
         found = _place(text, self.texts)
         if found is None:
             raise StudyError(f"{place}: must be a text of the data set: {_near(text, self.texts)}")
         return [float(place == found) for place in range(len(self.texts))]
+
+    def _filled(self, cell: str, place: str) -> list[float]:
+        if self.fill is None:
+            raise StudyError(f"{place}: must have a value, got {show(cell)}; fill it in first")
+        return list(self.fill)
 
 
 def number(text: str, place: str) -> float:
@@ -84,13 +99,16 @@ def number(text: str, place: str) -> float:
     return value
 
 
-def columns_of(data: Sequence[tuple[str, Any]]) -> tuple[Column, ...]:
+def columns_of(
+    data: Sequence[tuple[str, Any]], fills: NDArray[np.float32] | None = None
+) -> tuple[Column, ...]:
     """The columns of a study's table; () if its data are no table.
 
     The file is read again, as `Dataset` keeps features alone.
 
     Args:
         data: `StudySpec.data`.
+        fills: `Dataset.fills`, what stood in for missing values.
 
     Raises:
         StudyError: it can no longer be read.
@@ -108,12 +126,17 @@ def columns_of(data: Sequence[tuple[str, Any]]) -> tuple[Column, ...]:
         )
         for block in source.one_hot
     }
-    return tuple(_columns(source, texts))
+    return tuple(_columns(source, texts, fills))
 
 
-def _columns(source: Source, texts: Mapping[str, Sequence[str]]) -> list[Column]:
-    names = list(dict.fromkeys(source.feature_names))
-    return [Column(name, tuple(texts[name]) if name in texts else None) for name in names]
+def _columns(
+    source: Source, texts: Mapping[str, Sequence[str]], fills: NDArray[np.float32] | None
+) -> Iterator[Column]:
+    known = np.full(len(source.feature_names), np.nan) if fills is None else fills
+    for name in dict.fromkeys(source.feature_names):
+        own = known[[name == other for other in source.feature_names]].tolist()
+        fill = None if any(map(math.isnan, own)) else tuple(own)
+        yield Column(name, tuple(texts[name]) if name in texts else None, fill)
 
 
 def encode(

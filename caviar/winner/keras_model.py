@@ -68,7 +68,7 @@ def save_tensorflow(
         class_names: in the order of the class numbers.
         dtype: of examples on disk, which is what the signature takes: uint8 or float32.
     """
-    names = tf.constant(list(class_names), tf.string)
+    names = tf.constant([name.encode("utf-8", "backslashreplace") for name in class_names])
     example = tf.TensorSpec((None, *model.input_shape[1:]), tf.as_dtype(dtype), name="example")
 
     def serve(example: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -24,7 +24,8 @@ from caviar.winner.columns import Column
 from caviar.winner.export import KERAS, ONNX, TENSORFLOW, Exported, export
 from caviar.winner.network import Network
 
-CLASSES = ("cat", "dog", "ünit", "<script>")
+CLASSES = ("cat", "dog\udcff", "ünit", "<script>")
+NAMES = ["cat", "dog\\udcff", "ünit", "<script>"]
 SHAPES = [(5,), (3, 2), (4, 2, 3)]
 
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is an extra")
@@ -101,9 +102,11 @@ def test_all_files_are_there_and_say_the_same(tmp_path, no_child, shape, kind):
     own = network.probabilities(x)
     np.testing.assert_allclose(answer["probabilities"], own, atol=1e-5)
     names = [name.decode() for name in answer["class"].numpy()]
-    assert names == [CLASSES[place] for place in own.argmax(axis=1)]
+    assert names == [NAMES[place] for place in own.argmax(axis=1)]
     known = loaded.signatures["class_names"]()["names"].numpy()
-    assert [name.decode() for name in known] == list(CLASSES)
+    assert [name.decode() for name in known] == NAMES
+    variables = tf.train.list_variables(str(tmp_path / TENSORFLOW / "variables" / "variables"))
+    assert sum("VARIABLE_VALUE" in name for name, _ in variables) == 12
 
 
 def test_without_examples_some_are_drawn(tmp_path, no_child):

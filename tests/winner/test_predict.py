@@ -200,8 +200,15 @@ MISTAKES = {
         "line 4, column 's': must be a number, got 'x'",
     ),
     "a slip at once": (lambda p: text(p / "a.csv", "1,2,3,x,5,6\n"), "line 1, column '3': must"),
-    "missing": (lambda p: text(p / "a.csv", "1,2,3,,5,6\n"), "must be a number, got ''"),
-    "nan": (lambda p: text(p / "a.csv", "1,2,3,nan,5,6\n"), "must be a finite number in float32"),
+    "missing": (
+        lambda p: text(p / "a.csv", "1,2,3,,5,6\n"),
+        "column '3': must have a value, got ''",
+    ),
+    "nan": (lambda p: text(p / "a.csv", "1,2,3,nan,5,6\n"), "must have a value, got 'nan'"),
+    "infinite": (
+        lambda p: text(p / "a.csv", "1,2,3,inf,5,6\n"),
+        "must be a finite number in float",
+    ),
     "semicolons": (lambda p: text(p / "a.csv", "1;2;3\n"), "separated by commas, got semicolons"),
     "no text": (lambda p: latin(p / "a.csv"), "must be text in UTF-8, got the byte 0xfc"),
     "no image": (lambda p: text(p / "a.png", "1"), "a.png: cannot be read as an image"),
@@ -247,8 +254,8 @@ def test_a_file_that_will_not_do_is_one_line(tmp_path, mistake):
         ("30,Wien\n", "line 1: must have 3 columns, got 2"),
         ("age,town,kind\n30,Wien\n", "line 2: must have 3 columns, got 2"),
         ("30,Graz,1\n", "line 1, column 'town': must be a text of the data set: got 'Graz'"),
-        ("30,,1\n", "line 1, column 'town': must have a text, got ''"),
-        (",Wien,1\n", "line 1, column 'age': must be a number, got ''"),
+        ("30,,1\n", "line 1, column 'town': must have a value, got ''; fill it in first"),
+        ("NA,Wien,1\n", "line 1, column 'age': must have a value, got 'NA'; fill it in first"),
     ],
 )
 def test_a_table_of_other_columns_is_one_line(tmp_path, words, message):
@@ -318,6 +325,39 @@ def test_new_rows_become_the_features_that_the_table_became(tmp_path, suffix):
     rows = frame.drop(columns="label")
     rows.to_csv(tmp_path / "new.csv", index=False)
     np.testing.assert_array_equal(read_examples(tmp_path / "new.csv", about).x, expected)
+
+
+@pytest.mark.parametrize("missing", ["mean", "median", "most_frequent"])
+def test_missing_values_are_filled_in_as_in_training(tmp_path, missing):
+    """Against `caviar.data`: the training part as it was cut, from its own rows with the gaps."""
+    import pandas as pd
+
+    from caviar.data.load import load_dataset, read_source
+    from caviar.data.request import Request
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"label": ["a", "b"] * 40, "size": rng.integers(0, 9, 80) / 2})
+    frame["town"] = rng.choice(["Ulm", "Wien", "Graz"], 80)
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[::5, "town"] = None
+    frame["row"] = rng.permutation(80) / 4
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    asked = {"path": str(tmp_path / "a.csv"), "label": "label", "missing": missing}
+    data = load_dataset(Request(**asked), 0)
+    about = About(("a", "b"), (5,), columns=columns.columns_of(list(asked.items()), data.fills))
+    text(tmp_path / FILE, about.to_json())
+    found = read_examples(tmp_path / "a.csv", About.load(tmp_path / FILE)).x
+    assert np.isnan(read_source(Request(**asked)).splits["train"].x).any()
+    expected = {tuple(row) for part in (data.train, data.dev, data.test) for row in part.x}
+    assert {tuple(row) for row in found} == expected
+    with pytest.raises(StudyError, match="column 'row': must have a value"):
+        of_text(tmp_path, "size,town,row\n1,Ulm,\n", about)
+
+
+def test_names_that_utf8_cannot_hold_survive_the_file(tmp_path):
+    about = About(("a\udcff", 'b"\\'), (2,))
+    text(tmp_path / FILE, about.to_json())
+    assert About.load(tmp_path / FILE) == about
 
 
 @pytest.mark.parametrize("data", [[("name", "digits")], [("path", "/nowhere/a.npz")]])
