@@ -150,17 +150,18 @@ _NEITHER: Final[_Verdict] = ("neither", ())
 
 
 def _verdict(bias: Points, variance: Points, difference: Points) -> _Verdict:
-    """Which is the larger, and the causes worth working on.
+    """Which is the larger, and the causes worth working on: those that stand out.
 
-    Where both stand out and their difference is noise, neither is named; both are worked on.
+    Where both do and their difference is noise, neither is named, nor is one that stands out
+    beside an other that seems larger and may be luck.
     """
-    if not variance.stands_out:
-        return ("bias", ("bias",)) if bias.stands_out else _NEITHER
-    if not bias.stands_out:
-        return "variance", ("variance",)
-    if abs(difference.value) <= max(SMALL, difference.noise or 0.0):
-        return "neither", ("bias", "variance")
-    return ("bias", ("bias",)) if difference.value > 0 else ("variance", ("variance",))
+    found: dict[Cause, Points] = {"bias": bias, "variance": variance}
+    causes = tuple(cause for cause, points in found.items() if points.stands_out)
+    alike = abs(difference.value) <= max(SMALL, difference.noise or 0.0)
+    larger: Cause = "bias" if difference.value > 0 else "variance"
+    if larger not in causes or (len(causes) > 1 and alike):
+        return "neither", causes
+    return larger, (larger,)
 
 
 def _sentence(
@@ -176,8 +177,10 @@ def _sentence(
         what = "what it learned of the training part does not carry over"
         return f"variance is the larger, {variance}{other}: {what}{below}"
     both = f"avoidable bias {bias}, variance {variance}"
-    if causes:
+    if len(causes) > 1:
         return f"neither stands out, both are about as large: {both}; begin with bias"
+    if causes:
+        return f"neither stands out, the larger may be luck: {both}; only {causes[0]} is sure"
     if whole.value < 0:
         return f"neither stands out, dev error is below the target: {both}"
     return f"neither stands out, all of it may be luck: {both}"

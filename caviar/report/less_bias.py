@@ -33,9 +33,13 @@ def _bigger(case: Case) -> Step:
     layers, units = case.value("network.layers"), case.current("network.units")
     if not layers:
         why = "without a hidden layer only straight borders between the classes can be learned"
-        hidden = {"network.layers": span(1, 3, whole=True)}
-        hidden["network.units"] = span(64, 256, log=True, whole=True)
-        return step(case, "bias", "a bigger network", why, hidden)
+        wide = {"network.units": span(64, 256, log=True, whole=True)}
+        known = max(1, int(case.range_of("network.layers")[1]))
+        hidden: list[dict[str, Any]] = [
+            {"network.layers": span(1, 3, whole=True)} | wide,
+            {"network.layers": known} | wide,  # where lists say how many there are
+        ]
+        return step(case, "bias", "a bigger network", why, *hidden)
     why = "the surest cure of bias; with regularisation it costs time, not dev error"
     low, high = case.value("network.units"), case.range_of("network.units")[1]
     most_units = min(MOST_UNITS, 2 * int(high))

@@ -66,7 +66,7 @@ def _dropout(case: Case) -> Step:
     why = "no unit can rely on another that may be missing"
     if held < 1:
         why += f"; the trial kept {held:.3g} of its units, so search below it"
-    wanted = span(0.5, 1.0) if held > 0.9 else span(max(0.1, held / 2), held)
+    wanted = span(0.5, 1.0) if held > 0.9 else span(held / 2, held)
     return step(case, "variance", "dropout", why, {"regularization.keep_prob": wanted})
 
 
