@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from caviar.report.cohort import Cohort, cohorts
 from caviar.report.evidence import Evidence
+from caviar.report.forests import INTERVAL
 from caviar.report.importance_words import lines_of
 from caviar.report.tiers import tier
-from caviar.report.weighing import INTERVAL, Points, Weighed, enough, weigh
+from caviar.report.weighing import Points, Weighed, enough, weigh
 from caviar.report.weights import Interaction, RungImportance, Weight
 
 Array = NDArray[np.float64]

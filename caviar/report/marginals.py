@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap
 from typing import Any, Final
 
 import numpy as np
@@ -78,22 +77,25 @@ def fit(grown: Any, x: Array, y: Array) -> float:
     return float(1 - np.mean(error**2) / np.var(y))
 
 
-def shares(grown: Any, bounds: Array, pairs: Sequence[Pair] = ()) -> tuple[Array, Array]:
-    """What share of a forest's variance over a box is decided by each coordinate, and by pairs.
+def shares(
+    grown: Any, bounds: Array, axes: Sequence[int], pairs: Sequence[Pair] = ()
+) -> tuple[Array, Array]:
+    """What share of a forest's variance over a box is decided by coordinates, and by pairs.
 
     Args:
         grown: by `forest`.
         bounds: `[d, 2]`, low and high; all that the forest was fitted to lies within.
-        pairs: of coordinates.
+        axes: the coordinates asked about.
+        pairs: of any coordinates.
 
     Returns:
-        `[d]` main effects, and `[pairs]` interactions: what two decide together beyond what each
-        decides alone. Means over the trees; zeros if no tree has a variance.
+        `[axes]` main effects, and `[pairs]` interactions: what two decide together beyond what
+        each decides alone. Means over the trees; zeros if no tree has a variance.
     """
-    found = [_shares(_leaves(one.tree_, bounds), pairs) for one in grown.estimators_]
+    found = [_shares(_leaves(one.tree_, bounds), axes, pairs) for one in grown.estimators_]
     told = [one for one in found if one is not None]
     if not told:
-        return np.zeros(len(bounds)), np.zeros(len(pairs))
+        return np.zeros(len(axes)), np.zeros(len(pairs))
     return np.mean([m for m, _ in told], axis=0), np.mean([p for _, p in told], axis=0)
 
 
@@ -113,20 +115,21 @@ def _leaves(tree: Any, bounds: Array) -> Leaves:
     return Leaves(low[at], high[at], tree.value[at].reshape(-1))
 
 
-def _shares(leaves: Leaves, pairs: Sequence[Pair]) -> tuple[Array, Array] | None:
+def _shares(
+    leaves: Leaves, axes: Sequence[int], pairs: Sequence[Pair]
+) -> tuple[Array, Array] | None:
     """The same of one tree; None if it is constant."""
     widths = np.maximum(leaves.high - leaves.low, _THINNEST)
     volume = widths.prod(axis=1)
     total = _variance(leaves.value, volume)
     if not total > 0:
         return None
-    cuts = list(starmap(_cut, zip(leaves.low.T, leaves.high.T, strict=True)))
-    main = np.array(
-        [
-            _variance(_ratio(inside, volume / width, leaves.value), sizes)
-            for (inside, sizes), width in zip(cuts, widths.T, strict=True)
-        ]
-    )
+    asked = {*axes, *(axis for pair in pairs for axis in pair)}
+    cuts = {axis: _cut(leaves.low[:, axis], leaves.high[:, axis]) for axis in asked}
+    main = {
+        axis: _variance(_ratio(inside, volume / widths[:, axis], leaves.value), sizes)
+        for axis, (inside, sizes) in cuts.items()
+    }
     both = np.empty(len(pairs))
     for place, (one, other) in enumerate(pairs):
         weight = volume / (widths[:, one] * widths[:, other])
@@ -135,7 +138,7 @@ def _shares(leaves: Leaves, pairs: Sequence[Pair]) -> tuple[Array, Array] | None
         marginal = ((inside * (weight * leaves.value)) @ beside.T) / held
         joint = _variance(marginal.ravel(), np.outer(sizes, breadths).ravel())
         both[place] = max(0.0, joint - main[one] - main[other])
-    return main / total, both / total
+    return np.array([main[axis] for axis in axes]) / total, both / total
 
 
 def _cut(low: Array, high: Array) -> tuple[Array, Array]:

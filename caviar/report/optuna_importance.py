@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from caviar.report.marginals import DEEPEST
 
 if TYPE_CHECKING:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
     from optuna.study import Study
 
 Array = NDArray[np.float64]
@@ -37,11 +39,11 @@ def fanova(x: Array, y: Array, bounds: Array, trees: int, seed: int) -> Array:
         trees: of its forest.
         seed: of its forest.
     """
-    from optuna.distributions import FloatDistribution
     from optuna.importance import FanovaImportanceEvaluator
 
+    interval, _ = _distribution_kinds()
     names = [str(axis) for axis in range(len(bounds))]
-    kinds = {name: FloatDistribution(*pair) for name, pair in zip(names, bounds, strict=True)}
+    kinds = {name: interval(*pair) for name, pair in zip(names, bounds, strict=True)}
     rows = [dict(zip(names, row, strict=True)) for row in x.tolist()]
     evaluator = FanovaImportanceEvaluator(n_trees=trees, max_depth=DEEPEST, seed=seed)
     with _quiet():
@@ -64,15 +66,13 @@ def ped_anova(
         bounds: `[d, 2]`.
         choices: by coordinate without order, how many equal cells it has.
     """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
     from optuna.importance import PedAnovaImportanceEvaluator
 
+    interval, set_of_cells = _distribution_kinds()
     kinds: dict[str, Any] = {}
     for axis, pair in enumerate(bounds):
         cells = choices.get(axis)
-        kinds[str(axis)] = (
-            CategoricalDistribution(range(cells)) if cells else FloatDistribution(*pair)
-        )
+        kinds[str(axis)] = set_of_cells(range(cells)) if cells else interval(*pair)
     rows = []
     for row, mask in zip(x.tolist(), active, strict=True):
         here = [axis for axis in range(len(bounds)) if mask[axis]]
@@ -96,6 +96,22 @@ def _study(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Any], y: Array
         trial = optuna.create_trial(value=value, params=dict(row), distributions=own)
         study.add_trial(trial)
     return study
+
+
+@cache
+def _distribution_kinds() -> tuple[type[FloatDistribution], type[CategoricalDistribution]]:
+    """Optuna's own, but not copied with every trial that has them: half of the time went there."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    class Interval(FloatDistribution):
+        def __deepcopy__(self, memo: dict[int, Any]) -> Interval:
+            return self
+
+    class SetOfCells(CategoricalDistribution):
+        def __deepcopy__(self, memo: dict[int, Any]) -> SetOfCells:
+            return self
+
+    return Interval, SetOfCells
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """How much each hyperparameter decided among the trials of a cohort, and how sure that is.
 
 What is explained is a trial's rank, as the share of the others that did better: no metric's scale
-matters, and whoever diverged simply comes last. A forest of regression trees is fitted to the
-coordinates of the unit cube, and again to resampled trials for the spread. Each time a coordinate
-of pure chance is added: whoever decides no more than chance does is not told from it.
+matters, and whoever diverged simply comes last. Forests of regression trees on the coordinates of
+the unit cube tell what decides it (`caviar.report.forests`).
 
 A hyperparameter that only some trials have is weighed among these, beside what all of them have,
 and its share made smaller by how little of all variance lies among them.
@@ -13,35 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.report.marginals import Pair, fit, forest, shares
-from caviar.report.optuna_importance import fanova, ped_anova
+from caviar.report.forests import RESAMPLES, Found, Group, of_all, of_some
+from caviar.report.marginals import Pair
+from caviar.report.optuna_importance import ped_anova
 
 FEWEST: Final = 16
 """Trials, at least, to weigh anything by ..."""
 FEWEST_EACH: Final = 2
 """... and so many for every hyperparameter that varies."""
-MOST: Final = 192
-"""Trials that forests are fitted to; of more, so many are drawn by chance."""
-TREES: Final = 32
-"""Trees of a forest ..."""
-TREES_OF_MANY: Final = 16
-MANY: Final = 96
-"""... of so many trials or more, which vary less and take longer."""
-TREES_AGAIN: Final = 8
-"""Trees of a forest that is fitted to resampled trials."""
-RESAMPLES: Final = 24
-INTERVAL: Final = (5.0, 95.0)
-"""Percentiles of the resamples."""
-PAIRS: Final = 5
-"""Interactions that are told."""
-_PAIRED: Final = 8
-"""Hyperparameters among which interactions are looked for."""
+MOST: Final = 160
+"""Trials that forests are fitted to; of more, so many are drawn by chance ..."""
+MOST_OF_SOME: Final = 96
+"""... of those that have what others have not, of which there can be many groups."""
 
 Array = NDArray[np.float64]
 
@@ -114,21 +101,21 @@ def weigh(points: Points, seed: int) -> Weighed:
     d = points.x.shape[1]
     share, floor, fits = np.full((3, d), np.nan)
     again = np.full((RESAMPLES, d), np.nan)
-    whole: _Found | None = None
+    whole: Found | None = None
     used = 0
     shared: tuple[int, ...] = ()
     for rows, columns, told in _groups(points):
         if not enough(len(rows), len(columns)) or not np.ptp(points.y[rows]) > 0:
             continue
         everyone = len(rows) == len(points.y)
-        drawn = _drawn(rows, random)
+        drawn = _drawn(rows, MOST if everyone else MOST_OF_SOME, random)
         at = np.ix_(drawn, columns)
-        found = _find(points.x[at], points.y[drawn], points.bounds[columns], seed, random, everyone)
-        part = _part(points.y[rows], points.y)
         own = [columns.index(axis) for axis in told]
-        share[told], floor[told] = part * found.main[own], part * found.floor
-        fits[told] = found.fit
-        again[:, told] = part * found.again[:, own]
+        group = Group(points.x[at], points.y[drawn], points.bounds[columns], own)
+        found = of_all(group, seed, random) if everyone else of_some(group, seed, random)
+        part = _part(points.y[rows], points.y)
+        share[told], again[:, told] = part * found.main, part * found.again
+        floor[told], fits[told] = part * found.floor, found.fit
         if everyone:
             whole, used, shared = found, len(drawn), tuple(columns)
     ped = ped_anova(points.x, points.active, points.y, points.bounds, points.choices)
@@ -149,20 +136,6 @@ def weigh(points: Points, seed: int) -> Weighed:
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What one group's forests say; the columns are the group's own."""
-
-    fit: float
-    main: Array
-    again: Array
-    floor: float
-    pairs: tuple[Pair, ...]
-    together: Array
-    together_again: Array
-    together_floor: float
-
-
 def _groups(points: Points) -> Iterator[tuple[list[int], list[int], list[int]]]:
     """Trials that have the same hyperparameters: rows, columns they vary, those told by them.
 
@@ -179,56 +152,13 @@ def _groups(points: Points) -> Iterator[tuple[list[int], list[int], list[int]]]:
             yield rows.tolist(), varied, told
 
 
-def _drawn(rows: Sequence[int], random: np.random.Generator) -> list[int]:
+def _drawn(rows: Sequence[int], most: int, random: np.random.Generator) -> list[int]:
     """The rows, or as many of them as forests are fitted to."""
-    if len(rows) <= MOST:
+    if len(rows) <= most:
         return list(rows)
-    return sorted(random.choice(rows, MOST, replace=False).tolist())
+    return sorted(random.choice(rows, most, replace=False).tolist())
 
 
 def _part(own: Array, everyone: Array) -> float:
     """How much of the variance of all lies among some, around their own mean."""
     return float(len(own) * np.var(own) / (len(everyone) * np.var(everyone)))
-
-
-def _find(
-    x: Array, y: Array, bounds: Array, seed: int, random: np.random.Generator, paired: bool
-) -> _Found:
-    trees = TREES if len(y) < MANY else TREES_OF_MANY
-    grown = forest(x, y, trees, seed)
-    main = fanova(x, y, bounds, trees, seed)
-    pairs = _strongest(grown, bounds, main) if paired else ()
-    together = shares(grown, bounds, pairs)[1]
-    again, floor, again_pairs, pairs_floor = _again(x, y, bounds, pairs, main, random)
-    return _Found(fit(grown, x, y), main, again, floor, pairs, together, again_pairs, pairs_floor)
-
-
-def _strongest(grown: Any, bounds: Array, main: Array) -> tuple[Pair, ...]:
-    """The pairs that decide most together, of the coordinates that decide most alone."""
-    first = sorted(np.argsort(-main, kind="stable")[:_PAIRED].tolist())
-    pairs = tuple(combinations(first, 2))
-    together = shares(grown, bounds, pairs)[1]
-    best = np.argsort(-together, kind="stable")[:PAIRS]
-    return tuple(pairs[place] for place in best)
-
-
-def _again(
-    x: Array,
-    y: Array,
-    bounds: Array,
-    pairs: tuple[Pair, ...],
-    main: Array,
-    random: np.random.Generator,
-) -> tuple[Array, float, Array, float]:
-    """The same of resampled trials, with a coordinate of chance as the last."""
-    n, d = x.shape
-    wide = np.vstack([bounds, (0.0, 1.0)])
-    asked = (*pairs, (int(np.argmax(main)), d))
-    found = []
-    for _ in range(RESAMPLES):
-        chance = np.column_stack([x, random.random(n)])
-        rows, seed = random.integers(n, size=n), int(random.integers(2**31))
-        found.append(shares(forest(chance[rows], y[rows], TREES_AGAIN, seed), wide, asked))
-    mains, both = np.array([m for m, _ in found]), np.array([b for _, b in found])
-    floor, pairs_floor = (float(np.percentile(one[:, -1], INTERVAL[1])) for one in (mains, both))
-    return mains[:, :-1], floor, both[:, :-1], pairs_floor

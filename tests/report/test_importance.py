@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from planted_study import planted
 
+from caviar.report.forests import RESAMPLES
 from caviar.report.importance import importance
 from caviar.report.tiers import LAST, tier
-from caviar.report.weighing import MOST, RESAMPLES
+from caviar.report.weighing import MOST
 from caviar.study.spec import StudySpec
 
 STUDY = """

@@ -17,7 +17,7 @@ def test_single_coordinates_are_optunas_on_the_same_forest() -> None:
     x = random.random((60, 4))
     y = x[:, 0] ** 2 + 0.5 * x[:, 1] * x[:, 2] + 0.05 * random.random(60)
     bounds = np.array([(0.0, 1.0), (-0.5, 1.0), (0.0, 1.0), (0.0, 2.0)])
-    ours, _ = shares(forest(x, y, 12, seed=3), bounds)
+    ours, _ = shares(forest(x, y, 12, seed=3), bounds, range(4))
     assert ours == pytest.approx(fanova(x, y, bounds, trees=12, seed=3), abs=1e-9)
 
 
@@ -32,14 +32,14 @@ def test_single_coordinates_are_optunas_on_the_same_forest() -> None:
 def test_shares_are_those_of_the_function(function, main, together) -> None:
     x = np.random.default_rng(0).random((1500, 3))
     grown = forest(x, function(x).astype(float), 6, seed=0)
-    found, pairs = shares(grown, cube(3), [(0, 1), (1, 2)])
+    found, pairs = shares(grown, cube(3), range(3), [(0, 1), (1, 2)])
     assert found == pytest.approx((*main, 0.0), abs=0.04)
     assert pairs == pytest.approx((together, 0.0), abs=0.05)
 
 
 def test_a_forest_without_variance_decides_nothing() -> None:
     x = np.random.default_rng(0).random((20, 2))
-    found, pairs = shares(forest(x, np.ones(20), 4, seed=0), cube(2), [(0, 1)])
+    found, pairs = shares(forest(x, np.ones(20), 4, seed=0), cube(2), range(2), [(0, 1)])
     assert found.tolist() == [0.0, 0.0]
     assert pairs.tolist() == [0.0]
 
@@ -49,7 +49,7 @@ def test_volumes_count_not_trials() -> None:
     x = np.concatenate([np.linspace(0, 0.1, 90), np.linspace(0.11, 1, 10)])
     other = np.random.default_rng(0).random(100)
     y = 1.0 * (x > 0.5) + 0.2 * (x < 0.05) + 0.3 * other
-    found, _ = shares(forest(np.column_stack([x, other]), y, 16, seed=0), cube(2))
+    found, _ = shares(forest(np.column_stack([x, other]), y, 16, seed=0), cube(2), [0])
     assert found[0] > 0.9
 
 
