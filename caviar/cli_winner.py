@@ -50,9 +50,12 @@ def winner(
     from caviar.tuning.messages import Extra
     from caviar.tuning.progress import PlainView
     from caviar.winner.finish import refuse_second_reading
+    from caviar.winner.onnx import check_installed
 
     spec = load(directory).spec
     refuse_second_reading(directory, reopen=reopen)
+    if onnx:
+        check_installed()
     data = None
     if not spec.is_raised:
         view = PlainView(_write)
