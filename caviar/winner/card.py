@@ -89,6 +89,15 @@ def space_json(spec: StudySpec) -> list[dict[str, Any]]:
     ]
 
 
+def reading_shown(directory: Path) -> int:
+    """Which reading of the test set the card of a study shows; 0 without one."""
+    try:
+        found = json.loads((directory / FOLDER / FILE).read_text("utf-8"))
+        return int(found["test"]["readings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def write(folder: Path, card: Mapping[str, Any], readable: str) -> None:
     """Puts both files of the card into a folder.
 

@@ -7,7 +7,6 @@ and puts the folder there whole.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +62,7 @@ def finish(
             spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
             field = field_of(directory, journal, spec)
             choice = _choose(field)
-            opened = _Opened(_delivered(directory), reopen)
+            opened = _Opened(cards.reading_shown(directory), reopen)
             trained = Trained(field, choice, data.without_test())
             way = _Finish(directory, journal, spec, data.test, field, choice, trained, say, opened)
             return way.go(onnx)
@@ -79,7 +78,7 @@ def refuse_second_reading(directory: Path, *, reopen: bool = False) -> None:
     """
     with Journal.open(directory) as journal:
         readings = journal.events(sealed.READ)
-        if readings and not reopen and _delivered(directory) >= len(readings):
+        if readings and not reopen and cards.reading_shown(directory) >= len(readings):
             raise StudyError(sealed.refusal(journal, readings[-1]))
 
 
@@ -250,12 +249,3 @@ class _Finish:
         if self.field.kind != RETRAINED:
             return [self.spec.seed]
         return [replicate_seed(self.spec.seed, run.replicate) for run in self.choice.winner.runs]
-
-
-def _delivered(directory: Path) -> int:
-    """Which reading of the test set the card that is there shows; 0 without one."""
-    try:
-        found = json.loads((directory / cards.FOLDER / cards.FILE).read_text("utf-8"))
-        return int(found["test"]["readings"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0

@@ -1,8 +1,11 @@
 """The sealed test set: read once, after the winner is chosen, whatever is killed when."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,8 @@ from made_winner import Watched, data_set, events, make_study, measured, stand_i
 from caviar.errors import LeaseError, StudyError
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
-from caviar.winner import card, sealed
+from caviar.winner import card, sealed, words
+from caviar.winner import finish as finishing
 from caviar.winner.finish import finish, refuse_second_reading
 from caviar.winner.trained import Trained
 
@@ -23,11 +27,15 @@ class Killed(BaseException):
     """Stands for whatever ends a process."""
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("made") / "fruit", QUALITIES, data_set())
+
+
 @pytest.fixture
-def study(tmp_path, monkeypatch):
+def study(tmp_path, template, monkeypatch):
     stand_in(monkeypatch)
-    data = data_set()
-    return make_study(tmp_path / "fruit", QUALITIES, data), data
+    return Path(shutil.copytree(template, tmp_path / "fruit")), data_set()
 
 
 def quiet(_line):
@@ -149,6 +157,60 @@ def test_killed_between_reading_and_folder(study, monkeypatch):
     assert told["test"]["readings"] == 1
     assert told["test"]["read_at"] == events(directory, sealed.READ)[0].detail["at"]
     assert kinds(directory) == [sealed.CHOSEN, sealed.READ]
+
+
+POINTS = [
+    (Trained, "on_dev"),
+    (sealed, "choose"),
+    (finishing, "export"),
+    (Trained, "save_dev"),
+    (sealed, "read"),
+    (Trained, "on_test"),
+    (words, "sentences"),
+    (card, "write"),
+    (card, "_sync"),
+    (card, "_put"),
+    (Journal, "release_lease"),
+]
+"""Where a process may die, in the order it comes by."""
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("point", range(len(POINTS)), ids=[name for _, name in POINTS])
+def test_killed_twice_anywhere(study, monkeypatch, point, late):
+    directory, data = study
+    looked = []
+    seen = watched(data, looked.append)
+    for place in (point, (point + 4) % len(POINTS)):
+        with monkeypatch.context() as patched, suppress(Killed, StudyError):
+            die_at(patched, *POINTS[place], late=late)
+            finish(directory, seen, quiet)
+        assert len(events(directory, sealed.READ)) <= 1
+        assert not list(directory.glob(".winner-*"))
+        if (directory / "winner").exists():
+            assert json.loads((directory / "winner" / "card.json").read_text())["sentences"]
+    looked_by_then = len(looked)
+    was_read, was_there = events(directory, sealed.READ), (directory / "winner").exists()
+    if was_there:
+        with pytest.raises(StudyError, match="needs --reopen"):
+            finish(directory, unread(data), quiet)
+    else:
+        told = finish(directory, unread(data) if was_read else seen, quiet)
+        assert told["test"]["readings"] == 1
+    assert not was_read or len(looked) == looked_by_then
+    assert kinds(directory) == [sealed.CHOSEN, sealed.READ]
+
+
+def die_at(patched, owner, name, *, late):
+    """Ends the process, as it were, before or after something was done."""
+    own = getattr(owner, name)
+
+    def done_and_killed(*given, **named):
+        if late:
+            own(*given, **named)
+        raise Killed
+
+    patched.setattr(owner, name, done_and_killed)
 
 
 PROGRAM = """
