@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from caviar.report.exports import table
 from caviar.report.exports.material import METRICS, material
+from caviar.study.wording import one_line
 
 
 def silent(done, of):
@@ -51,7 +52,7 @@ def test_parquet_keeps_kinds_and_tells_empty_from_not_a_number(found, tmp_path):
              if any(c is not None for c in cells)}  # fmt: skip
     assert (kinds["layers"], kinds["batch_norm"], kinds["learning_rate"]) == (int, bool, float)
     assert None in trials["beta_1"]
-    assert trials["reason"][2] == REASON  # as it is
+    assert trials["reason"][2] == one_line(REASON)
     measurements = pq.read_table(tmp_path / "parquet" / "measurements.parquet").to_pydict()
     place = measurements["trial"].index(2)
     assert math.isnan(measurements["dev_loss"][place])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from caviar.errors import StudyError
 from caviar.report.evidence import Evidence, evidence
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement, Trial, TrialState, Value
+from caviar.study.wording import one_line, show
 
 Tick = Callable[[int, int], None]
 """Is told how many trials are written, and of how many."""
@@ -82,7 +83,7 @@ class Material:
             Life(
                 trial,
                 TrialState(row["state"]),
-                row["reason"],
+                one_line(row["reason"]),
                 curve := self.evidence.curves.get(trial.index, ()),
                 [self.times[trial.index, epoch] for epoch in (0, *(m.epoch for m in curve))],
             )
@@ -125,7 +126,24 @@ def material(directory: Path) -> Material:
     if not found.trials:
         raise StudyError(f"{directory}: the study has no trials yet; there is nothing to export")
     with Journal.open(directory) as journal:
-        return Material(found, journal.recorded_at())
+        times = journal.recorded_at()
+    return Material(replace(found, trials=[*map(_plain, found.trials)]), times)
+
+
+def _plain(trial: Trial) -> Trial:
+    """The trial without what no tool can write: a journal that was edited may hold anything.
+
+    Raises:
+        StudyError: something in it is no value.
+    """
+    values: dict[str, Value] = {}
+    for name, value in trial.hyperparameters.items():
+        if not isinstance(value, str | int | float):
+            rule = f"is no value of a hyperparameter: {show(value)}"
+            raise StudyError(f"trial {trial.index}: {one_line(name)}: {rule}")
+        values[one_line(name)] = one_line(value) if isinstance(value, str) else value
+    origin, why = one_line(trial.origin), one_line(trial.why)
+    return replace(trial, hyperparameters=values, origin=origin, why=why)
 
 
 def name_of(trial: int) -> str:
