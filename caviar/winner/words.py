@@ -22,6 +22,9 @@ METRICS: Final = {
 }
 """What a person calls them."""
 
+_FEW: Final = 2.0
+"""Examples of the dev part below which a lead is nothing to go by, however steady over seeds."""
+
 
 def sentences(card: Card) -> list[str]:
     """The sentences of a card that lacks only them; each stands on its own."""
@@ -118,12 +121,23 @@ def _against_baseline(card: Card) -> list[str]:
     if card["beats_baseline"]:
         return [
             f"{_the(winner)} is better than the baseline by {lead} of {metric} on average "
-            f"(95 % interval {low} to {high}, paired by seed)."
+            f"(95 % interval {low} to {high}, paired by seed){_in_examples(card)}."
         ]
     return [
         f"{_the(winner)} is not better than the baseline as far as these runs tell: its lead of "
-        f"{lead} of {metric} may be luck (95 % interval {low} to {high}, paired by seed)."
+        f"{lead} of {metric} may be luck (95 % interval {low} to {high}, paired by seed)"
+        f"{_in_examples(card)}."
     ]
+
+
+def _in_examples(card: Card) -> str:
+    """What a lead in accuracy is in examples of the dev part, whose number bounds what it means."""
+    if not card["metric"].endswith("accuracy"):
+        return ""
+    examples = card["dev"]["examples"]
+    lead = card["difference"]["mean"] * examples
+    few = ", so few that other examples might undo it" if lead < _FEW else ""
+    return f"; that is {lead:.1f} of {examples:,} dev examples{few}"
 
 
 def _points(metric: str, difference: float) -> str:

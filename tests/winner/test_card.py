@@ -176,7 +176,14 @@ def test_the_figure_to_quote_comes_first():
 
 def test_better_than_the_baseline():
     assert "trial 4, is better than the baseline by 1.33 points of dev accuracy" in told()
-    assert "(95 % interval 0.40 points to 2.26 points, paired by seed)" in told()
+    assert "(95 % interval 0.40 points to 2.26 points, paired by seed); that is 4.8 of" in told()
+    assert "might undo it" not in told()
+
+
+def test_a_lead_of_hardly_an_example_is_told_as_that():
+    # The same in every seed, so the interval over seeds has no width at all.
+    text = told(difference={"mean": 1 / 359, "low": 1 / 359, "high": 1 / 359})
+    assert "that is 1.0 of 359 dev examples, so few that other examples might undo it" in text
 
 
 def test_not_better_than_the_baseline_in_plain_words():
@@ -203,6 +210,7 @@ def test_too_few_runs_to_compare():
 def test_losses_are_told_in_nats():
     text = told(metric="dev_loss", difference={"mean": 0.02, "low": 0.01, "high": 0.03})
     assert "better than the baseline by 0.02 nats of dev loss" in text
+    assert "dev examples" not in text
 
 
 def test_dev_only():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from dataclasses import replace
 
@@ -390,3 +391,14 @@ def test_what_is_not_finite_is_wrong_and_costs_much():
 def test_an_ensemble_is_the_mean_of_probabilities():
     one, other = np.array([[1.0, 0.0]], np.float32), np.array([[0.2, 0.8]], np.float32)
     assert evaluation.ensemble([one, other]) == pytest.approx(np.array([[0.6, 0.4]]))
+
+
+@pytest.mark.slow
+def test_with_tensorflow_at_work(tmp_path):
+    data = data_set()
+    make_study(tmp_path, QUALITIES, data)
+    told = finish(tmp_path, data, quiet)
+    there = {f"{p.name}/" if p.is_dir() else p.name for p in (tmp_path / "winner").iterdir()}
+    assert there == set(told["exported"]["files"])
+    assert {"model.keras", "saved_model/", "card.json", "CARD.md", "dev.npz"} <= there
+    assert "tensorflow" not in sys.modules  # it works in a process of its own
