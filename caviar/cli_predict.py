@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-_ALL = 10
-"""Up to so many classes a line tells of all."""
-_SOME = 5
-"""Of more classes, how many."""
+_MOST = 10
+"""Classes that a line tells of."""
+_LEAST = 5e-5
+"""A less likely class would read 0.0000 and is left out."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,10 +28,10 @@ def predict(
     ],
     json: Annotated[bool, typer.Option("--json", help="As JSON, all probabilities.")] = False,
 ) -> None:
-    """Ask a study's winner about new examples: a line each, its class and the probabilities.
+    """Ask a study's winner about new examples: a line each, the likeliest class first.
 
-    Examples are given as they lie in the study's data: nothing is scaled beforehand. Of a table
-    the columns are found by their names; missing values must be filled in first.
+    Examples are given as they lie in the study's data; nothing is scaled beforehand. A table's
+    columns are found by their names, and what was filled in for training is filled in here.
     """
     from caviar.study.wording import one_line
     from caviar.winner.predict import Winner
@@ -44,8 +44,8 @@ def predict(
 
         typer.echo(writer.dumps(found.to_json()))
         return
-    most = len(found.classes) if len(found.classes) <= _ALL else _SOME
-    wide = len(str(len(found.names) - 1))
-    for row, name in enumerate(found.names):
-        told = "  ".join(f"{one_line(a)} {p:.4f}" for a, p in found.likeliest(row, most))
-        typer.echo(f"{row:>{wide}}: {one_line(name)}   {told}")
+    wide = len(str(len(found.probabilities) - 1))
+    for row in range(len(found.probabilities)):
+        (name, most), *others = found.likeliest(row, _MOST)
+        told = "".join(f"  {one_line(other)} {p:.4f}" for other, p in others if p >= _LEAST)
+        typer.echo(f"{row:>{wide}}: {one_line(name)} {most:.4f}{' ' * bool(told)}{told}")
