@@ -226,7 +226,7 @@ class _Finish:
             "space": cards.space_json(self.spec),
             "seeds": {"study": self.spec.seed, "replicates": self._seeds()},
             "packages": surroundings.packages(),
-            "git": surroundings.git_commit(Path.cwd()),
+            "git": surroundings.git_commit(),
             "hardware": surroundings.hardware(self.journal),
             "cost": surroundings.cost(self.directory, self.journal),
             "sentences": [],

@@ -11,13 +11,13 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any, Final
 
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
 from caviar.study.facts import Event
 from caviar.study.journal import Journal
+from caviar.winner.surroundings import packages
 
 CHOSEN: Final = "winner_chosen"
 """The event that comes before any reading; its detail says who was chosen."""
@@ -136,7 +136,7 @@ def refusal(journal: Journal, last: Event) -> str:
 
 def reader() -> str:
     """What reads, for the journal: this caviar, in this process."""
-    return f"caviar {metadata.version('caviar')}, process {os.getpid()} on {socket.gethostname()}"
+    return f"caviar {packages().get('caviar', 'unknown')}, process {os.getpid()} on {socket.gethostname()}"
 
 
 def _reading(journal: Journal, event: Event) -> Reading:

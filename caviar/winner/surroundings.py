@@ -34,8 +34,8 @@ def packages() -> dict[str, str]:
     return found
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit checked out where `folder` lies, or None outside of a repository.
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit checked out where `folder` (the working one) lies; None outside a repository.
 
     It is read from git's files: no program is run, and no hook of a strange repository either.
     Changes that were not committed are not looked for.

@@ -391,6 +391,13 @@ def test_what_is_no_commit_is_none(tmp_path, head):
     assert git_commit(tmp_path) is None
 
 
+def test_a_working_folder_that_is_gone_is_none(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert git_commit() is None
+
+
 def test_a_repository_that_is_binary_is_none(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_bytes(b"\xff\xfe\x00")

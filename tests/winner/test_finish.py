@@ -395,10 +395,10 @@ def test_an_ensemble_is_the_mean_of_probabilities():
 
 @pytest.mark.slow
 def test_with_tensorflow_at_work(tmp_path):
-    data = data_set()
+    data, woken = data_set(), "tensorflow" in sys.modules
     make_study(tmp_path, QUALITIES, data)
     told = finish(tmp_path, data, quiet)
     there = {f"{p.name}/" if p.is_dir() else p.name for p in (tmp_path / "winner").iterdir()}
     assert there == set(told["exported"]["files"])
     assert {"model.keras", "saved_model/", "card.json", "CARD.md", "dev.npz"} <= there
-    assert "tensorflow" not in sys.modules  # it works in a process of its own
+    assert ("tensorflow" in sys.modules) == woken  # it works in a process of its own
