@@ -136,7 +136,8 @@ def refusal(journal: Journal, last: Event) -> str:
 
 def reader() -> str:
     """What reads, for the journal: this caviar, in this process."""
-    return f"caviar {packages().get('caviar', 'unknown')}, process {os.getpid()} on {socket.gethostname()}"
+    version = packages().get("caviar", "unknown")
+    return f"caviar {version}, process {os.getpid()} on {socket.gethostname()}"
 
 
 def _reading(journal: Journal, event: Event) -> Reading:

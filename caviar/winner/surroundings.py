@@ -41,9 +41,8 @@ def git_commit(folder: Path | None = None) -> str | None:
     Changes that were not committed are not looked for.
     """
     try:
-        found = next(
-            (p for p in (folder, *folder.resolve().parents) if (p / ".git").exists()), None
-        )
+        here = (Path.cwd() if folder is None else folder).resolve()
+        found = next((place for place in (here, *here.parents) if (place / ".git").exists()), None)
         return None if found is None else _commit(_git_folder(found / ".git"))
     except (OSError, ValueError):
         return None
