@@ -12,9 +12,9 @@ import re
 import time
 from collections.abc import Sequence
 from importlib import resources
+from importlib.metadata import version
 from typing import Final
 
-from caviar import __version__
 from caviar.report.evidence import Evidence
 from caviar.report.page.headline import status_line
 from caviar.report.page.markup import Html, clipped, join, json_block, tag, value_text
@@ -98,7 +98,7 @@ def _navigation(parts: Sequence[Section]) -> Html:
 
 def _footer() -> Html:
     told = (
-        f"Made by caviar {__version__}. This file holds all it shows and asks nothing of a network."
+        f"Made by caviar {version("caviar")}. This file holds all it shows and asks nothing of a network."
     )
     return tag("footer", tag("p", told))
 
