@@ -98,7 +98,8 @@ def _navigation(parts: Sequence[Section]) -> Html:
 
 def _footer() -> Html:
     told = (
-        f"Made by caviar {version("caviar")}. This file holds all it shows and asks nothing of a network."
+        f"Made by caviar {version('caviar')}. "
+        "This file holds all it shows and asks nothing of a network."
     )
     return tag("footer", tag("p", told))
 
