@@ -2,11 +2,17 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from planted_study import planted
+from study_files import study_texts
 
+from caviar.report.checks import checks
+from caviar.report.cohort import Cohort, cohorts
 from caviar.report.forests import RESAMPLES
 from caviar.report.importance import importance
 from caviar.report.tiers import LAST, tier
@@ -139,6 +145,25 @@ def test_who_diverged_on_the_way_to_a_rung_belongs_to_it(tmp_path) -> None:
     assert first.weights[0].name == "learning_rate"
 
 
+def test_who_is_compared_at_a_rung(tmp_path) -> None:
+    """Early stopping keeps a trial its place; a repeat of another has none."""
+    study = planted(tmp_path, STUDY, bowl, trials=9)
+    curves = dict(study.curves)
+    ended = max(curves, key=lambda trial: len(curves[trial]))
+    curves[ended] = [*curves[ended][:1], replace(curves[ended][1], stopped=True)]
+    trials = [replace(t, origin="replicate") if t.index == 4 else t for t in study.trials]
+    first, second, *_ = cohorts(replace(study, curves=curves, trials=trials))
+    assert first.trials == tuple(index for index in range(9) if index != 4)
+    assert ended in second.trials
+    assert second.scores[second.trials.index(ended)] == -curves[ended][1].dev_accuracy
+
+
+def test_equals_share_their_places_and_who_diverged_is_last() -> None:
+    found = Cohort(1, (0, 1, 2, 3, 4), np.array([0.3, 0.1, 0.3, math.inf, math.inf]))
+    assert found.regret.tolist() == [0.375, 0.0, 0.375, 0.875, 0.875]
+    assert found.sound.tolist() == [True, True, True, False, False]
+
+
 def test_an_interaction_is_found_that_neither_shows_alone(tmp_path) -> None:
     def exclusive(u, epoch):
         return 0.5 + 0.3 * ((u["learning_rate"] > 0.5) != (u["momentum"] > 0.5))
@@ -229,6 +254,22 @@ def test_bounds_that_may_grow_do_not_water_it_down(tmp_path) -> None:
         shares.append(by_name(importance(study).widest)["learning_rate"].share)
     assert shares[0] == pytest.approx(0.5, abs=0.15)
     assert shares[1] == pytest.approx(shares[0], abs=1e-6)
+
+
+@given(text=study_texts(), seed=st.integers(0, 3))
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+def test_of_any_space_it_tells_every_hyperparameter(tmp_path_factory, text, seed) -> None:
+    def accuracy(u, epoch):
+        return 0.3 + 0.5 * next(iter(u.values()), 0.0) - 0.1 / epoch
+
+    study = planted(tmp_path_factory.mktemp("any"), text, accuracy, trials=20, seed=seed)
+    found = importance(study)
+    json.dumps(found.to_json(), allow_nan=False)
+    for rung in found.rungs:
+        assert sorted(w.name for w in rung.weights) == sorted(study.spec.space.names)
+        told = [w for w in rung.weights if w.share is not None]
+        assert all(0 <= w.low <= w.share <= w.high <= 1 for w in told)
+    assert all(check.line and check.command for check in checks(study))
 
 
 def test_tiers_are_the_lectures() -> None:

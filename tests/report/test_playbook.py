@@ -1,5 +1,6 @@
 """The playbook checks, each on a study that was planted for it, and on whatever a study can be."""
 
+import io
 import json
 import math
 import shlex
@@ -11,9 +12,10 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_study import ANY, measured, planted, trial_of
+from rich.console import Console
 
 from caviar.cli import app
-from caviar.report.checks import checks
+from caviar.report.checks import checks, print_checks
 from caviar.report.evidence import evidence
 from caviar.report.importance import importance
 from caviar.study.journal import Journal
@@ -288,6 +290,23 @@ def test_a_study_without_a_file_needs_none_to_go_on(tmp_path) -> None:
     file = "[search]\ntrials = 40\nmax_epochs = 27\n"
     study = planted(tmp_path, file, lambda u, epoch: 0.5 + 0.01 * epoch)
     assert by_name(study)["epochs"].command == f"caviar run --dir {tmp_path} --max-epochs 81"
+
+
+def test_pandas_are_asked_nothing_that_only_a_search_knows(study) -> None:
+    raised = replace(study, account={**study.account, "diary": [{}], "rungs": []})
+    found = by_name(raised)
+    assert [c.verdict for c in found.values() if c.name != "divergence"] == ["unknown"] * 5
+    assert importance(raised).rungs == ()
+
+
+def test_checks_are_printed_a_line_each_with_what_to_type(study) -> None:
+    file = io.StringIO()
+    found = [replace(one, line=one.line + " [red]\x1b[2J") for one in checks(study)]
+    print_checks(Console(file=file, width=60), found)
+    lines = file.getvalue().splitlines()
+    assert lines[0].startswith("fine     edges: the best trials lie against no bound [red]")
+    assert len(lines) == len(found) + sum(one.verdict != "fine" for one in found)
+    assert "\x1b" not in file.getvalue()
 
 
 METRICS = ("dev_accuracy", "dev_loss", "train_loss")
