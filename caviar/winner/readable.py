@@ -72,7 +72,9 @@ def _plain(value: Any) -> str:
 
 
 def _hyperparameters(winner: Mapping[str, Any]) -> list[str]:
-    rows = [(name, number(value)) for name, value in winner["hyperparameters"].items()]
+    # To all digits: from these the training can be repeated.
+    found = winner["hyperparameters"].items()
+    rows = [(name, repr(v) if isinstance(v, float) else number(v)) for name, v in found]
     return _table(["hyperparameter", "value"], [*rows, ("epochs trained", winner["epochs"])])
 
 

@@ -313,6 +313,13 @@ def tokens(text):
     return [part.type for part in found], inner
 
 
+def test_hyperparameters_are_told_to_all_digits():
+    values = {"learning_rate": 0.006706123456789012, "batch_norm": True, "layers": 2}
+    text = card_md(made(winner={"name": "x", "hyperparameters": values, "epochs": 1}))
+    for cells in ("rate | 0.006706123456789012 |", "norm | true |", "layers | 2 |"):
+        assert cells in text
+
+
 def test_prose_stays_prose():
     line = "a mean (95 % interval -0.20 to 0.80), paired by seed; dev-only, 3 + 4."
     assert escaped(line) == line
