@@ -34,7 +34,7 @@ def _more_data(case: Case) -> Step:
     train, dev = (int(case.data.get(part, 0)) for part in ("train", "dev"))
     given = case.spec.data.fractions
     if given is None and not train:
-        return advice(case, "variance", title, "collect more examples", place)
+        return advice(case, "variance", title, f"collect more examples{_sizes(case)}", place)
     share = given.train / (given.train + given.dev) if given else train / (train + dev)
     had = f"{train} examples were trained on" if train else ""
     test = {"test": 0.2} if given is None or given.test else {}
@@ -47,7 +47,13 @@ def _more_data(case: Case) -> Step:
         why = f"{had}; the dev part could give some up{few}"
         cut = {"train": 0.7, "dev": 0.1} if test else {"train": 0.875, "dev": 0.125}
         return step(case, "variance", title, why, {place: cut | test})
-    return advice(case, "variance", title, "; ".join(filter(None, (had, "collect more"))), place)
+    why = "; ".join(filter(None, (had, f"collect more{_sizes(case)}")))
+    return advice(case, "variance", title, why, place)
+
+
+def _sizes(case: Case) -> str:
+    """How to find out whether it pays; a panda's way cannot be repeated on less data."""
+    return "" if case.spec.is_raised else "; `caviar diagnose DIR --sizes` tells whether it pays"
 
 
 def _weight_penalty(case: Case) -> Step:
@@ -66,8 +72,9 @@ def _dropout(case: Case) -> Step:
     why = "no unit can rely on another that may be missing"
     if held < 1:
         why += f"; the trial kept {held:.3g} of its units, so search below it"
-    wanted = span(0.5, 1.0) if held > 0.9 else span(held / 2, held)
-    return step(case, "variance", "dropout", why, {"regularization.keep_prob": wanted})
+    place, usual, less = "regularization.keep_prob", span(0.5, 1.0), span(held / 2, held)
+    wanted = [{place: one} for one in ([usual, less] if held > 0.9 else [less])]
+    return step(case, "variance", "dropout", why, *wanted)
 
 
 def _augmentation(case: Case) -> Step:

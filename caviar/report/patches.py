@@ -75,16 +75,19 @@ def patch(spec: StudySpec, *candidates: Changes) -> Patch:
 
     Args:
         spec: the study as it is.
-        candidates: the best first. Conditions (`when`) of what is replaced are kept.
+        candidates: the best first; what would change nothing is passed over. Conditions (`when`)
+            of what is replaced are kept.
     """
     refused = ""
     for changes in candidates:
-        kept = {place: _with_when(spec, place, plain) for place, plain in changes.items()}
+        whole = _with_depth(spec, changes)
+        kept = {place: _with_when(spec, place, plain) for place, plain in whole.items()}
         try:
-            patched(spec, kept)
+            changed = patched(spec, kept) != spec
         except StudyError as error:
             refused = refused or str(error)
-        else:
+            continue
+        if changed:
             return Patch(toml(kept))
     return Patch(refused=refused)
 
@@ -120,6 +123,15 @@ def written(plain: Any) -> str:
     if isinstance(plain, bool):
         return str(plain).lower()
     return json.dumps(plain) if isinstance(plain, str) else repr(plain)
+
+
+def _with_depth(spec: StudySpec, changes: Changes) -> Changes:
+    """The changes, and how many layers there are where a list that told so is replaced."""
+    place, depth = "network.units", "network.layers"
+    listed = isinstance(held_at(spec, place), tuple)
+    if depth in changes or not listed or isinstance(changes.get(place, []), list):
+        return changes
+    return {depth: current(spec, depth), **changes}
 
 
 def _with_when(spec: StudySpec, place: str, plain: Any) -> Any:

@@ -11,7 +11,7 @@ from study_files import study_tables
 
 from caviar.report.case import Case
 from caviar.report.curves import Shape
-from caviar.report.patches import patch, written
+from caviar.report.patches import Patch, patch, written
 from caviar.report.recipe import recipe
 from caviar.study.spec import StudySpec
 
@@ -132,6 +132,9 @@ def test_regularisers_begin_where_the_trial_is():
         "regularization": {"l2": {"low": 1e-3, "high": 0.1, "scale": "log"}}
     }
     assert found["dropout"] == {"regularization": {"keep_prob": {"low": 0.4, "high": 0.8}}}
+    searched = "[regularization]\nkeep_prob = { low = 0.5, high = 1.0 }"
+    lower = steps(searched, where=0.9)["dropout"]["regularization"]["keep_prob"]
+    assert lower == {"low": 0.475, "high": 0.95}  # what is searched already is no advice
     decayed = steps('[training]\noptimizer = "adamw"')["a penalty on weights"]
     assert decayed["regularization"]["weight_decay"]["low"] == 0.01
     assert "dropout" not in steps("[network]\nlayers = 0")
@@ -154,6 +157,12 @@ def test_augmentation_fits_the_data(text, data, keys):
     (step,) = (step for step in found if step.title == "augmentation")
     assert tomllib.loads(step.patch)["augmentation"].keys() == keys
     assert step.why.startswith("if the examples are images") == ("unheard_of" in text)
+
+
+def test_where_a_list_told_the_depth_a_patch_tells_it():
+    found = steps("[network]\nunits = [64]")["a smaller or another architecture"]
+    units = {"low": 8, "high": 64, "scale": "log"}
+    assert found == {"network": {"layers": 1, "units": units}}
 
 
 def test_early_stopping_only_where_dev_loss_turned_up():
@@ -189,6 +198,13 @@ def test_the_first_change_that_fits_is_offered():
     wrong, right = {"network.layers": -1}, {"network.layers": 3}
     assert patch(spec, wrong, right).toml == "[network]\nlayers = 3"
     assert patch(spec, wrong).refused == "with this patch: network.layers: must be >= 0, got -1"
+
+
+def test_a_change_that_changes_nothing_is_passed_over():
+    spec = StudySpec.parse("[network]\nlayers = 2")
+    same, other = {"network.layers": 2}, {"network.layers": 3}
+    assert patch(spec, same, other).toml == "[network]\nlayers = 3"
+    assert patch(spec, same) == Patch()
 
 
 @pytest.mark.parametrize("plain", [1, 1e-5, True, 'a"b\\', [1, 2.5], {"low": 1, "choices": ["x"]}])
