@@ -2,6 +2,7 @@
 
 import math
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from exported_studies import make_study
@@ -126,3 +127,20 @@ def test_a_store_goes_on_being_one(store, runs):
     assert read["trial-00000"].data.metrics["dev_accuracy"] == 0.25
     store.delete_run(run.info.run_id)
     store.log_metric(runs["trial-00000"].info.run_id, "dev_accuracy", 0.125, step=11)
+
+
+def test_a_full_disk_is_told_in_one_line(found, tmp_path, monkeypatch):
+    import sqlite3
+
+    import mlflow
+    from sqlalchemy.exc import OperationalError
+
+    def refuse(uri):
+        """Fails as in the middle of making the store."""
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"half")
+        raise OperationalError("CREATE TABLE x", {}, sqlite3.OperationalError("disk I/O error"))
+
+    monkeypatch.setattr(mlflow, "MlflowClient", refuse)
+    with pytest.raises(StudyError, match=r"m.db: cannot be written: disk I/O error$"):
+        mlflow_runs.write(found, tmp_path / "m.db", silent)
+    assert not list(tmp_path.iterdir())

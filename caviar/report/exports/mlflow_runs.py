@@ -166,11 +166,13 @@ def _ms(when: float) -> int:
 def _plain_errors(place: Path) -> Iterator[None]:
     """Tells what MLflow said in one line."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow's own need
 
     try:
         yield
-    except (MlflowException, sqlite3.Error) as error:
-        why = one_line(str(error).strip().splitlines()[0])
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+        told = str(getattr(error, "orig", None) or error).strip()
+        why = one_line(told.partition("\n")[0])
         raise StudyError(f"{one_line(str(place))}: cannot be written: {why}") from None
 
 
