@@ -152,7 +152,7 @@ def _thinned(scores: Scores, curve: Sequence[Measurement], most: int) -> list[Me
     if len(curve) <= most:
         return list(curve)
     kept = {round(k * (len(curve) - 1) / (most - 2)) for k in range(most - 1)}
-    sound = [k for k, m in enumerate(curve) if math.isfinite(scores.value(m))]
+    sound = [k for k, m in enumerate(curve) if not m.diverged and math.isfinite(scores.value(m))]
     if sound:
         kept.add(min(sound, key=lambda k: scores.evidence.sign * scores.value(curve[k])))
     return [curve[k] for k in sorted(kept)]

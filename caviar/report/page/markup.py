@@ -74,7 +74,8 @@ def json_block(identity: str, data: object) -> Html:
 def plotly(text: object) -> str:
     """As it shows where Plotly reads a little HTML of its own: titles, ticks, names, labels."""
     shown = clipped(text)
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return shown.replace("$", "&#36;")  # between two of them it would look for mathematics
 
 
 def clipped(text: object, longest: int = LONGEST) -> str:

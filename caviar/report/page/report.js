@@ -7,6 +7,7 @@
   const tip = document.getElementById("tip");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)").matches;
+  const MOST = 14; // hyperparameters that are told of a trial that is pointed at
   const views = {};
   const drawn = new Map();
   const picked = new Map();
@@ -31,7 +32,8 @@
       font: { family: "ui-sans-serif,system-ui,sans-serif", size: 12, color: colour("soft") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height, autosize: true,
       margin: { l: 8, r: 12, t: 10, b: 8 }, dragmode: coarse ? false : "zoom", showlegend: undefined,
-      legend: { orientation: "h", y: 1.12 }, ...given,
+      legend: { orientation: "h", y: 1.12 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("ink") }, ...given,
       xaxis: { ...axis, ...given.xaxis }, yaxis: { ...axis, ...given.yaxis },
     };
     if (given.meta && given.meta.parallel) layout.dragmode = false;
@@ -49,7 +51,7 @@
     if (wide) { layout.width = wide; layout.autosize = false; plot.style.overflowX = "auto"; }
     const config = { displaylogo: false, responsive: !wide, scrollZoom: false,
       displayModeBar: coarse || parallel ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
     if (!drawn.has(plot)) plot.replaceChildren();
     const data = themed(view.data, "");
     if (parallel) filter(data, picked);
@@ -65,7 +67,9 @@
     if (!row) return "trial " + data;
     const lines = [`trial ${data}: ${row[0]}, ${row[1]} epochs`, `best ${trials.metric}: ${row[2]}`];
     if (row[3]) lines.push(row[3]);
-    trials.names.forEach((name, k) => { if (row[4 + k] !== "–") lines.push(`${name}: ${row[4 + k]}`); });
+    const values = trials.names.map((name, k) => [name, row[4 + k]]).filter((pair) => pair[1] !== "–");
+    values.slice(0, MOST).forEach(([name, value]) => lines.push(`${name}: ${value}`));
+    if (values.length > MOST) lines.push(`and ${values.length - MOST} more`);
     return lines.join("\n");
   }
 
@@ -106,7 +110,7 @@
   }
 
   function brush(plot) {
-    let begun = null;
+    let begun = null, last = 0;
     const at = (event) => {
       const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
       const full = plot._fullLayout;
@@ -119,17 +123,16 @@
       const axis = Math.round(x);
       begun = Math.abs(x - axis) < 0.2 ? [axis, y] : null;
     });
-    plot.addEventListener("pointerup", (event) => {
+    // Plotly covers the page while the button is down, so the end is heard of at the window.
+    addEventListener("pointerup", (event) => {
       if (!begun) return;
-      const [axis, from] = begun, to = at(event)[1];
+      const [axis, from] = begun, to = at(event)[1], twice = event.timeStamp - last < 400;
       begun = null;
-      if (Math.abs(to - from) < 0.015) return;
-      picked.set(axis, [Math.min(from, to), Math.max(from, to)]);
-      draw(plot); mark(plot);
-    });
-    plot.addEventListener("dblclick", (event) => {
-      picked.delete(Math.round(at(event)[0]));
-      draw(plot); mark(plot);
+      last = event.timeStamp;
+      if (Math.abs(to - from) >= 0.015) picked.set(axis, [Math.min(from, to), Math.max(from, to)]);
+      else if (!twice || !picked.delete(axis)) return;
+      draw(plot);
+      mark(plot);
     });
   }
 
