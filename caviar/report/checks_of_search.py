@@ -10,7 +10,6 @@ import numpy as np
 from caviar.report.cohort import Cohort, cohorts
 from caviar.report.doubling import FEWEST as FEWEST_POINTS
 from caviar.report.doubling import doubling
-from caviar.report.edges import FEWEST as FEWEST_ELITES
 from caviar.report.evidence import Evidence
 from caviar.report.verdicts import (
     Check,
@@ -28,6 +27,8 @@ from caviar.space.home import home_span
 from caviar.study.records import TrialState
 from caviar.study.wording import number
 
+FEWEST_COMPARED: Final = 10
+"""Trials, at least, before the best of them are said to lie against no bound."""
 FEW_DIVERGED: Final = 0.05
 MANY_DIVERGED: Final = 0.25
 """Shares of the trials that were trained."""
@@ -58,9 +59,9 @@ def edges(evidence: Evidence) -> Check:
     if evidence.account["diary"]:
         return Check("edges", "unknown", "pandas have no bounds to lie against", show(evidence))
     compared = sum(int(cohort.sound.sum()) for cohort in cohorts(evidence)[:1])
-    if compared < FEWEST_ELITES:
-        line = f"too few trials to tell where the best lie: {compared} of {FEWEST_ELITES}"
-        return Check("edges", "unknown", line, more(evidence, evidence.spec.space.dimensions * 4))
+    if not found and compared < FEWEST_COMPARED:
+        line = f"too few trials to tell where the best lie: {compared} of {FEWEST_COMPARED}"
+        return Check("edges", "unknown", line, more(evidence, FEWEST_COMPARED - compared))
     if not found:
         return Check(
             "edges", "fine", "the best trials lie against no bound", show(evidence, "--rounds")

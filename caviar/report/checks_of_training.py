@@ -15,6 +15,7 @@ from caviar.report.evidence import Evidence
 from caviar.report.verdicts import (
     Check,
     metric,
+    more,
     narrow,
     run,
     show,
@@ -31,12 +32,14 @@ FEWEST_CURVES: Final = 2
 EARLY: Final = 0.5
 LATE: Final = 0.75
 """Of the longest curve's epochs: the best one up to the one, or after the other."""
-FEWEST_EACH: Final = 3
+FEWEST_EACH: Final = 4
 """Trials of a batch size, at least."""
 MOST_SIZES: Final = 8
 """Batch sizes that are told apart; more are taken together by powers of two."""
 FASTER: Final = 1.25
 """Times the speed from which on it is worth a word."""
+MUCH_WORSE: Final = 0.25
+"""Of all trials, so many more that do better: it must be out of the question."""
 _RESAMPLES: Final = 400
 
 Array = NDArray[np.float64]
@@ -141,15 +144,17 @@ def _quality(
     where = f"at epoch {cohort.epoch}"
     told = {size: _middle(evidence, [score[t] for t in one]) for size, one in groups.items()}
     median = f"median {spaced(evidence.metric)} {where}"
-    clear = good != fast and _differ(*([regret[t] for t in groups[s]] for s in (fast, good)))
-    if clear:
+    least, most = _worse(*([regret[t] for t in groups[s]] for s in (fast, good)))
+    if good != fast and least > 0:
         line = f"{line}, but {good} does better than {fast} ({median} {told[good]}, {told[fast]})"
         later = "at equal epochs a small batch takes more steps, so compare at the last rung"
         return Check("batch size", "look", f"{line}; {later}", winner(evidence))
     line = f"{line}; none does clearly better than {fast} ({median} {told[fast]})"
-    slowest = max(pace.values())
-    if slowest < FASTER * pace[fast]:
+    if max(pace.values()) < FASTER * pace[fast]:
         return Check("batch size", "fine", line, show(evidence))
+    if most > MUCH_WORSE:
+        line = f"{line}, though with so few trials {good} may"
+        return Check("batch size", "look", line, more(evidence, len(evidence.trials)))
     return Check("batch size", "act", f"{line}: take it for its speed", _only(evidence, fast))
 
 
@@ -173,13 +178,14 @@ def _pace(evidence: Evidence, trials: Sequence[int]) -> float:
     return float(np.median([np.median([m.elapsed_s for m in evidence.curves[t]]) for t in trials]))
 
 
-def _differ(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether the mean of `one` is above that of `other` in nearly all resamples."""
+def _worse(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+    """By how much the mean regret of `one` is above that of `other`: a 98 % interval."""
     random = np.random.default_rng(0)
     means = [
         random.choice(np.array(each), (_RESAMPLES, len(each))).mean(axis=1) for each in (one, other)
     ]
-    return bool(np.mean(means[0] > means[1]) >= 0.99)
+    low, high = np.percentile(means[0] - means[1], (1.0, 99.0))
+    return float(low), float(high)
 
 
 def _middle(evidence: Evidence, scores: Sequence[float]) -> str:

@@ -205,7 +205,8 @@ def paced(values):
 
 
 def test_the_fastest_batch_size_where_none_is_better(tmp_path) -> None:
-    check = by_name(planted(tmp_path, STUDY, accuracy, noise=0.01, pace=paced))["batch size"]
+    study = planted(tmp_path, STUDY, accuracy, trials=240, noise=0.01, pace=paced)
+    check = by_name(study)["batch size"]
     assert check.verdict == "act"
     assert "3.91 ms at batch size 256 and 31.2 ms at 32 (8.0 times)" in check.line
     assert check.command == f"caviar narrow {tmp_path} batch_size=256"
@@ -220,6 +221,13 @@ def test_a_batch_size_that_does_better_is_not_thrown_away(tmp_path) -> None:
     assert (
         "but 32 does better than 256 (median dev accuracy at epoch 1 0.8868, 0.7146)" in check.line
     )
+
+
+def test_a_few_trials_throw_no_batch_size_away(tmp_path) -> None:
+    study = planted(tmp_path, STUDY, accuracy, trials=30, noise=0.01, pace=paced)
+    check = by_name(study)["batch size"]
+    assert (check.verdict, check.command) == ("look", f"caviar add {tmp_path} --trials 30")
+    assert "though with so few trials" in check.line
 
 
 def test_batch_sizes_as_fast_as_each_other_are_fine(study) -> None:
