@@ -117,7 +117,7 @@ HEADED = "p,q,r,s,t,u\n"
 PLAIN = "1,2,3,4,5,6\n7,8, 9,10,11,1e1\n"
 
 
-@pytest.mark.parametrize("first", ["", HEADED, "\n\n" + HEADED, "\ufeff" + HEADED])
+@pytest.mark.parametrize("first", ["", HEADED, "\n\n" + HEADED, "\ufeff", "\ufeff" + HEADED])
 def test_csv_has_a_column_a_feature_and_perhaps_a_line_of_names(tmp_path, first):
     found = of_text(tmp_path, first + PLAIN + "\n", BYTES)
     np.testing.assert_array_equal(found, [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 10]])
@@ -127,6 +127,7 @@ def test_columns_that_pandas_counted_are_names(tmp_path):
     about = About(CLASSES, (9,))
     counted, nines = ",".join(map(str, range(9))) + "\n", "9," * 8 + "9\n"
     assert of_text(tmp_path, counted + nines, about).tolist() == [[9.0] * 9]
+    assert len(of_text(tmp_path, "0,1,2,3,4,5\n" + PLAIN, BYTES)) == 3  # so few may be an example
 
 
 @pytest.mark.parametrize(
@@ -353,6 +354,11 @@ def test_missing_values_are_filled_in_as_in_training(tmp_path, missing):
     assert {tuple(row) for row in found} == expected
     with pytest.raises(StudyError, match="column 'row': must have a value"):
         of_text(tmp_path, "size,town,row\n1,Ulm,\n", about)
+
+
+def test_a_text_that_reads_like_nothing_is_a_text_where_it_was_one(tmp_path):
+    about = About(CLASSES, (2,), columns=(Column("extra", ("none", "some")),))
+    assert of_text(tmp_path, "extra\nnone\nsome\n", about).tolist() == [[1, 0], [0, 1]]
 
 
 def test_names_that_utf8_cannot_hold_survive_the_file(tmp_path):
