@@ -153,7 +153,8 @@ def _run(
     if summary.error is not None or last is None:
         return Run(summary.trial, replicate, None, False, note)
     if not all(math.isfinite(value) for value in (getattr(last, metric), last.dev_loss)):
-        return Run(summary.trial, replicate, None, True, f"its {metric} is not finite")
+        unsound = " or ".join(dict.fromkeys([metric, "dev_loss"]))
+        return Run(summary.trial, replicate, None, True, f"its {unsound} is not finite")
     if checkpoint is None or checkpoint.epoch != last.epoch:
         return Run(summary.trial, replicate, None, False, "it left no checkpoint of its end")
     stopped = f"stopped after epoch {last.epoch}: {note}" if last.stopped else note

@@ -15,7 +15,7 @@ from caviar.errors import StudyError
 from caviar.report.evidence import evidence
 from caviar.study.finals import replicate_seed
 from caviar.study.journal import Journal
-from caviar.study.records import Trial
+from caviar.study.records import Change, ChangeKind, Trial
 from caviar.winner import evaluation
 from caviar.winner.finish import finish
 
@@ -180,6 +180,48 @@ def test_the_best_day_of_a_panda(tmp_path, exported):
     told = finish(tmp_path, data, quiet)
     assert told["source"]["kind"] == "diary"
     assert any("diary cannot be repeated" in line for line in told["sentences"])
+
+
+def test_a_panda_that_the_study_chose_by_itself(tmp_path, exported):
+    data = data_set()
+    searched(
+        tmp_path, data, [0.9], TOML.replace("trials = 2", "trials = 2\nstrategy = 'auto'"), "day"
+    )
+    with Journal.open(tmp_path, write=True) as journal:
+        journal.acquire_lease()
+        detail = {"strategy": "panda", "pandas": 1, "why": "few hours"}
+        journal.decide([Change(ChangeKind.CHOOSE, detail)])
+        journal.release_lease()
+    assert finish(tmp_path, data, quiet)["source"]["kind"] == "diary"
+
+
+@pytest.mark.parametrize(
+    ("sql", "note"),
+    [
+        ("DELETE FROM checkpoints WHERE trial = 0", "it left no checkpoint of its end"),
+        (
+            "UPDATE measurements SET dev_loss = NULL WHERE trial = 0 AND epoch = 3",
+            "its dev_accuracy or dev_loss is not finite",
+        ),
+    ],
+)
+def test_a_run_without_a_sound_end_is_lost(tmp_path, exported, sql, note):
+    data = data_set()
+    make_study(tmp_path, QUALITIES, data)
+    execute(tmp_path / "retraining-1", sql)
+    told = finish(tmp_path, data, quiet)
+    assert [one["name"] for one in told["candidates"]] == ["baseline", "trial 7", "trial 3"]
+    run = told["candidates"][1]["runs"][0]
+    assert (run["value"], run["note"]) == (None, note)
+
+
+def test_a_second_reading_is_refused_before_any_work(tmp_path, exported):
+    data = data_set()
+    make_study(tmp_path, QUALITIES, data)
+    finish(tmp_path, data, quiet)
+    with pytest.raises(StudyError, match="needs --reopen"):
+        finish(tmp_path, data, quiet)
+    assert len(exported) == 1
 
 
 def test_an_early_stopped_run_counts_and_is_told(tmp_path, exported):
