@@ -11,7 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from exported_studies import make_study
+from exported_studies import make_study, spec_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,8 @@ sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=12)  # lone surrogates, too
 VALUES = st.one_of(ANY_TEXT, st.booleans(), st.integers(-(2**40), 2**40), st.floats(-1e300, 1e300))
+
+SEARCHED = spec_of().space.domains
 
 
 def silent(done, of):
@@ -44,7 +46,10 @@ def edited(directory, hyperparameters, text):
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(ANY_TEXT, VALUES, max_size=3), ANY_TEXT)
+@given(
+    st.dictionaries(ANY_TEXT.filter(lambda name: name not in SEARCHED), VALUES, max_size=3),
+    ANY_TEXT,
+)
 def test_odd_names_and_values_are_written_and_read_back(hyperparameters, text):
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
@@ -94,3 +99,11 @@ def test_a_value_that_is_none_is_told_in_one_line(tmp_path, value):
     with pytest.raises(StudyError, match=r"^trial 0: odd: is no value") as error:
         edited(tmp_path / "tried", {"odd": value}, "")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["", True, 1.5])
+def test_a_value_that_no_axis_holds_is_told_in_one_line(tmp_path, value):
+    found = edited(tmp_path / "tried", {"momentum": value, "beta_1": value}, "")
+    with pytest.raises(StudyError, match=r"^trial 0: (momentum|beta_1): must be in \["):
+        optuna_storage.write(found, tmp_path / "o.log", silent)
+    assert not (tmp_path / "o.log").exists()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from caviar.errors import StudyError
 from caviar.report.exports.material import Life, Material
 from caviar.space.domain import Choice, Domain, Integer
 from caviar.study.records import Value
@@ -41,17 +42,34 @@ class Parameters:
         self._seen = {name: seen(found) for name, found in values.items()}
 
     def of(self, life: Life) -> tuple[dict[str, Value], dict[str, BaseDistribution]]:
-        """A trial's parameters, and what each was drawn from; only those that it has."""
+        """A trial's parameters, and what each was drawn from; only those that it has.
+
+        Raises:
+            StudyError: one lies outside the space.
+        """
         params: dict[str, Value] = {}
         kinds: dict[str, BaseDistribution] = {}
         for name, value in life.trial.hyperparameters.items():
             kind = self._searched.get(name) or self._seen.get(name)
             if kind is None:
                 continue
+            self._check(life, name, value)
             ours = f"{ONE_MINUS}{name}" if self.is_mirrored(name) else name
             params[ours] = mirrored(float(value)) if ours != name else value
             kinds[ours] = kind
         return params, kinds
+
+    def _check(self, life: Life, name: str, value: Value) -> None:
+        """Refuses a value that was never drawn from the axis: a journal may have been edited.
+
+        Raises:
+            StudyError: naming trial, hyperparameter and rule.
+        """
+        if name in self._domains:
+            try:
+                self._domains[name].encode(value)
+            except StudyError as error:
+                raise StudyError(f"trial {life.trial.index}: {name}: {error}") from None
 
     def is_mirrored(self, name: str) -> bool:
         """Whether Optuna is told of one minus the value."""
