@@ -38,7 +38,7 @@ has no probabilities to five digits in float32, whoever computes them."""
 _SAMPLE: Final = 512
 """Examples on which the models are compared."""
 
-_MISTAKE = 3
+MISTAKE: Final = 3
 """The child's exit status for what it found wrong; its last line of output is the message."""
 
 
@@ -154,7 +154,7 @@ def _in_child(folder: Path, x: Array) -> dict[str, float]:
             check=False,
         )
     said = done.stdout.strip().splitlines() or [""]
-    if done.returncode == _MISTAKE:
+    if done.returncode == MISTAKE:
         raise StudyError(said[-1])
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or [f"status {done.returncode}"]

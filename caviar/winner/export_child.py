@@ -15,7 +15,7 @@ import numpy as np
 
 from caviar.errors import StudyError
 from caviar.winner.about import CHECKPOINT, FILE, About
-from caviar.winner.export import _MISTAKE, KERAS, TENSORFLOW
+from caviar.winner.export import MISTAKE, KERAS, TENSORFLOW
 from caviar.winner.network import Network
 from caviar.winner.weights import Array
 
@@ -27,7 +27,7 @@ def main(folder: Path, scratch: Path) -> int:
         sys.stdout.write(f"{json.dumps(write(folder, x))}\n")
     except (StudyError, OSError) as error:
         sys.stdout.write(f"{error}\n")
-        return _MISTAKE
+        return MISTAKE
     return 0
 
 

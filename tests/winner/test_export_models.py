@@ -190,7 +190,7 @@ def test_a_child_that_dies_is_one_line(tmp_path, monkeypatch):
 
 def test_what_the_child_found_wrong_is_told(tmp_path, capfd):
     np.save(tmp_path / "x.npy", made_networks.raw(3, (3, 2)))
-    assert export_child.main(tmp_path, tmp_path) == exporting._MISTAKE
+    assert export_child.main(tmp_path, tmp_path) == exporting.MISTAKE
     assert f"{tmp_path / FILE}: cannot be read" in capfd.readouterr().out
 
 
