@@ -16,6 +16,8 @@ from rich.console import Console
 
 from caviar.cli import app
 from caviar.report.checks import checks, print_checks
+from caviar.report.cohort import cohorts
+from caviar.report.doubling import doubling
 from caviar.report.evidence import evidence
 from caviar.report.importance import importance
 from caviar.study.journal import Journal
@@ -120,6 +122,15 @@ def test_more_points_where_they_pay(tmp_path) -> None:
     text = STUDY.replace("{ choices = [32, 64, 128, 256] }", "{ low = 32, high = 256 }")
     check = by_name(planted(tmp_path, text, chance))["points"]
     assert (check.verdict, check.command) == ("act", f"caviar add {tmp_path} --trials 60")
+
+
+def test_points_that_may_pay_are_worth_a_look(study) -> None:
+    gain = doubling(-cohorts(study)[1].scores)
+    known = {**study.account, "noise": gain.expected}
+    check = by_name(replace(study, account=known))["points"]
+    assert gain.low < gain.expected < gain.high
+    assert check.verdict == "look"
+    assert "at epoch 3 would buy about" in check.line
 
 
 def test_a_grid_has_no_more_points(tmp_path) -> None:
