@@ -15,7 +15,7 @@ import numpy as np
 
 from caviar.errors import StudyError
 from caviar.winner.about import CHECKPOINT, FILE, About
-from caviar.winner.export import MISTAKE, KERAS, TENSORFLOW
+from caviar.winner.export import KERAS, MISTAKE, TENSORFLOW
 from caviar.winner.network import Network
 from caviar.winner.weights import Array
 
