@@ -77,7 +77,9 @@ class Winner:
         Raises:
             StudyError: there is none, or it is damaged.
         """
-        folder = directory if (directory / FILE).is_file() else directory / FOLDER
+        folder = directory / FOLDER
+        if not folder.is_dir() and (directory / FILE).is_file():
+            folder = directory
         if not directory.is_dir():
             raise StudyError(f"{directory}: there is no such directory")
         if not folder.is_dir():
