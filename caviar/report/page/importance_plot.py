@@ -50,7 +50,7 @@ def _view(weights: Sequence[Mapping[str, Any]]) -> tuple[list[Trace], Layout]:
         for w in weights
     ]
     spread = {
-        "type": "data", "symmetric": False, "color": "@soft", "thickness": 1.2, "width": 4,
+        "type": "data", "symmetric": False, "color": "@ink", "thickness": 1.2, "width": 4,
         "array": [max(0.0, 100 * (w["high"] - w["share"])) for w in weights],
         "arrayminus": [max(0.0, 100 * (w["share"] - w["low"])) for w in weights],
     }  # fmt: skip

@@ -12,6 +12,7 @@ from caviar.report.page.scores import Scores
 
 MOST: Final = 600
 """Trials that are drawn; of more the best half of these and an even choice of the others."""
+MOST_LOST: Final = 200
 MOST_AXES: Final = 12
 _SHARES: Final = (0.5, 0.75, 0.9, 0.97, 1.0)
 """Of the trials, from the worst, that have the first colours."""
@@ -30,6 +31,8 @@ def parallel_coordinates(scores: Scores) -> Figure | None:
     caption += " Drag along an axis to keep only the trials that pass there; double-click frees it."
     if len(drawn) < len(order):
         caption += f" {len(drawn)} of {len(order):,} trials are drawn, the best among them."
+    if len(scores.lost) > MOST_LOST:
+        caption += f" {MOST_LOST} of {len(scores.lost):,} diverged trials are drawn."
     if len(axes) < len(scores.axes):
         caption += f" The first {MOST_AXES} of {len(scores.axes)} hyperparameters are shown."
     layout = _layout(scores, axes)
@@ -65,7 +68,7 @@ def _ranked(scores: Scores, axes: list[Axis], drawn: list[int]) -> list[Trace]:
 
 
 def _lost(scores: Scores, axes: list[Axis]) -> list[Trace]:
-    lost = sorted(scores.lost)[: MOST // 3]
+    lost = sorted(scores.lost)[:MOST_LOST]
     return [_trace(scores, axes, lost, "@bad", 0.6, None)] if lost else []
 
 
