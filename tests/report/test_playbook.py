@@ -194,7 +194,7 @@ def test_none_diverged(study) -> None:
         (
             lambda e: 0.9 - abs(e - 7) / 100,
             "act",
-            "longest curves comes after 7 of 27: train less",
+            "of the 2 longest curves comes after 7 of 27: train less",
             "-shorter --max-epochs 9",
         ),
         (lambda e: 0.5 + 0.01 * e, "act", "train longer", " --max-epochs 81"),
