@@ -252,3 +252,9 @@ def test_an_evidence_with_one_axis_has_no_parallel_coordinates() -> None:
     found = Scores(planted(space=SearchSpace({"rate": Float(1e-4, 1.0, LOG)})))
     assert parallel_coordinates(found) is None
     assert found.steps == RUNGS
+
+
+def test_the_best_of_a_trial_is_the_best_of_its_curve(scores) -> None:
+    assert set(scores.best) == set(scores.evidence.curves) - scores.lost
+    for trial, value in scores.best.items():
+        assert value == max(m.dev_accuracy for m in scores.evidence.curves[trial])
