@@ -140,6 +140,11 @@ def test_two_epochs_may_be_improving():
     assert not still_falling([2.0, 1.0, math.nan, 0.5][1:2])
 
 
+def test_what_fell_before_the_last_quarter_has_come_to_rest():
+    assert not still_falling([*np.linspace(2, 1, 30), *[1.0] * 10])
+    assert still_falling(np.linspace(2, 1, 40))
+
+
 def test_jitter_is_that_of_the_noise_not_of_the_trend():
     noise = np.random.default_rng(3).standard_normal(400) * 0.2
     trend = np.linspace(0, -3, 400)

@@ -209,6 +209,14 @@ def test_a_trial_is_judged_where_it_was_kept_and_best():
     assert diagnose(of_best).epoch == diagnose(of_best, trial=0).epoch == 2
 
 
+def test_a_trial_may_be_best_where_it_ended_between_rungs():
+    curves = {
+        0: [measured(0, 1, 0.0, 0.5), measured(0, 2, 0.0, 0.1)],
+        1: [measured(1, 1, 0.0, 0.0)],
+    }
+    assert diagnose(known(curves=curves), trial=0).epoch == 2
+
+
 def test_a_trial_that_diverged_later_is_judged_by_what_was_before():
     curve = [measured(0, 1, 0.1, 0.2), measured(0, 2, 0.9, math.nan, diverged=True)]
     found = diagnose(known(curves={0: curve}), trial=0)

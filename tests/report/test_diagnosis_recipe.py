@@ -65,6 +65,11 @@ def test_a_bigger_network_is_bigger_than_the_trial():
     assert "another architecture" not in softmax
 
 
+def test_bounds_that_may_grow_count_as_the_file_gives_them():
+    text = "[network]\nunits = { low = 20, high = 40, expand = true }"
+    assert steps(text, "bias")["a bigger network"]["network"]["units"]["high"] == 80
+
+
 def test_longer_training_says_whether_train_loss_still_fell():
     told = [recipe(case(train_falls=falls), ["bias"])[1] for falls in (True, False)]
     assert told[0].why.startswith("train loss was still falling at the end; `caviar run` with ")

@@ -52,6 +52,11 @@ def test_noise_leaves_it_open_or_makes_it_nothing():
     assert found.line.startswith("whether more data would pay is open")
 
 
+def test_dev_error_that_rises_with_the_data_promises_nothing():
+    found = sizes([SizePoint(500, 0.0, 0.2), SizePoint(1000, 0.0, 0.3), SizePoint(2000, 0.0, 0.3)])
+    assert (found.pays, found.gain, found.high) == (False, 0.0, 0.0)
+
+
 def test_points_of_a_size_are_averaged_and_bad_ones_left_out():
     points = [
         SizePoint(100, 0.1, 0.4), SizePoint(100, 0.3, 0.6), SizePoint(50, math.nan, 0.9),
