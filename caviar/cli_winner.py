@@ -64,7 +64,6 @@ def winner(
             _write(f"stopped; to go on: caviar winner {directory}")
             raise typer.Exit(128 + outcome.signal)
         data = outcome.data
-    wake_tensorflow()
     crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
 
 
@@ -97,7 +96,6 @@ def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str)
         )
         return
     try:
-        wake_tensorflow()
         crown(directory, data, say=_write)
     except KeyboardInterrupt:
         _write(f"stopped; to go on: {again}")
