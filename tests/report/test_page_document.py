@@ -18,6 +18,7 @@ from caviar.errors import StudyError
 from caviar.report.evidence import evidence
 from caviar.report.page.document import document
 from caviar.report.page.writing import write_report, write_whole
+from caviar.report.sizes import SizePoint, sizes
 from caviar.space.domain import Choice, Float
 from caviar.space.search_space import SearchSpace
 
@@ -299,3 +300,35 @@ def test_the_space_of_the_tests_is_the_one_they_say() -> None:
     assert list(WHOLE.domains) == ["learning_rate", "beta_1", "units", "activation"]
     with pytest.raises(StudyError):
         evidence(__import__("pathlib").Path("nowhere"))
+
+
+def test_a_winner_of_one_training_has_no_interval() -> None:
+    card = card_of(["a", "b"], {"units": 9}, test=None, beats_baseline=None, difference=None)
+    card["candidates"] = [{**card["candidates"][0], "low": None, "high": None}]
+    words = Page(document(planted(card=card))).words
+    assert "91.00 % dev accuracy, dev only" in words
+    assert "over seeds)" not in words
+    assert "not known" in words
+
+
+def test_a_second_reading_of_the_test_set_shows() -> None:
+    card = card_of(["a", "b"], {"units": 9})
+    assert "not sealed any more" not in Page(document(planted(card=card))).words
+    card["test"]["readings"] = 2
+    assert "2 times not sealed any more" in Page(document(planted(card=card))).words
+
+
+def test_a_curve_over_sizes_is_shown_where_it_was_trained(monkeypatch) -> None:
+    points = [SizePoint(n, 0.01, 0.01 + 10 / n) for n in (100, 200, 400)]
+    monkeypatch.setattr("caviar.report.size_curve.size_verdict", lambda _: sizes(points))
+    text = document(planted())
+    assert "Would more data pay?" in Page(text).words
+    assert 'id="plot-sizes"' in text
+
+
+def test_a_room_that_fails_costs_only_its_part(monkeypatch) -> None:
+    def fail(_):
+        raise ZeroDivisionError("<b>boom</b>")
+
+    monkeypatch.setattr("caviar.report.checks.checks", fail)
+    assert "This part failed: ZeroDivisionError: <b>boom</b>" in Page(document(planted())).words

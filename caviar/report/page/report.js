@@ -65,7 +65,7 @@
     if (typeof data !== "number") return String(data);
     const row = trials.rows[data];
     if (!row) return "trial " + data;
-    const lines = [`trial ${data}: ${row[0]}, ${row[1]} epochs`, `best ${trials.metric}: ${row[2]}`];
+    const lines = [`trial ${data}: ${row[0]}, ${row[1]} epoch${row[1] === 1 ? "" : "s"}`, `best ${trials.metric}: ${row[2]}`];
     if (row[3]) lines.push(row[3]);
     const values = trials.names.map((name, k) => [name, row[4 + k]]).filter((pair) => pair[1] !== "–");
     values.slice(0, MOST).forEach(([name, value]) => lines.push(`${name}: ${value}`));
