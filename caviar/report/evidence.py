@@ -35,7 +35,8 @@ class Evidence:
         spec: as in force.
         account: `caviar.report.account.account`: states, rungs, rounds, edges, diary, best ...
         trials: of the search, by index.
-        curves: by trial, its measurements by epoch, from 1 without gaps.
+        curves: by trial, its measurements by epoch, without gaps; from 1, but a panda's day goes on
+            from its parent's epoch.
         attempts: every try of an assignment on a slice.
         events: all events of the journal.
         card: `winner/card.json`, or None before there is a winner.
@@ -72,7 +73,8 @@ class Evidence:
 
     def at(self, epoch: int) -> dict[int, Measurement]:
         """By trial, its measurement after `epoch` epochs, of those that came so far."""
-        return {t: c[epoch - 1] for t, c in self.curves.items() if len(c) >= epoch}
+        places = {t: epoch - c[0].epoch for t, c in self.curves.items() if c}
+        return {t: self.curves[t][at] for t, at in places.items() if 0 <= at < len(self.curves[t])}
 
     @cached_property
     def best(self) -> Measurement | None:

@@ -25,7 +25,7 @@ class Prepared:
         training: what reaches the slices; the test part stays behind, sealed.
         whole: the same with its test part, which nobody reads before there is a winner.
         facts: what the journal keeps of the data, as JSON: `name`, `version`, `fingerprint`,
-            `class_names`, `features` and the sizes of the parts.
+            `class_names`, `features`, `image_shape` or None, and the sizes of the parts.
         line: the same for a person.
         warnings: what a person should know of the data, one line each.
     """
@@ -87,6 +87,7 @@ def _facts(data: Dataset) -> dict[str, Any]:
         "fingerprint": data.fingerprint,
         "class_names": list(data.class_names),
         "features": data.features,
+        "image_shape": list(data.image_shape) if data.image_shape is not None else None,
         "train": len(data.train),
         "dev": len(data.dev),
         "test": len(data.test) if data.test else 0,
