@@ -112,7 +112,7 @@ def run(
         _write(f"ended: {outcome.ending}")
     if not no_winner:
         cli_winner.conclude(spec, directory, outcome.data, again)
-    _report(directory)
+    _report(console, directory)
     _write(f"journal and checkpoints: {directory}")
 
 
@@ -240,13 +240,17 @@ def _show(console: Console, directory: Path) -> None:
             print_account(console, account(journal), None)
 
 
-def _report(directory: Path) -> None:
-    """Writes the report at the end of a run; what stands in its way is no reason to fail."""
+def _report(console: Console, directory: Path) -> None:
+    """What to look at, and the report, at the end of a run; trouble with it is no failed run."""
+    from caviar.report.checks import checks, print_checks
+    from caviar.report.evidence import evidence
     from caviar.report.page.writing import write_report
     from caviar.study.journal import Journal
 
     if Journal.exists(directory):
         try:
+            found = checks(evidence(directory))
+            print_checks(console, [one for one in found if one.verdict in {"look", "act"}])
             _write(f"report: {write_report(directory)}")
         except StudyError as error:
             _write(f"no report: {error}")

@@ -44,7 +44,8 @@ def diagnose(
     from caviar.report.evidence import evidence
     from caviar.report.size_curve import size_verdict
 
-    told = diagnosed(evidence(directory), trial)
+    known = evidence(directory)
+    told = diagnosed(known, trial)
     if sizes:
         _train_sizes(directory, address)
     curve = size_verdict(directory)
@@ -56,13 +57,17 @@ def diagnose(
         return
     from rich.console import Console
 
+    from caviar.report.checks import checks, print_checks
     from caviar.report.diagnosis_text import print_diagnosis
 
     # A log or a file has no width to fit into.
     width = None if sys.stdout.isatty() else 200
-    print_diagnosis(Console(highlight=False, width=width), told)
+    console = Console(highlight=False, width=width)
+    print_diagnosis(console, told)
     if curve is not None:
         typer.echo(curve.line)
+    if trial is None:
+        print_checks(console, checks(known))
 
 
 def _train_sizes(directory: Path, address: str | None) -> None:

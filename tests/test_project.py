@@ -116,7 +116,7 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [(LOCKS[0], []), (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx"])],
+    [(LOCKS[0], []), (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx", "png"])],
 )
 def test_locks_hold_what_the_project_declares(lock: str, extras: list[str]) -> None:
     project = PYPROJECT["project"]

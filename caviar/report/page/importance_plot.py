@@ -27,7 +27,7 @@ def importance_plot(told: Mapping[str, Any]) -> Figure | None:
     caption = (
         "Share of the variance of the trials' ranks that each decides by itself (fANOVA), with"
     )
-    caption += " its 5th and 95th percentile over resampled trials."
+    caption += " its 90 % interval over resampled trials."
     return Figure(
         "importance", "", clipped(spoken, 300), views, 90 + 30 * max(len(first), 3),
         caption=caption, table=_table(rungs[0]), wide=True,
