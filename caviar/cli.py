@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,7 +24,10 @@ from caviar.errors import StudyError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from caviar.report.after_rounds import AfterRounds
     from caviar.study.spec import StudySpec
+    from caviar.tuning.progress import View
+    from caviar.tuning.status import Status
 
 app = typer.Typer(
     name="caviar",
@@ -86,6 +90,7 @@ def run(
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
     from caviar.api import default_directory
+    from caviar.report.after_rounds import AfterRounds
     from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
@@ -99,11 +104,11 @@ def run(
         _write(f"note: {remark}")
     again = _again(study, directory, address, trials, max_epochs, seed)
     console, finals = _console(), cli_winner.when(directory, never=no_winner)
-    if console.is_terminal:
-        with LiveView(console) as live:
-            outcome = run_study(spec, directory, live, address=address, finals=finals)
-    else:
-        outcome = run_study(spec, directory, PlainView(_write), address=address, finals=finals)
+    with contextlib.ExitStack() as stack:
+        live = console.is_terminal
+        plain = stack.enter_context(LiveView(console)) if live else PlainView(_write)
+        view = _Checked(plain, AfterRounds(directory, plain.say))
+        outcome = run_study(spec, directory, view, address=address, finals=finals)
     _show(console, directory)
     if outcome.signal:
         _write(f"stopped; to go on: {again}")
@@ -238,6 +243,22 @@ def _show(console: Console, directory: Path) -> None:
     if Journal.exists(directory):
         with Journal.open(directory) as journal:
             print_account(console, account(journal), None)
+
+
+class _Checked:
+    """A view that looks at the playbook's checks after each round of the search."""
+
+    def __init__(self, view: View, after: AfterRounds) -> None:
+        self._view, self._after = view, after
+
+    def say(self, line: str) -> None:
+        """One plain line."""
+        self._view.say(line)
+
+    def update(self, status: Status) -> None:
+        """How the study stands now."""
+        self._view.update(status)
+        self._after.look()
 
 
 def _report(console: Console, directory: Path) -> None:
