@@ -51,7 +51,7 @@ def test_each_thing_to_do_is_told_once_and_only_after_a_round(study):
     assert study.told == []
     study.now += EVERY_S
     after.look()
-    assert study.told == ["round 1: edges: the best lie against high; caviar check"]
+    assert study.told == ["round 1: edges: the best lie\\nagainst high; caviar check"]
     study.now += EVERY_S
     study.found = [ACT, LATER]
     after.look()  # no new round
