@@ -197,7 +197,7 @@ def test_show_json_has_its_keys(study):
         *("study", "metric", "searcher", "status", "ending", "counts", "trial_epochs"),
         "elapsed_s",
         *("noise", "best", "rungs", "origins", "rounds", "edges", "asked", "choice", "diary"),
-        *("trials", "curve", "findings"),
+        *("trials", "retraining", "winner", "curve", "findings"),
     ]
     assert told["study"] == "digits"
     assert told["status"] == "interrupted"

@@ -165,7 +165,7 @@ def test_a_lane_equals_its_solo_with_everything_on(exact, activation, batch_norm
     epoch = exact._epoch(of, WIDTH)
     group = Group.begin(epoch, [Lane(one) for one in TRIALS[:3]], of, exact._course)
     for behind in range(2):
-        group.run(exact._order(behind, small.BATCH), behind)
+        group.run(exact._order(exact._course, behind, small.BATCH), behind)
     kept = group.checkpoints()
     for one in TRIALS[:2]:
         own = (one.hyperparameters["units"],) * one.hyperparameters["layers"]
