@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caviar.errors import StudyError
 from caviar.report.account import account
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from caviar.data.dataset import Dataset
     from caviar.train.gradcheck import Checked
+    from caviar.tuning.messages import Extra
 
 
 class Study:
@@ -116,28 +118,68 @@ def run(
 
     spec = _spec(study)
     directory = Path(dir) if dir is not None else default_directory(spec)
-    outcome = run_study(spec, directory, PlainView(print), address=address)
-    if outcome.data is not None and is_winner_due(directory):
+    finals = when_retrained(directory)
+    outcome = run_study(spec, directory, PlainView(print), address=address, finals=finals)
+    wanted = spec.winner.top and finals is None and outcome.data is not None
+    if wanted and is_winner_due(directory, spec):
         crown(directory, outcome.data)
     return Study(directory)
 
 
-def is_winner_due(directory: Path | str) -> bool:
+def is_winner_due(directory: Path | str, asked: StudySpec | None = None) -> bool:
     """Whether a study's search is over and what it came to has no card yet.
+
+    Args:
+        directory: the study's.
+        asked: whose `[winner]` and `[baseline]` count; by default those it was begun with.
 
     Raises:
         StudyError: it holds no study.
     """
     from caviar.report.evidence import read_card
     from caviar.study.finals import finals_of
+    from caviar.study.growth import halt
+    from caviar.tuning.retraining import due
 
     with Journal.open(Path(directory)) as journal:
-        told = account(journal)
+        told, changes = account(journal), journal.changes()
         finals = finals_of(journal)
-    if told["status"] != "finished" or told["best"] is None:
+        spec = in_force(StudySpec.from_json(journal.spec_json), changes)
+        lacking = due(journal, asked or spec) is not None
+    stop = halt(changes)
+    over = told["status"] == "finished" or (
+        told["status"] == "stopped" and stop is not None and "budget" in stop.detail
+    )
+    if not over or told["best"] is None:
         return False
     card = read_card(Path(directory))
-    return card is None or (finals is not None and card["source"]["retraining"] != finals.number)
+    if card is None or lacking:
+        return True
+    if finals is None:
+        return bool(card["winner"]["trial"] != told["best"]["trial"])
+    return bool(card.get("source", {}).get("retraining") != finals.number)
+
+
+def when_retrained(directory: Path | str, *, never: bool = False) -> Extra | None:
+    """When a run retrains the best of a study: not where its test set was read already.
+
+    Args:
+        directory: the study's; it need not be there yet.
+        never: not at all.
+
+    Returns:
+        None: once the search is over, as ever.
+    """
+    from caviar.tuning.messages import Extra
+    from caviar.winner.finish import refuse_second_reading
+
+    if never or not Journal.exists(Path(directory)):
+        return Extra.NEVER if never else None
+    try:
+        refuse_second_reading(Path(directory))
+    except StudyError:
+        return Extra.NEVER
+    return None
 
 
 def crown(

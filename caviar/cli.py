@@ -89,7 +89,7 @@ def run(
     When the search is over the best are retrained over several seeds, and the winner is told.
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
-    from caviar.api import default_directory
+    from caviar.api import default_directory, when_retrained
     from caviar.report.after_rounds import AfterRounds
     from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
@@ -103,7 +103,7 @@ def run(
     for remark in remarks(spec):
         _write(f"note: {remark}")
     again = _again(study, directory, address, trials, max_epochs, seed)
-    console, finals = _console(), cli_winner.when(directory, never=no_winner)
+    console, finals = _console(), when_retrained(directory, never=no_winner)
     with contextlib.ExitStack() as stack:
         live = console.is_terminal
         plain = stack.enter_context(LiveView(console)) if live else PlainView(_write)
@@ -115,10 +115,16 @@ def run(
         raise typer.Exit(128 + outcome.signal)
     if outcome.ending:
         _write(f"ended: {outcome.ending}")
+    trouble = ""
     if not no_winner:
-        cli_winner.conclude(spec, directory, outcome.data, again)
+        try:
+            cli_winner.conclude(spec, directory, outcome.data, again)
+        except StudyError as error:
+            trouble = str(error)
     _report(console, directory)
     _write(f"journal and checkpoints: {directory}")
+    if trouble:  # the search went well, and was told
+        raise StudyError(f"no winner: {trouble}")
 
 
 @app.command()

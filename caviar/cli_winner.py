@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caviar.cli_live import Directory
-from caviar.errors import StudyError
 
 if TYPE_CHECKING:
     from caviar.data.dataset import Dataset
     from caviar.study.spec import StudySpec
-    from caviar.tuning.messages import Extra
 
 
 def register(app: typer.Typer) -> None:
@@ -67,29 +65,21 @@ def winner(
     crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
 
 
-def when(directory: Path, *, never: bool = False) -> Extra | None:
-    """When `caviar run` retrains the best: not where the test set was read already."""
-    from caviar.study.journal import Journal
-    from caviar.tuning.messages import Extra
-    from caviar.winner.finish import refuse_second_reading
-
-    if never or not Journal.exists(directory):
-        return Extra.NEVER if never else None
-    try:
-        refuse_second_reading(directory)
-    except StudyError:
-        return Extra.NEVER
-    return None
-
-
 def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str) -> None:
     """Tells the winner where a run came to its end and it is not told yet."""
-    from caviar.api import crown, is_winner_due
+    from caviar.api import crown, is_winner_due, when_retrained
+    from caviar.report.account import account
     from caviar.study.journal import Journal
 
-    if not spec.winner.top or not Journal.exists(directory) or not is_winner_due(directory):
+    if not spec.winner.top or not Journal.exists(directory):
         return
-    if when(directory) is not None:
+    if not is_winner_due(directory, spec):
+        with Journal.open(directory) as journal:
+            told = account(journal)
+        if told["status"] == "finished" and told["best"] is None:
+            _write("no winner: no trial came to a good end")
+        return
+    if when_retrained(directory) is not None:
         _write(
             "the test set was read for the winner of before; to retrain the best of now and read "
             f"it once more: caviar winner {directory} --reopen"

@@ -32,7 +32,10 @@ def _of_card(evidence: Evidence, card: Mapping[str, Any]) -> Check:
     if name == BASELINE:
         return Check("lead", "act", f"{told}: nothing that was searched is better", search_on)
     if card.get("beats_baseline") is False:
-        line = f"{told}, no better than the baseline as far as these seeds can tell"
+        line = (
+            f"{told}, no better than the baseline as far as these seeds can tell: a longer search, "
+            "or more winner.seeds, in a study of its own, since this one's test set was read"
+        )
         return Check("lead", "act", line, search_on)
     second = _runner_up(card, name, evidence.sign)
     if second is None:

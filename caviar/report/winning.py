@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from caviar.errors import StudyError
 from caviar.report.evidence import read_card
 from caviar.study.finals import Finals, finals_of
 from caviar.study.journal import Journal
-from caviar.study.wording import one_line
+from caviar.study.wording import configuration, one_line
 
 
 def winning(journal: Journal) -> dict[str, Any]:
@@ -34,6 +36,8 @@ def print_winning(console: Console, told: dict[str, Any]) -> None:
     if retraining is not None:
         _line(console, _progress_line(retraining))
     if card is not None and _is_of(card, retraining):
+        _line(console, f"winner: {card['winner']['name']}")
+        _line(console, f"  {configuration(card['winner']['hyperparameters'])}")
         for sentence in card["sentences"]:
             _line(console, sentence)
 
@@ -41,12 +45,12 @@ def print_winning(console: Console, told: dict[str, Any]) -> None:
 def _progress(journal: Journal, finals: Finals) -> dict[str, Any]:
     ended = 0
     folder = finals.folder(journal.directory)
-    if Journal.exists(folder):
-        with Journal.open(folder) as child:
-            for summary in child.summary():
-                last = summary.last
-                over = last is not None and (last.diverged or last.stopped)
-                ended += over or bool(summary.why) or summary.epochs >= finals.epochs
+    # A damaged one, or none, hides nothing of the search.
+    with contextlib.suppress(StudyError), Journal.open(folder) as child:
+        for summary in child.summary():
+            last = summary.last
+            over = last is not None and (last.diverged or last.stopped)
+            ended += over or bool(summary.why) or summary.epochs >= finals.epochs
     return {
         "number": finals.number,
         "epochs": finals.epochs,
@@ -67,7 +71,7 @@ def _progress_line(told: dict[str, Any]) -> str:
 
 def _is_of(card: dict[str, Any], retraining: dict[str, Any] | None) -> bool:
     """Whether the card is of the latest finals."""
-    return retraining is None or card["source"]["retraining"] == retraining["number"]
+    return retraining is None or card.get("source", {}).get("retraining") == retraining["number"]
 
 
 def _line(console: Console, line: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from caviar.errors import StudyError
 from caviar.study.reads import Reads
 from caviar.study.records import Value
 
@@ -89,9 +90,16 @@ def event_of(kind: str) -> str:
 
 
 def finals_of(journal: Reads, kind: str = RETRAINING) -> Finals | None:
-    """The latest finals of a study, finished or not; None if there were none."""
+    """The latest finals of a study, finished or not; None if there were none.
+
+    Raises:
+        StudyError: the journal's entry is damaged.
+    """
     events = journal.events(event_of(kind))
-    return Finals.from_json(events[-1].detail) if events else None
+    try:
+        return Finals.from_json(events[-1].detail) if events else None
+    except (KeyError, TypeError, ValueError):
+        raise StudyError(f"the journal's event {event_of(kind)} is damaged") from None
 
 
 def replicate_seed(seed: int, replicate: int) -> int:

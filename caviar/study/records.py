@@ -304,7 +304,8 @@ class Claim:
         expected_lane_epochs: how many lane-epochs the study may still spend on this signature,
             an upper bound that tells whether measuring widths would pay.
         precision: what the signature's precision "auto" was settled to; else empty.
-        seed: from which all that is random in training follows; None: the study's.
+        seed: from which all that is random in training follows, whichever trial it is; None: from
+            the study's and the trial.
         share: of the training part that the lanes are trained on, in (0, 1].
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from caviar.errors import StudyError
 from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome, Request
 from caviar.study.records import (
     Assignment,
@@ -158,7 +159,11 @@ def settled(signature: Signature, width: int, evidence: Mapping[str, Any]) -> Se
 
 def event(row: Row) -> Event:
     """From the columns `EVENT`."""
-    return Event(row[0], row[1], row[2], json.loads(row[3]))
+    try:
+        return Event(row[0], row[1], row[2], json.loads(row[3]))
+    except ValueError:
+        line = f"the journal's entry {row[0]} ({row[2]}) is no JSON: it was edited"
+        raise StudyError(line) from None
 
 
 def request(row: Row) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -49,12 +50,15 @@ class Course(NamedTuple):
         normalisation: the mean and standard deviation that inputs are standardised by.
         schedule_per: whether learning rates change with the epoch or with every step.
         share: of the training part that is trained on.
+        shares_weights: whether networks of one shape begin with the same weights, whichever trial
+            they are; else each has its own.
     """
 
     seed: int
     normalisation: Mapping[str, NDArray[np.float32]]
     schedule_per: Literal["epoch", "step"] = "epoch"
     share: float = 1.0
+    shares_weights: bool = False
 
 
 class Group:
@@ -143,7 +147,9 @@ class Group:
             self._epoch.recipe.optimizer,
         )
         if lane.checkpoint is None:
-            return initial_state(shape, optimizer, self._course.seed, lane.trial, self._epoch.dtype)
+            course = self._course
+            trial = replace(lane.trial, index=0) if course.shares_weights else lane.trial
+            return initial_state(shape, optimizer, course.seed, trial, self._epoch.dtype)
         state, whose = checkpoint.load(lane.checkpoint, shape, optimizer)
         _check_is_of(lane, whose)
         return state

@@ -185,8 +185,9 @@ class Trainer:
     def _train_group(
         self, epoch: CompiledEpoch, claim: Claim, lanes: Sequence[Lane]
     ) -> Iterator[Progress]:
-        seed = self._course.seed if claim.seed is None else claim.seed
-        course = self._course._replace(seed=seed, share=claim.share)
+        course = self._course._replace(share=claim.share)
+        if claim.seed is not None:
+            course = course._replace(seed=claim.seed, shares_weights=True)
         group = Group.begin(epoch, lanes, claim.signature, course)
         best: dict[int, Best | None] = {lane.trial.index: lane.best for lane in lanes}
         for behind in range(lanes[0].epoch, claim.last_epoch):

@@ -234,6 +234,16 @@ class Broker:
         """Whether nothing is started until somebody says so."""
         return self._changes.paused
 
+    @property
+    def stops(self) -> int:
+        """How often the study was halted."""
+        return self._changes.stops
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the search came to its end, by itself or by a budget; no person stopped it."""
+        return self.finished and (not self.halted or self._changes.by_budget)
+
     def stop(self, why: str) -> None:
         """From now on slices are sent home when they ask or report."""
         self._stopping = why

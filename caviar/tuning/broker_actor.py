@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +31,9 @@ from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
 from caviar.tuning.taking_up import extend
 
+IN_FINALS: Final = 2**40
+"""Added to the numbers that slices know the finals' assignments by: no report of the search that
+comes late is ever taken for one of theirs."""
 STARTS: Final = 5
 """Starts a slice gets in a row without ever arriving, before the study is given up."""
 
@@ -102,14 +106,15 @@ class BrokerActor:
         budget = in_force(self._spec, changes).budget
         broker = Broker(self._journal, strategy, best_by=best_by, budget=budget)
         self._search = self._stage = Stage(self._journal, strategy, broker, "")
-        self._finals = finals
+        self._finals, self._alone = finals, finals in AT_ONCE
 
         def begin() -> Stage | None:
             due = retraining.due(self._journal, asked, finals)
             if due is None:
                 return None
             journal = self._journal
-            return retraining.begin(journal, asked, due, holder, slices=slices, facts=about)
+            take = partial(_take_lease, holder=holder)
+            return retraining.begin(journal, asked, due, take, slices=slices, facts=about)
 
         self._begin_finals = begin
         self._move_on()
@@ -117,13 +122,13 @@ class BrokerActor:
     def _move_on(self) -> bool:
         """Goes on to the finals if it is time; whether it did."""
         search = self._search.broker
-        over = search.finished and not search.halted
-        if self._finals is Extra.NEVER or not (over or self._finals in AT_ONCE):
+        if self._finals is Extra.NEVER or not (search.is_over or self._alone):
             return False
         self._finals = Extra.NEVER
         stage = self._begin_finals()
         if stage is not None:
             self._stage = stage
+            self._stops = search.stops
             search.stay()
         return stage is not None
 
@@ -165,16 +170,27 @@ class BrokerActor:
         return self._guarded(home, lambda: self._claim(slice_name, warm))
 
     def _claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
-        search = self._search.broker
-        if self._stage is not self._search:
-            search.look()  # somebody may stop or pause the study
-            if search.halted:
-                self._broker.stop(search.halted)
-            elif search.paused:
-                return Wait(PAUSED_S)
-        elif search.finished:
+        if self._stage is self._search and self._search.broker.finished:
             self._move_on()
-        return self._stage.broker.claim(slice_name, warm)
+        self._look_at_search()
+        if self._stage is self._search:
+            if self._alone:
+                return Finished("there is nothing to train beside the search")
+            return self._broker.claim(slice_name, warm)
+        if self._search.broker.paused:
+            return Wait(PAUSED_S)
+        order = self._broker.claim(slice_name, warm)
+        if not isinstance(order, Claim):
+            return order
+        return replace(order, assignment=order.assignment + IN_FINALS)
+
+    def _look_at_search(self) -> None:
+        """During the finals somebody may still stop or pause the study."""
+        if self._stage is not self._search:
+            search = self._search.broker
+            search.look()
+            if search.stops > self._stops:
+                self._broker.stop(search.halted)
 
     def report(
         self,
@@ -206,14 +222,24 @@ class BrokerActor:
         warm: Collection[Signature] | None,
     ) -> Answer:
         """As the broker; but whether the study is complete is told by a claim alone."""
-        given = assignment, attempt, measurements, checkpoints, complete
-        answer = self._broker.report(slice_name, *given, warm)
-        is_last = self._finals is not Extra.NEVER and isinstance(answer.order, Finished)
-        return replace(answer, order=None) if is_last else answer
+        given = attempt, measurements, checkpoints, complete
+        if assignment < IN_FINALS:
+            # A late report of the search finds there that it is late.
+            chained = warm if self._stage is self._search else None
+            answer = self._search.broker.report(slice_name, assignment, *given, chained)
+            is_last = self._finals is not Extra.NEVER and isinstance(answer.order, Finished)
+            return replace(answer, order=None) if is_last else answer
+        self._look_at_search()
+        answer = self._broker.report(slice_name, assignment - IN_FINALS, *given, None)
+        if not (complete and answer.go_on) or warm is None:
+            return answer
+        return replace(answer, order=self._claim(slice_name, warm))
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """See `Broker.abandon`."""
-        self._guarded(None, lambda: self._broker.abandon(slice_name, assignment, attempt, error))
+        broker = self._search.broker if assignment < IN_FINALS else self._broker
+        number = assignment % IN_FINALS
+        self._guarded(None, lambda: broker.abandon(slice_name, number, attempt, error))
 
     def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
         """See `Broker.settle`."""
@@ -227,6 +253,7 @@ class BrokerActor:
     def status(self) -> Status:
         """How the study stands."""
         self._guarded(None, self._broker.look)
+        self._guarded(None, self._look_at_search)
         broker, strategy = self._broker, self._stage.strategy
         best = strategy.best
         configuration = strategy.trials[best.trial].hyperparameters if best else {}
@@ -257,7 +284,8 @@ class BrokerActor:
 
     @property
     def _finals_may_come(self) -> bool:
-        return self._finals is not Extra.NEVER and not self._search.broker.halted
+        search = self._search.broker
+        return self._finals is not Extra.NEVER and (not search.halted or search.is_over)
 
     def words(self) -> list[str]:
         """See `Broker.words`."""

@@ -30,6 +30,7 @@ class Changes:
         by_budget: whether a budget halted it, not a person.
         paused: whether nothing is started until somebody says so.
         goes_on: whether there is more to do once the strategy has finished.
+        stops: how often it was halted.
     """
 
     def __init__(self, journal: Journal, strategy: Strategy) -> None:
@@ -41,6 +42,7 @@ class Changes:
         """
         self.halted = ""
         self.by_budget = self.paused = self.goes_on = False
+        self.stops = 0
         self._journal = journal
         self._strategy = strategy
         for change in journal.changes():
@@ -49,11 +51,13 @@ class Changes:
     def refusal(self, change: Change) -> str | None:
         """Why a change cannot be made, in one line, or None; nothing happens."""
         match change.kind:
-            case ChangeKind.STOP if self.halted:
+            case ChangeKind.STOP if self.halted and not self.goes_on:
                 return f"the study is stopped already: {self.halted}"
             case ChangeKind.PAUSE if self.paused:
                 return "the study is paused already"
-            case ChangeKind.PAUSE if self.halted:
+            case ChangeKind.ADD_TRIALS | ChangeKind.ADD_POINT | ChangeKind.NARROW if self.goes_on:
+                return "its search is over for this run, and the best are retrained: ask afterwards"
+            case ChangeKind.PAUSE if self.halted and not self.goes_on:
                 return f"the study is stopped: {self.halted}"
             case ChangeKind.STOP | ChangeKind.PAUSE if self._strategy.finished and not self.goes_on:
                 return "the study is complete"
@@ -100,6 +104,7 @@ class Changes:
     def _follow(self, change: Change) -> None:
         match change.kind:
             case ChangeKind.STOP:
+                self.stops += 1
                 self.halted = why_halted(change)
                 self.by_budget = "budget" in change.detail
             case ChangeKind.PAUSE:

@@ -6,11 +6,12 @@ never depends on them: it can be extended afterwards as if they had not been.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from caviar.errors import StudyError
 from caviar.search.finalists import finals_for, sizes_for, trials_of
 from caviar.search.listed import Listed
 from caviar.search.strategy import Strategy
@@ -24,7 +25,6 @@ from caviar.study.finals import (
 )
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
-from caviar.study.lease import LeaseHolder
 from caviar.study.records import Terms, Trial
 from caviar.study.signature import signatures
 from caviar.study.spec import StudySpec
@@ -104,7 +104,7 @@ def begin(
     search: Journal,
     asked: StudySpec,
     finals: Finals,
-    holder: LeaseHolder,
+    take_lease: Callable[[Journal], None],
     *,
     slices: int,
     facts: Mapping[str, Any],
@@ -115,7 +115,7 @@ def begin(
         search: the study's journal, with the lease held.
         asked: as the run was given.
         finals: what `due` returned.
-        holder: of the lease.
+        take_lease: takes a journal's lease, waiting a little for a driver that is just going.
         slices: how many share the work.
         facts: what the journal keeps of the driver.
 
@@ -128,7 +128,11 @@ def begin(
     if not Journal.exists(folder):
         Journal.create(folder, search.spec_json, search.fingerprint).close()
     journal = Journal.open(folder, write=True)
-    journal.acquire_lease(holder)
+    try:
+        take_lease(journal)
+    except StudyError:
+        journal.close()
+        raise
     journal.record("driver_started", facts)
     spec = settings(search, asked)
     for signature, settled in search.settled().items():

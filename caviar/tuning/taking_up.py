@@ -43,10 +43,12 @@ def check_directory(
         more = growth.extension(begun, changes, spec)
         words = growth.told(more, growth.in_force(begun, changes))
         nothing = _why_nothing(journal, more)
-        is_over = finals in AT_ONCE or (nothing and growth.halt(changes) is None)
-        wanted = is_over and finals is not Extra.NEVER
-        if wanted and retraining.due(journal, spec, finals) is not None:
-            nothing = ""
+        stop = growth.halt(changes)
+        is_over = nothing and (stop is None or "budget" in stop.detail)
+        if finals in AT_ONCE or (is_over and finals is not Extra.NEVER):
+            due = retraining.due(journal, spec, finals) is not None
+            if due or finals in AT_ONCE:
+                nothing = "" if due else "there is nothing left to train beside the search"
         return nothing, words
 
 

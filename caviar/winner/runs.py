@@ -78,7 +78,7 @@ def _finals(directory: Path, journal: Reads) -> Finals | None:
         found = finals_of(journal)
         if found is None or _is_sound(found):
             return found
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (StudyError, TypeError, ValueError, AttributeError):
         pass
     raise StudyError(f"{directory}: the journal's event {event_of(RETRAINING)} is damaged")
 

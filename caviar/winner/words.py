@@ -26,6 +26,10 @@ _FEW: Final = 2.0
 """Examples of the dev part below which a lead is nothing to go by, however steady over seeds."""
 
 
+_SAME: Final = 1e-12
+"""Means of equal metrics may differ by rounding."""
+
+
 def sentences(card: Card) -> list[str]:
     """The sentences of a card that lacks only them; each stands on its own."""
     return [
@@ -113,6 +117,11 @@ def _against_baseline(card: Card) -> list[str]:
     if found is None:
         return [f"{_the(winner)} cannot be compared with the baseline: too few runs of both ended."]
     lead, low, high = (_points(card["metric"], found[key]) for key in ("mean", "low", "high"))
+    if abs(found["mean"]) < _SAME:
+        return [
+            f"{_the(winner)} is not better than the baseline: their means of {metric} are the "
+            "same, and its lower dev loss decided."
+        ]
     if found["mean"] <= 0:
         return [
             f"{_the(winner)} is not better than the baseline where both finished: it is ahead only "
@@ -165,6 +174,12 @@ def _lost(candidate: Mapping[str, Any]) -> str:
     )
 
 
+def _middle(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Where in the order of its runs the exported one stands."""
+    ended = sum(run["value"] is not None for run in runs)
+    return "median" if ended % 2 else "worse of the two middle values of"
+
+
 def _model(card: Card) -> list[str]:
     """Which of the runs the files hold."""
     exported, metric = card["exported"], card["metric"]
@@ -176,7 +191,7 @@ def _model(card: Card) -> list[str]:
     if len(runs) == 1:
         return [f"The exported model is that one training, {metric_name(metric)} {told}{test}."]
     return [
-        f"The exported model is replicate {exported['replicate']}, the one with the median "
+        f"The exported model is replicate {exported['replicate']}, the one with the {_middle(runs)} "
         f"{metric_name(metric)} ({told}){test}: one training, neither the best nor the mean."
     ]
 

@@ -64,12 +64,16 @@ def test_a_non_finite_lane_is_reported_as_it_is_and_not_trained_further(trainer)
 def test_a_claim_s_seed_changes_all_that_is_random_and_nothing_else(trainer):
     alone = claim([trial(0)], 3, signature())
     kept = {}
-    for seed in (None, 7, 8):  # the study's own is 7
+    for seed in (None, 7, 8):  # the study's own is 7, and this its trial 0
         curves, files = train(trainer, replace(alone, seed=seed), 1)
         kept[seed] = (curves, small.arrays_of(files[0]))
     for name, array in kept[None][1].items():
         np.testing.assert_array_equal(kept[7][1][name], array)
     assert kept[7][0] == kept[None][0] != kept[8][0]
+    # With a seed of its own a training does not depend on which trial it is.
+    _, files = train(trainer, replace(claim([trial(5)], 3, signature()), seed=8), 1)
+    for name, array in kept[8][1].items():
+        np.testing.assert_array_equal(small.arrays_of(files[5])[name], array)
     first = train(trainer, replace(alone, last_epoch=1, seed=8), 1)[1][0]
     assert small.relative_gap(first, train(trainer, replace(alone, last_epoch=1), 1)[1][0]) > 0.5
 

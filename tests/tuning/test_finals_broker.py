@@ -5,6 +5,7 @@ import os
 import pytest
 from stand_ins import StandIn
 
+from caviar.errors import StudyError
 from caviar.report.size_curve import size_verdict
 from caviar.report.winning import winning
 from caviar.study.finals import finals_of, replicate_seed
@@ -12,7 +13,7 @@ from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
-from caviar.tuning.broker_actor import BrokerActor
+from caviar.tuning.broker_actor import IN_FINALS, BrokerActor
 from caviar.tuning.messages import Extra, Finished, Wait
 from caviar.tuning.taking_up import check_directory
 
@@ -38,9 +39,9 @@ def opened(directory, spec=SPEC, finals=Extra.AFTER):
     return actor
 
 
-def work(actor, worker, claims=10**6):
+def work(actor, worker, claims=10**6, order=None):
     """Claims and trains as a slice does, so many assignments; the claims, and the last order."""
-    seen, order = [], None
+    seen = []
     while len(seen) < claims:
         order = order or actor.claim("a", worker.warm)
         if isinstance(order, Finished):
@@ -175,13 +176,19 @@ def test_a_person_stops_the_finals_too(tmp_path):
     work(actor, worker)
     actor.close()
     actor = opened(tmp_path / "s")
-    work(actor, worker, claims=1)
+    _, order = work(actor, worker, claims=1)
     with Journal.open(tmp_path / "s", write=True) as asking:
+        refused = asking.request(Change(ChangeKind.ADD_TRIALS, {"trials": 5}))
         asking.request(Change(ChangeKind.STOP, {"why": "a person stopped it"}))
     actor._search.broker._looked = -1e9
-    order = actor.claim("a", worker.warm)
+    # As a slice does it: it goes on from the answer to its report.
+    seen, order = work(actor, worker, order=order)
+    assert len(seen) == 1
     assert isinstance(order, Finished)
     assert not actor.retrained()
+    with Journal.open(tmp_path / "s") as journal:
+        answers = {one.number: one.refusal for one in journal.requests()}
+    assert "retrained" in answers[refused]
     actor.close()
     with Journal.open(tmp_path / "s") as journal:
         assert not journal.requests(unanswered=True)
@@ -200,6 +207,72 @@ def test_a_pause_holds_the_finals(tmp_path):
         actor._search.broker._looked = -1e9
         assert isinstance(actor.claim("a", worker.warm), answer)
     actor.close()
+
+
+def test_a_late_report_of_the_search_is_none_of_the_finals(tmp_path):
+    actor, worker = opened(tmp_path / "s"), StandIn()
+    lost = actor.claim("z", worker.warm)
+    actor.lose("z", "it vanished")
+    seen = []
+    while actor._stage is actor._search:
+        seen += work(actor, worker, claims=1)[0]
+    steps = list(worker.train(lost, 1))
+    told = tuple(m for step in steps for m in step.measurements)
+    files = {k: v for step in steps for k, v in step.checkpoints().items()}
+    answer = actor.report("z", lost.assignment, lost.attempt, told, files, True, worker.warm)
+    assert not answer.go_on
+    assert epochs(tmp_path / "s" / "retraining-1") == []
+    own, _ = work(actor, worker)
+    assert own
+    assert all(
+        claim.assignment >= IN_FINALS > before.assignment for claim in own for before in seen
+    )
+    assert actor.trouble() == ""
+    actor.close()
+
+
+@pytest.mark.parametrize("finals", [Extra.AFTER, Extra.NOW])
+def test_a_budget_of_hours_that_is_spent_ends_the_search_not_the_finals(tmp_path, finals):
+    spec = SPEC.model_copy(update={"budget": SPEC.budget.model_copy(update={"hours": 1.0})})
+    actor, worker = opened(tmp_path / "s", spec, Extra.NEVER), StandIn()
+    work(actor, worker, claims=1)
+    spent = {"why": "the budget of 1 hour is spent", "budget": "hours"}
+    actor._search.broker._changes.make(Change(ChangeKind.STOP, spent))
+    actor.close()
+    assert check_directory(spec, tmp_path / "s", finals)[0] == ""
+    actor = opened(tmp_path / "s", spec, finals)
+    seen, _ = work(actor, worker)
+    assert seen
+    assert all(claim.seed is not None for claim in seen)
+    assert actor.retrained()
+    actor.close()
+
+
+def test_now_with_nothing_left_to_train_leaves_the_search_alone(tmp_path):
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
+    work(actor, worker, claims=1)
+    actor.close()
+    for expected in (True, False):
+        actor = opened(tmp_path / "s", finals=Extra.NOW)
+        seen, _ = work(actor, worker)
+        actor.close()
+        assert bool(seen) == expected
+        assert all(claim.seed is not None for claim in seen)
+    told = check_directory(SPEC, tmp_path / "s", Extra.NOW)[0]
+    assert told == "there is nothing left to train beside the search"
+
+
+def test_a_damaged_event_is_one_line_and_a_damaged_folder_hides_no_search(tmp_path):
+    actor, worker = opened(tmp_path / "s"), StandIn()
+    work(actor, worker)
+    actor.close()
+    (tmp_path / "s" / "retraining-1" / "journal.sqlite3").write_bytes(b"no journal")
+    with Journal.open(tmp_path / "s", write=True) as journal:
+        assert winning(journal)["retraining"]["ended"] == 0
+        journal.acquire_lease()
+        journal.record("retraining_begun", {"number": 2})
+        with pytest.raises(StudyError, match="the journal's event retraining_begun is damaged"):
+            finals_of(journal)
 
 
 def test_widths_are_those_of_the_search(tmp_path):

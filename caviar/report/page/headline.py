@@ -157,7 +157,7 @@ def _winner_values(scores: Scores) -> Html:
 
 
 def _against(card: Mapping[str, Any]) -> tuple[str, str]:
-    verdict = {True: "yes", False: "no", None: "not known"}[card.get("beats_baseline")]
+    verdict = {True: "yes", False: "not shown", None: "not known"}[card.get("beats_baseline")]
     lead = card.get("difference")
     if not lead or lead.get("mean") is None:
         return verdict, ""
