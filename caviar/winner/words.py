@@ -192,7 +192,8 @@ def _model(card: Card) -> list[str]:
         return [f"The exported model is that one training, {metric_name(metric)} {told}{test}."]
     return [
         f"The exported model is replicate {exported['replicate']}, the one with the "
-        f"{_middle(runs)} {metric_name(metric)} ({told}){test}: one training, neither the best nor the mean."
+        f"{_middle(runs)} {metric_name(metric)} ({told}){test}: one training, neither the best "
+        "nor the mean."
     ]
 
 
