@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -19,6 +20,7 @@ from caviar import (
     cli_report,
     cli_winner,
 )
+from caviar.cli_live import Address, Directory
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ app = typer.Typer(
 StudyFile = Annotated[
     Path | None, typer.Argument(metavar="[STUDY.toml]", help="The study file; without one, digits.")
 ]
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The study directory.")]
 
 
 def main() -> None:
@@ -67,14 +68,7 @@ def run(
         Path | None,
         typer.Option("--dir", metavar="DIR", help="The study directory; default: studies/NAME."),
     ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            metavar="HOST:PORT",
-            help="Attach to this Ray cluster (or `auto`); default: start Ray on this machine.",
-        ),
-    ] = None,
+    address: Address = None,
     trials: Annotated[int | None, typer.Option("--trials", help="How many trials.")] = None,
     max_epochs: Annotated[
         int | None, typer.Option("--max-epochs", help="Epochs of the trials that get furthest.")
@@ -191,7 +185,7 @@ def gradcheck(
     from caviar.report.gradients import print_checked
 
     spec, console = _read(study), _console()
-    cli_winner.wake_tensorflow()
+    _wake_tensorflow()
     results = []
     for checked in check_gradients(spec, plant=plant):
         print_checked(console, checked, spec.space.names)
@@ -222,6 +216,23 @@ def init(
     except OSError as error:
         raise StudyError(f"{file}: cannot be written: {error.strerror}") from None
     _write(f"wrote {file}; check it with: caviar check {file}; run it with: caviar run {file}")
+
+
+def _wake_tensorflow() -> None:
+    """Imports TensorFlow without its messages, some of which no setting of its own turns off.
+
+    No GPU is needed for a small batch.
+    """
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            import tensorflow  # noqa: F401 - for its side effects
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _read(study: Path | None) -> StudySpec:

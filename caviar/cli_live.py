@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from caviar.study.records import Change
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The study directory.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Attach to this Ray cluster (or `auto`); default: start Ray on this machine.",
+    ),
+]
 
 MOST_TRIALS = 1_000_000
 """As many as a study may have, and so as many as may be added."""

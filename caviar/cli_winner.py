@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caviar.cli_live import Directory
+from caviar.cli_live import Address, Directory
 
 if TYPE_CHECKING:
     from caviar.data.dataset import Dataset
@@ -24,14 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def winner(
     directory: Directory,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            metavar="HOST:PORT",
-            help="Attach to this Ray cluster (or `auto`); default: start Ray on this machine.",
-        ),
-    ] = None,
+    address: Address = None,
     reopen: Annotated[
         bool,
         typer.Option("--reopen", help="Read the test set once more; the report shows it for ever."),
@@ -90,23 +82,6 @@ def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str)
     except KeyboardInterrupt:
         _write(f"stopped; to go on: {again}")
         raise typer.Exit(128 + signal.SIGINT) from None
-
-
-def wake_tensorflow() -> None:
-    """Imports TensorFlow without its messages, some of which no setting of its own turns off.
-
-    No GPU is needed for a small batch.
-    """
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-            import tensorflow  # noqa: F401 - for its side effects
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _write(line: str) -> None:

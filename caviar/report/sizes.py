@@ -16,8 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-SHARES: Final = (0.125, 0.25, 0.5, 1.0)
-"""Of the training part that are usually trained on."""
 WORTH: Final = 0.05
 """Of the dev error: what twice the data must take off to be worth collecting them ..."""
 LEAST: Final = 0.001

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caviar.report.sizes import SHARES, SizePoint, sizes
+from caviar.report.sizes import SizePoint, sizes
+from caviar.study.finals import SHARES
 
 
 def curve(level, drop, b, train=0.0, full=4000):
