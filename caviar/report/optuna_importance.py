@@ -9,16 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caviar.report.marginals import DEEPEST
+from caviar.search.optuna import distribution_kinds
 
 if TYPE_CHECKING:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
     from optuna.study import Study
 
 Array = NDArray[np.float64]
@@ -41,7 +40,7 @@ def fanova(x: Array, y: Array, bounds: Array, trees: int, seed: int) -> Array:
     """
     from optuna.importance import FanovaImportanceEvaluator
 
-    interval, _ = _distribution_kinds()
+    interval, _ = distribution_kinds()
     names = [str(axis) for axis in range(len(bounds))]
     kinds = {name: interval(*pair) for name, pair in zip(names, bounds, strict=True)}
     rows = [dict(zip(names, row, strict=True)) for row in x.tolist()]
@@ -68,7 +67,7 @@ def ped_anova(
     """
     from optuna.importance import PedAnovaImportanceEvaluator
 
-    interval, set_of_cells = _distribution_kinds()
+    interval, set_of_cells = distribution_kinds()
     kinds: dict[str, Any] = {}
     for axis, pair in enumerate(bounds):
         cells = choices.get(axis)
@@ -96,22 +95,6 @@ def _study(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Any], y: Array
         trial = optuna.create_trial(value=value, params=dict(row), distributions=own)
         study.add_trial(trial)
     return study
-
-
-@cache
-def _distribution_kinds() -> tuple[type[FloatDistribution], type[CategoricalDistribution]]:
-    """Optuna's own, but not copied with every trial that has them: half of the time went there."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    class Interval(FloatDistribution):
-        def __deepcopy__(self, memo: dict[int, Any]) -> Interval:
-            return self
-
-    class SetOfCells(CategoricalDistribution):
-        def __deepcopy__(self, memo: dict[int, Any]) -> SetOfCells:
-            return self
-
-    return Interval, SetOfCells
 
 
 @contextmanager

@@ -155,7 +155,7 @@ class Optuna:
 
     def _distributions(self, box: Box) -> list[BaseDistribution]:
         """What Optuna is to draw of each axis."""
-        interval, set_of = _distribution_kinds()
+        interval, set_of = distribution_kinds()
         return [
             interval(low, high)
             if axis.ordered or axis.cells is None
@@ -236,7 +236,7 @@ def _sampler(name: str, seed: int) -> BaseSampler:
 
 
 @cache
-def _distribution_kinds() -> tuple[type[FloatDistribution], type[CategoricalDistribution]]:
+def distribution_kinds() -> tuple[type[FloatDistribution], type[CategoricalDistribution]]:
     """Optuna's own, but not copied with every trial that has them: most of the time went there."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
