@@ -121,17 +121,16 @@ def run(
     finals = when_retrained(directory)
     outcome = run_study(spec, directory, PlainView(print), address=address, finals=finals)
     wanted = spec.winner.top and finals is None and outcome.data is not None
-    if wanted and is_winner_due(directory, spec):
+    if wanted and is_winner_due(directory):
         crown(directory, outcome.data)
     return Study(directory)
 
 
-def is_winner_due(directory: Path | str, asked: StudySpec | None = None) -> bool:
+def is_winner_due(directory: Path | str) -> bool:
     """Whether a study's search is over and what it came to has no card yet.
 
     Args:
         directory: the study's.
-        asked: whose `[winner]` and `[baseline]` count; by default those it was begun with.
 
     Raises:
         StudyError: it holds no study.
@@ -145,7 +144,7 @@ def is_winner_due(directory: Path | str, asked: StudySpec | None = None) -> bool
         told, changes = account(journal), journal.changes()
         finals = finals_of(journal)
         spec = in_force(StudySpec.from_json(journal.spec_json), changes)
-        lacking = due(journal, asked or spec) is not None
+        lacking = due(journal, spec) is not None
     stop = halt(changes)
     over = told["status"] == "finished" or (
         told["status"] == "stopped" and stop is not None and "budget" in stop.detail

@@ -65,7 +65,7 @@ def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str)
 
     if not spec.winner.top or not Journal.exists(directory):
         return
-    if not is_winner_due(directory, spec):
+    if not is_winner_due(directory):
         with Journal.open(directory) as journal:
             told = account(journal)
         if told["status"] == "finished" and told["best"] is None:

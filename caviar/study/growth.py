@@ -1,5 +1,7 @@
 """How a study grows after it was begun: more trials, days, longer training, another budget.
 
+Beside what grows, a run may bring other `SETTINGS`: they change no trial of the search.
+
 The space never changes with it: a hyperparameter that follows `max_epochs`, as a cosine's
 `decay_epochs` does by default, keeps the value it had when the study was begun.
 """
@@ -14,11 +16,14 @@ from caviar.errors import StudyError
 from caviar.space.levels import sizes
 from caviar.study.identity import differences, identity
 from caviar.study.records import Change, ChangeKind
-from caviar.study.run_tables import UNBOUNDED, Budget
+from caviar.study.run_tables import UNBOUNDED, Budget, Goal, Winner
 from caviar.study.spec import StudySpec
+from caviar.study.table import Table
 
 GROWABLE: Final = {"trials": "search", "max_epochs": "search", "days": "panda"}
 """Keys that may grow, with their tables; those of `[budget]` may all change."""
+SETTINGS: Final = ("winner", "baseline", "goal")
+"""Tables of which the last run's study file counts, whatever was said before."""
 BY_PERSON: Final = "stopped by a person"
 """Why a study, or a trial, ended that somebody stopped."""
 _BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
@@ -26,19 +31,21 @@ _BOUNDS: Final = ("trial_epochs", "hours", "slice_hours")
 
 
 def in_force(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
-    """The study as it stands: with what was added to it and how it was extended.
+    """The study as it stands: with what was added to it, how it was extended, the last settings.
 
     Args:
         spec: as it was begun.
         changes: the journal's, in order.
     """
     now, budget = {key: _value(spec, key) for key in GROWABLE}, spec.budget
+    settings: dict[str, Any] = {}
     for change in changes:
         now["trials"] += added(change)
         if change.kind == ChangeKind.EXTEND:
             now |= {key: change.detail[key] for key in GROWABLE if key in change.detail}
             budget = budget.model_copy(update=dict(change.detail.get("budget", {})))
-    return spec.grown(budget, **now)
+            settings |= {name: change.detail[name] for name in SETTINGS if name in change.detail}
+    return _settled(spec, settings).grown(budget, **now)
 
 
 def to_replay(spec: StudySpec, changes: Iterable[Change]) -> StudySpec:
@@ -73,7 +80,7 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
     """What a run asks for beyond what is in force: the detail of an EXTEND; {} if nothing.
 
     What the study was begun with, or extended to, may be said again at any time: it asks for
-    nothing.
+    nothing. Of `SETTINGS` whatever is said last is in force.
 
     Args:
         spec: as the study was begun.
@@ -98,7 +105,19 @@ def extension(spec: StudySpec, changes: Iterable[Change], asked: StudySpec) -> d
         _check_grid(now, detail["trials"])
     budgets = [spec.budget.model_dump(), *(one.get("budget", {}) for one in said)]
     budget = _budget(budgets, now.budget, asked.budget)
-    return detail | ({"budget": budget} if budget else {})
+    detail |= {"budget": budget} if budget else {}
+    return detail | changed_settings(now, asked)
+
+
+def changed_settings(now: StudySpec, asked: StudySpec) -> dict[str, Any]:
+    """Those of `SETTINGS` that a run brings anew, as an EXTEND's detail; {} if none."""
+    stands, wish = (_settings(spec) for spec in (now, asked))
+    return {name: wish[name] for name in SETTINGS if wish[name] != stands[name]}
+
+
+def grows(detail: Mapping[str, Any]) -> bool:
+    """Whether an EXTEND's detail asks for more than other settings."""
+    return not detail.keys() <= {*SETTINGS}
 
 
 def told(detail: Mapping[str, Any], now: StudySpec) -> str:
@@ -117,7 +136,10 @@ def told(detail: Mapping[str, Any], now: StudySpec) -> str:
         f"budget.{key}: {_shown(getattr(now.budget, key))} -> {_shown(value)}"
         for key, value in detail.get("budget", {}).items()
     ]
-    return "; ".join(words)
+    stand = _settings(now)
+    changed = [name for name in SETTINGS if name in detail]
+    tables = ({name: of[name] for name in changed if of[name]} for of in (stand, detail))
+    return "; ".join([*words, *differences(*tables)])
 
 
 def differences_beyond(begun: StudySpec, asked: StudySpec) -> list[str]:
@@ -142,6 +164,21 @@ def _ungrown(plain: Mapping[str, Any]) -> dict[str, Any]:
         kept = plain[name].items()
         plain[name] = {key: value for key, value in kept if GROWABLE.get(key) != name}
     return plain
+
+
+def _settings(spec: StudySpec) -> dict[str, Any]:
+    """`SETTINGS` in plain form."""
+    return spec.model_dump(mode="json", include={*SETTINGS})
+
+
+def _settled(spec: StudySpec, settings: Mapping[str, Any]) -> StudySpec:
+    """With these settings instead of those it has."""
+    kinds: dict[str, type[Table]] = {"winner": Winner, "goal": Goal}
+    made = {
+        name: kinds[name].model_validate(table) if name in kinds else dict(table)
+        for name, table in settings.items()
+    }
+    return spec.model_copy(update=made) if made else spec
 
 
 def _check_grid(now: StudySpec, wish: int) -> None:

@@ -24,7 +24,7 @@ from caviar.tuning.placement import Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
 from caviar.tuning.signals import Signals
-from caviar.tuning.taking_up import check_directory
+from caviar.tuning.taking_up import check_directory, keep_settings
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
 if TYPE_CHECKING:
@@ -79,11 +79,12 @@ def run_study(
         finals = Extra.AFTER if worker == TENSORFLOW_WORKER else Extra.NEVER
     nothing, more = check_directory(spec, directory, finals)
     if nothing:
-        view.say(f"{directory}: {nothing}")
+        changed = keep_settings(directory, spec)
+        view.say(f"{directory}: {nothing}" + (f"; changed: {changed}" if changed else ""))
         return Outcome()
     check_ready(spec)
     if more:
-        view.say(f"extending the study: {more}")
+        view.say(f"changing the study: {more}")
     check_address(address)
     view.say(f"reading data set {spec.data.title}")
     # Before Ray, not beside it: TFDS patches `import` for the whole process while it is imported.

@@ -73,6 +73,28 @@ def extend(journal: Journal, asked: StudySpec) -> StudySpec:
     return begun.model_copy(update={"resources": asked.resources, "data": asked.data})
 
 
+def keep_settings(directory: Path, asked: StudySpec) -> str:
+    """Journals what a run that has nothing else to do brings of `growth.SETTINGS`.
+
+    Returns:
+        It in words, as `goal.target_error: none -> 0.01`; "" if there is nothing new.
+
+    Raises:
+        StudyError: another driver holds the study, or the disk refuses.
+    """
+    with Journal.open(directory) as journal:
+        now = growth.in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+    found = growth.changed_settings(now, asked)
+    if found:
+        with Journal.open(directory, write=True) as journal:
+            journal.acquire_lease()
+            try:
+                journal.decide([Change(ChangeKind.EXTEND, found)])
+            finally:
+                journal.release_lease()
+    return growth.told(found, now)
+
+
 def _same_study(journal: Journal, asked: StudySpec) -> StudySpec:
     # Not the fingerprint kept then: a newer caviar may know more keys, with their defaults.
     begun = StudySpec.from_json(journal.spec_json)
@@ -93,7 +115,7 @@ def _why_nothing(journal: Journal, more: dict[str, Any]) -> str:
             return f"{stop.detail['why']}; to go on: a larger budget.{stop.detail['budget']}"
         return f"the study was stopped; to go on: caviar continue {journal.directory}"
     last = next(reversed(drivers(journal)), None)
-    if more or asked or last is None or not last.detail.get("finished"):
+    if growth.grows(more) or asked or last is None or not last.detail.get("finished"):
         return ""
     ending = last.detail.get("ending")
     return f"the study is complete: {ending}" if ending else "the study is complete"

@@ -217,3 +217,31 @@ def test_who_halted_a_study():
     assert growth.halt([stop, add(3)]) == stop
     assert growth.halt([stop, go_on]) is None
     assert growth.halt([stop, go_on, stop]) == stop
+
+
+def settings(text):
+    return StudySpec.parse(f"[network]\nunits = {{ low = 8, high = 64 }}\n{text}")
+
+
+PLAIN = settings("")
+SET = settings("[winner]\nseeds = 9\n[baseline]\nunits = 16\n[goal]\ntarget_error = 0.02")
+
+
+def test_the_last_settings_said_are_in_force_even_those_it_was_begun_with():
+    detail = growth.extension(PLAIN, (), SET)
+    assert not growth.grows(detail)
+    assert growth.told(detail, PLAIN) == (
+        "winner.seeds: 5 -> 9; goal.target_error: nothing -> 0.02; baseline.units: nothing -> 16"
+    )
+    changes = [extend(**detail), extend(trials=70)]
+    now = growth.in_force(PLAIN, changes)
+    assert (now.winner, now.baseline, now.goal) == (SET.winner, SET.baseline, SET.goal)
+    assert now.search.trials == 70
+    assert growth.extension(PLAIN, changes, SET) == {}
+    back = growth.extension(PLAIN, changes, PLAIN)
+    assert growth.told(back, now) == (
+        "winner.seeds: 9 -> 5; baseline.units: 16 -> nothing; goal.target_error: 0.02 -> nothing"
+    )
+    again = growth.in_force(PLAIN, [*changes, extend(**back)])
+    assert (again.winner, again.baseline, again.goal) == (PLAIN.winner, {}, PLAIN.goal)
+    assert growth.grows({"trials": 70} | detail)

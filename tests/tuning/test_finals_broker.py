@@ -9,13 +9,14 @@ from caviar.errors import StudyError
 from caviar.report.size_curve import size_verdict
 from caviar.report.winning import winning
 from caviar.study.finals import finals_of, replicate_seed
+from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
 from caviar.tuning.broker_actor import IN_FINALS, BrokerActor
 from caviar.tuning.messages import Extra, Finished, Wait
-from caviar.tuning.taking_up import check_directory
+from caviar.tuning.taking_up import check_directory, keep_settings
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc", "train": 400}
 TEXT = """
@@ -284,3 +285,24 @@ def test_widths_are_those_of_the_search(tmp_path):
     seen, _ = work(actor, worker)
     actor.close()
     assert {claim.width for claim in seen if claim.signature == first.signature} == {4}
+
+
+def test_other_settings_of_a_complete_study_are_kept_without_a_cluster(tmp_path):
+    actor = opened(tmp_path)
+    work(actor, StandIn())
+    actor.close()
+    goal = StudySpec.parse(TEXT + "[goal]\ntarget_error = 0.02")
+    assert check_directory(goal, tmp_path, Extra.AFTER)[0] == "the study is complete"
+    assert keep_settings(tmp_path, goal) == "goal.target_error: nothing -> 0.02"
+    assert keep_settings(tmp_path, goal) == ""
+    with Journal.open(tmp_path) as journal:
+        spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+    assert spec.goal.target_error == 0.02
+    # More seeds are work: finals of their own.
+    seeds = goal.model_copy(update={"winner": goal.winner.model_copy(update={"seeds": 3})})
+    assert check_directory(seeds, tmp_path, Extra.AFTER) == ("", "winner.seeds: 2 -> 3")
+    actor = opened(tmp_path, seeds)
+    more, _ = work(actor, StandIn())
+    actor.close()
+    assert {lane.trial.draw for claim in more for lane in claim.lanes} == {1, 2, 3}
+    assert check_directory(seeds, tmp_path, Extra.AFTER) == ("the study is complete", "")
