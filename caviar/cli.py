@@ -18,6 +18,7 @@ from caviar import (
     cli_panda,
     cli_predict,
     cli_report,
+    cli_usage,
     cli_winner,
 )
 from caviar.cli_live import Address, Directory
@@ -47,9 +48,16 @@ StudyFile = Annotated[
 def main() -> None:
     """The console script: a person's mistake is one line and status 2."""
     try:
-        app()
+        status = app(standalone_mode=False)
     except StudyError as error:
         _fail(str(error))
+    except typer.TyperException as error:
+        line = cli_usage.line_of(error)
+        if line is None:
+            sys.stderr.write(f"{error.format_message()}\n")
+            raise SystemExit(2) from None
+        _fail(line)
+    raise SystemExit(status)  # what a command left off with, or None: all is well
 
 
 @app.callback(invoke_without_command=True)

@@ -248,3 +248,30 @@ def test_the_console_script_is_installed():
     assert os.access(script, os.X_OK)
     done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == "caviar 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("compare", "compare: DIR DIR ... is missing; see: caviar compare --help"),
+        ("show s t", "show: got unexpected extra argument(s) (t); see: caviar show --help"),
+        ("run --trials x", "run: --trials: must be an integer, got x; see: caviar run --help"),
+        ("export s nonsense", "export: kind: 'nonsense' is not one of 'optuna', 'tensorboard',"),
+        ("run --trails 3", 'run: no such option: --trails, did you mean "--trials"?; see: caviar'),
+        ("winer s", "no such command 'winer', did you mean 'winner'?; see: caviar --help"),
+        ("report s --png", "option '--png' requires an argument; see: caviar --help"),
+    ],
+)
+def test_words_that_make_no_command_are_one_line(tmp_path, words, line):
+    assert refused(*words.split(), cwd=tmp_path).startswith(f"caviar: {line}")
+
+
+def test_what_is_typed_wrong_writes_over_no_terminal(tmp_path):
+    assert "\\x1b[2J" in refused("show", "s", "t\x1b[2J", cwd=tmp_path)
+
+
+def test_without_words_the_help_is_shown():
+    done = caviar()
+    assert done.returncode == 2
+    assert "Usage: " in done.stdout + done.stderr
+    assert "compare" in done.stdout + done.stderr
