@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from caviar.search.intervals import Interval, paired_interval, t_interval
 from caviar.study.finals import BASELINE, Candidate
 from caviar.study.records import Measurement
-from caviar.winner.intervals import Interval, t_interval
 
 
 @dataclass(frozen=True)
@@ -162,15 +162,16 @@ def paired(one: Contender, other: Contender) -> Interval | None:
     Returns:
         None with fewer than two such replicates.
     """
-    theirs = {run.replicate: run.value(other.metric) for run in other.complete}
     sign = _sign(one.metric)
-    differences = [
-        sign * (value - against)
-        for run in one.complete
-        if (value := run.value(one.metric)) is not None
-        and (against := theirs.get(run.replicate)) is not None
-    ]
-    return t_interval(differences) if len(differences) > 1 else None
+    ours, theirs = (
+        {
+            run.replicate: sign * value
+            for run in each.complete
+            if (value := run.value(one.metric)) is not None
+        }
+        for each in (one, other)
+    )
+    return paired_interval(ours, theirs)
 
 
 def _sign(metric: str) -> float:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
+from caviar.search.intervals import CONFIDENCE
 from caviar.study.finals import replicate_seed
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
@@ -25,7 +26,6 @@ from caviar.winner import sealed, surroundings, words
 from caviar.winner.choice import Choice, choose
 from caviar.winner.columns import Column, columns_of
 from caviar.winner.export import export
-from caviar.winner.intervals import CONFIDENCE
 from caviar.winner.readable import card_md
 from caviar.winner.runs import RETRAINED, Field, field_of
 from caviar.winner.trained import Trained

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
+from caviar.search.intervals import t_interval, wilson
 from caviar.winner import evaluation
 from caviar.winner.choice import Choice, Run
 from caviar.winner.evaluation import Probabilities, Score
-from caviar.winner.intervals import t_interval, wilson
 from caviar.winner.network import Network
 from caviar.winner.runs import Field
 

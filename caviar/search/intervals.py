@@ -7,7 +7,7 @@ Student's t. An accuracy on n examples is a binomial share, so it gets Wilson's 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +72,25 @@ def t_interval(
     t = float(stdtrit(len(found) - 1, (1 + confidence) / 2))
     half = t * float(found.std(ddof=1)) / math.sqrt(len(found))
     return Interval(mean, max(least, mean - half), min(most, mean + half))
+
+
+def paired_interval(one: Mapping[int, float], other: Mapping[int, float]) -> Interval | None:
+    """How far one lies above another, pair by pair.
+
+    Trainings of one replicate share their random draws, so their differences vary less than the
+    trainings do; intervals that overlap say nothing about them.
+
+    Args:
+        one: values by replicate.
+        other: of the other; what only one of the two has is left out.
+
+    Returns:
+        None with fewer than two pairs.
+    """
+    differences = [
+        value - other[replicate] for replicate, value in one.items() if replicate in other
+    ]
+    return t_interval(differences) if len(differences) > 1 else None
 
 
 def wilson(share: float, examples: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from caviar.winner.intervals import Interval, t_interval, wilson
+from caviar.search.intervals import Interval, paired_interval, t_interval, wilson
 
 
 def test_by_hand():
@@ -71,3 +71,14 @@ def test_wilson_as_scipy(share, examples):
 
 def test_plain_data():
     assert Interval(1.0, 0.5, 1.5).to_json() == {"mean": 1.0, "low": 0.5, "high": 1.5}
+
+
+def test_pairs_tell_apart_what_overlaps():
+    """Differences 0.01, 0.012, 0.011 below seeds that differ by 0.2: mean 0.011, s = 0.001."""
+    one = {1: 0.7, 2: 0.8, 3: 0.9, 5: 0.0}
+    other = {3: 0.889, 1: 0.69, 2: 0.788, 4: 1.0}
+    found = paired_interval(one, other)
+    assert found.mean == pytest.approx(0.011)
+    assert found.high - found.mean == pytest.approx(4.302653 * 0.001 / math.sqrt(3), rel=1e-5)
+    assert found.excludes_zero
+    assert paired_interval({1: 0.5, 2: 0.4}, {2: 0.3, 3: 0.2}) is None
