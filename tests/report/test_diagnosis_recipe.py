@@ -15,7 +15,7 @@ from caviar.report.patches import Patch, patch, written
 from caviar.report.recipe import recipe
 from caviar.study.spec import StudySpec
 
-CAUSES = ("variance", "bias")
+CAUSES = ("bias", "variance")
 DIGITS = {"name": "digits", "train": 1079, "dev": 359, "test": 359}
 
 
@@ -48,6 +48,7 @@ def test_the_order_is_the_lectures():
         ("variance", "a smaller or another architecture"),
     ]
     assert {step.against for step in recipe(case(), ["bias"])} == {"bias"}
+    assert recipe(case(), CAUSES[::-1])[0].against == "variance"
     assert recipe(case(), []) == ()
 
 
