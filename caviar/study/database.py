@@ -17,9 +17,19 @@ from typing import Any, Final
 
 from caviar.errors import LeaseError, StudyError
 from caviar.study import schema
+from caviar.study.shapes import MisfitError
+from caviar.study.wording import one_line
 
 BUSY_S: Final = 10.0
 """How long to wait for another process's transaction before giving up."""
+
+_MISSING: Final = ("no such ", "Could not decode", "malformed ", "unsupported file format")
+"""How SQLite begins to say what only a journal that somebody changed can be answered with."""
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What making a record of a row raises where the row is not what caviar wrote."""
+
+DAMAGED: Final = "it was edited or is damaged"
+"""What is said of a journal that holds what caviar does not write."""
 
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -39,11 +49,31 @@ def plain_errors(place: Path) -> Iterator[None]:
         raise StudyError(f"{place}: {_os_reason(error)}") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
+    except UnicodeDecodeError:
+        raise StudyError(f"{place}: {DAMAGED}: a text in it is no UTF-8") from None
     except sqlite3.DatabaseError as error:
         reason = _sqlite_reason(error)
         if reason is None:
             raise
         raise StudyError(f"{place}: {reason}") from error
+
+
+@contextmanager
+def sound_rows(place: Path) -> Iterator[None]:
+    """Turns what rows hold that no record can be made of into one line for a person.
+
+    Only for what makes records of rows: any other `ValueError` is a defect of caviar's own.
+
+    Raises:
+        StudyError: naming `place` and what is wrong there.
+    """
+    try:
+        yield
+    except MisfitError as error:
+        raise StudyError(f"{place}: {DAMAGED}: {one_line(str(error))}") from None
+    except _UNREADABLE as error:
+        told = one_line(f"{type(error).__name__}: {error}")
+        raise StudyError(f"{place}: {DAMAGED}: {told}") from error
 
 
 def _os_reason(error: OSError) -> str:
@@ -54,6 +84,8 @@ def _os_reason(error: OSError) -> str:
 
 def _sqlite_reason(error: sqlite3.DatabaseError) -> str | None:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if str(error).startswith(_MISSING):
+        return f"{DAMAGED}: {one_line(str(error))}"
     reasons = {
         sqlite3.SQLITE_FULL: "the disk is full; what was acknowledged is safe, "
         "free some space and run again",

@@ -19,6 +19,7 @@ from caviar.study import lease, opening, reports, rows, schema
 from caviar.study.checkpoints import DIRECTORY, CheckpointStore
 from caviar.study.database import Database
 from caviar.study.facts import Outcome, Receipt
+from caviar.study.inspection import inspect
 from caviar.study.lease import LeaseHolder
 from caviar.study.reads import Reads
 from caviar.study.records import (
@@ -74,11 +75,17 @@ class Journal(Reads):
         """Opens the journal of a study directory.
 
         Raises:
-            StudyError: not a study directory, made by a newer caviar, damaged; to write: on a
-                network filesystem, not writable.
+            StudyError: not a study directory, made by a newer caviar, damaged or edited; to write:
+                on a network filesystem, not writable.
         """
         opener = opening.open_writer if write else opening.open_reader
-        return cls(opener(directory, clock))
+        database = opener(directory, clock)
+        try:
+            inspect(database)
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
 
     @staticmethod
     def exists(directory: Path) -> bool:

@@ -10,6 +10,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from operator import itemgetter
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Any, Final, Self
 
 from caviar.study import lease, overview, rows
 from caviar.study.checkpoints import CheckpointStore
-from caviar.study.database import Database
+from caviar.study.database import Database, sound_rows
 from caviar.study.facts import (
     Attempt,
     CheckpointRecord,
@@ -65,13 +66,18 @@ class Reads:
     ) -> None:
         self.close()
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Around questions that are to be answered of one and the same state."""
+        return self._db.snapshot()
+
     def entries(self) -> Iterator[Entry]:
         """What a strategy is rebuilt from, in commit order; without what splits made.
 
         Measurements come with what was watched only where pandas may be raised: no other decision
         asks for it.
         """
-        strategy = json.loads(self.spec_json).get("search", {}).get("strategy", "caviar")
+        with sound_rows(self._db.path):
+            strategy = json.loads(self.spec_json).get("search", {}).get("strategy", "caviar")
         measured = rows.MEASUREMENT if strategy == "caviar" else rows.WATCHED
         with self._db.snapshot():
             tables = (
@@ -81,7 +87,7 @@ class Reads:
                 self._ordered(rows.failure, self._columns(rows.FAILURE), "failures"),
                 self._ordered_decisions(),
             )
-        return (make() for _, make in heapq.merge(*tables, key=itemgetter(0)))
+        return self._made(heapq.merge(*tables, key=itemgetter(0)))
 
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, by index."""
@@ -139,17 +145,18 @@ class Reads:
             lanes = self._lanes("closed_at IS NULL")
             attempts = self._open_attempts()
             unfinished = self._grouped("SELECT assignment, trial FROM unfinished ORDER BY 1, lane")
-        return tuple(
-            OpenAssignment(
-                number,
-                rows.assignment(columns, lanes[number]),
-                parent,
-                attempts.get(number, ()),
-                unfinished[number],
+        with sound_rows(self._db.path):
+            return tuple(
+                OpenAssignment(
+                    number,
+                    rows.assignment(columns, lanes[number]),
+                    parent,
+                    attempts.get(number, ()),
+                    unfinished[number],
+                )
+                for number, parent, *columns in found
+                if number in unfinished
             )
-            for number, parent, *columns in found
-            if number in unfinished
-        )
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Every attempt, by assignment and number."""
@@ -190,8 +197,8 @@ class Reads:
     def settled(self) -> dict[Signature, Settled]:
         """Every signature's width and precision that was settled so far."""
         found = self._db.rows("SELECT signature, width, evidence FROM widths ORDER BY signature")
-        known = ((Signature.parse(text), width, json.loads(told)) for text, width, told in found)
-        return {of: rows.settled(of, width, told) for of, width, told in known}
+        with sound_rows(self._db.path):
+            return dict(map(rows.width, found))
 
     def events(self, kind: str | None = None) -> tuple[Event, ...]:
         """Events of one kind or all, in the order they happened."""
@@ -200,13 +207,15 @@ class Reads:
 
     def rounds(self) -> tuple[Round, ...]:
         """The rounds of the search, in order."""
-        found = map(rows.entry_of, self.events(rows.ROUND))
-        return tuple(entry for entry in found if isinstance(entry, Round))
+        with sound_rows(self._db.path):
+            found = map(rows.entry_of, self.events(rows.ROUND))
+            return tuple(entry for entry in found if isinstance(entry, Round))
 
     def changes(self) -> tuple[Change, ...]:
         """What was changed about the study since it began, in order."""
-        found = map(rows.entry_of, self.events(rows.CHANGE))
-        return tuple(entry for entry in found if isinstance(entry, Change))
+        with sound_rows(self._db.path):
+            found = map(rows.entry_of, self.events(rows.CHANGE))
+            return tuple(entry for entry in found if isinstance(entry, Change))
 
     def requests(self, *, unanswered: bool = False) -> tuple[Request, ...]:
         """What was asked of the study, in order."""
@@ -231,7 +240,7 @@ class Reads:
 
     def summary(self) -> tuple[TrialSummary, ...]:
         """Every trial at a glance, by index."""
-        with self._db.snapshot():
+        with self._db.snapshot(), sound_rows(self._db.path):
             return overview.summary(self._db)
 
     def _columns(self, wanted: str) -> str:
@@ -240,7 +249,14 @@ class Reads:
     def _all(
         self, make: Callable[[rows.Row], Any], columns: str, rest: str, values: rows.Row = ()
     ) -> tuple[Any, ...]:
-        return tuple(map(make, self._db.rows(f"SELECT {columns} FROM {rest}", values)))
+        found = self._db.rows(f"SELECT {columns} FROM {rest}", values)
+        with sound_rows(self._db.path):
+            return tuple(map(make, found))
+
+    def _made(self, ordered: Iterator[_Ordered]) -> Iterator[Entry]:
+        with sound_rows(self._db.path):
+            for _, make in ordered:
+                yield make()
 
     def _ordered(
         self, make: Callable[[rows.Row], Entry], columns: str, table: str

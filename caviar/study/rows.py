@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from caviar.errors import StudyError
+from caviar.study import details
 from caviar.study.facts import Attempt, CheckpointRecord, Event, Outcome, Request
 from caviar.study.records import (
     Assignment,
@@ -23,6 +23,7 @@ from caviar.study.records import (
     Trial,
     Watch,
 )
+from caviar.study.shapes import MisfitError, misfit
 
 TRIAL: Final = "trial, point, hyperparameters, origin, why, draw, parent_trial, parent_epoch"
 ASSIGNMENT: Final = "purpose, first_epoch, last_epoch, signature"
@@ -42,6 +43,7 @@ ROUND: Final = "round"
 CHANGE: Final = "change"
 """Kinds of the events that are decisions."""
 
+_EVIDENCE: Final = {"precision?": str}
 _NUMBERS: Final = slice(2, 7)
 """Where `MEASUREMENT` has numbers that may be NaN."""
 
@@ -52,8 +54,9 @@ def trial(row: Row) -> Trial:
     """From the columns `TRIAL`."""
     index, point, hyperparameters, origin, why, draw, *parent = row
     known = None if parent[0] is None else (parent[0], parent[1])
-    values = (tuple(json.loads(point)), json.loads(hyperparameters))
-    return Trial(index, *values, origin, why, draw, known)
+    values = json.loads(hyperparameters)
+    details.check_values(values, index)
+    return Trial(index, details.point(point, index), values, origin, why, draw, known)
 
 
 def assignment(row: Row, trials: tuple[int, ...]) -> Assignment:
@@ -157,19 +160,36 @@ def settled(signature: Signature, width: int, evidence: Mapping[str, Any]) -> Se
     return Settled(width, measured if signature.precision == "auto" else signature.precision)
 
 
+def width(row: Row) -> tuple[Signature, Settled]:
+    """From a signature's text, its width and the evidence as JSON."""
+    text, lanes, told = row
+    signature = Signature.parse(text)
+    return signature, settled(signature, lanes, details.read(told, _EVIDENCE, f"width of {text}"))
+
+
 def event(row: Row) -> Event:
     """From the columns `EVENT`."""
-    try:
-        return Event(row[0], row[1], row[2], json.loads(row[3]))
-    except ValueError:
-        line = f"the journal's entry {row[0]} ({row[2]}) is no JSON: it was edited"
-        raise StudyError(line) from None
+    entry, recorded_at, kind, text = row
+    detail = details.read(text, details.EVENTS.get(kind, {}), f"entry {entry}, {kind}")
+    if kind == CHANGE:
+        _check_change(detail["kind"], detail["detail"], f"entry {entry}, {kind}")
+    return Event(entry, recorded_at, kind, detail)
 
 
 def request(row: Row) -> Request:
     """From the columns `REQUEST`."""
-    number, kind, detail, *times = row
-    return Request(number, Change(ChangeKind(kind), json.loads(detail)), *times)
+    number, kind, text, *times = row
+    detail = details.read(text, {}, f"request {number}, {kind}")
+    _check_change(kind, detail, f"request {number}, {kind}")
+    return Request(number, Change(ChangeKind(kind), detail), *times)
+
+
+def _check_change(kind: str, detail: Mapping[str, Any], what: str) -> None:
+    if kind not in details.CHANGES:
+        raise MisfitError(f"{what}: is no change that this caviar knows")
+    wrong = misfit(detail, details.CHANGES[kind])
+    if wrong:
+        raise MisfitError(f"{what}: {wrong}")
 
 
 def entry_of(event: Event) -> Round | Change:

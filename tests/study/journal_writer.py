@@ -4,7 +4,6 @@ Usage: journal_writer.py DIRECTORY
 """
 
 import sys
-from itertools import count
 from pathlib import Path
 
 from journal_samples import bytes_of, curve, rung, saved, trials
@@ -41,9 +40,10 @@ def main() -> None:
     with Journal.open(Path(sys.argv[1]), write=True) as journal:
         say("token", journal.acquire_lease())
         journal.end_running_attempts()
-        for turn in count(len(journal.trials())):
+        while True:
             if not journal.open_assignments():
-                pair = (2 * turn, 2 * turn + 1)
+                first = len(journal.trials())
+                pair = (first, first + 1)
                 journal.issue(rung(*pair, last=LAST), decisions=trials(*pair))
             for found in journal.open_assignments():
                 train(journal, found)
