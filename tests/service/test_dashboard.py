@@ -1,0 +1,149 @@
+"""The dashboard's client against a small web server that answers as Ray's does."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from caviar.errors import StudyError
+from caviar.service.dashboard import DEFAULT_URL, Dashboard, NotThereError, default_url, find_token
+
+TOKEN = "a" * 64
+
+
+class Answers(BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self.say(401, b"Unauthorized: Missing authentication token")
+        known = {
+            "/api/version": (200, b'{"ray_version": "2.60.0"}'),
+            "/log?lines=2": (200, "one\r\nzwei \xff\n".encode("latin-1")),
+            "/html": (200, b"<html>hello</html>"),
+            "/broken": (500, b"Traceback\nKeyError: 'x'\n"),
+            "/empty": (200, b""),
+        }
+        return self.say(*known.get(self.path, (404, b"Job with ID x does not exist")))
+
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        self.say(200, json.dumps({"sent": json.loads(sent), "path": self.path}).encode())
+
+    def say(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # of no use on loopback
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_address[1]}"
+        serving.shutdown()
+
+
+@pytest.fixture
+def asked(server, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    return Dashboard(f"{server}/")
+
+
+def test_answers_are_json_or_lines(asked):
+    assert asked.get("/api/version") == {"ray_version": "2.60.0"}
+    assert asked.get("/empty") is None
+    assert list(asked.lines("/log", lines=2)) == ["one", "zwei \ufffd"]
+    assert asked.post("/api/jobs/x/stop", {"a": 1}) == {
+        "sent": {"a": 1},
+        "path": "/api/jobs/x/stop",
+    }
+
+
+def test_what_is_wrong_is_one_line_with_the_address_and_without_the_token(asked, server):
+    place = f"--dashboard {server}"
+    with pytest.raises(NotThereError) as missing:
+        asked.get("/api/jobs/x")
+    assert str(missing.value) == f"{place}: Job with ID x does not exist"
+    for path, rule in (
+        ("/html", "what answers there is no Ray dashboard"),
+        ("/broken", "it failed (500): KeyError: 'x'"),
+    ):
+        with pytest.raises(StudyError) as wrong:
+            asked.get(path)
+        assert str(wrong.value) == f"{place}: {rule}"
+    assert TOKEN not in repr(asked)
+
+
+def test_without_a_token_or_with_a_wrong_one(server, monkeypatch):
+    with pytest.raises(StudyError, match="it wants a token: give it in RAY_AUTH_TOKEN"):
+        Dashboard(server).get("/api/version")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+    with pytest.raises(StudyError, match="it does not take this token") as error:
+        Dashboard(server).get("/api/version")
+    assert "wrong" not in str(error.value)
+
+
+def test_nobody_there():
+    with pytest.raises(StudyError, match="there .Connection refused.$"):
+        Dashboard("http://127.0.0.1:9").get("/api/version")
+
+
+def test_a_token_that_is_none_is_never_sent(server, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "two\nlines")
+    with pytest.raises(StudyError, match="RAY_AUTH_TOKEN: must be one line") as error:
+        Dashboard(server)
+    assert "two" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:8265", "ray://h:10001", "http://", "http://h:x", "http://u:p@h", "http://h?x"],
+)
+def test_no_address_of_a_dashboard(url):
+    with pytest.raises(StudyError, match="must be the address of a dashboard"):
+        Dashboard(url)
+
+
+def test_the_token_is_found_where_ray_looks(server, monkeypatch, tmp_path):
+    assert find_token() == ""
+    usual = tmp_path / ".ray" / "auth_token"
+    usual.parent.mkdir()
+    usual.write_text("usual\n")
+    assert find_token() == "usual"
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))
+    with pytest.raises(StudyError, match=r"RAY_AUTH_TOKEN_PATH: .*none: No such file"):
+        find_token()
+    monkeypatch.setenv("RAY_AUTH_TOKEN", " given ")
+    assert find_token() == "given"
+
+
+def test_the_address_is_found_where_ray_looks(server, monkeypatch):
+    assert default_url() == DEFAULT_URL
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # of the cluster inside, not the dashboard
+    assert default_url() == DEFAULT_URL
+    monkeypatch.setenv("RAY_ADDRESS", "http://head:8265")
+    assert default_url() == "http://head:8265"
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "https://other")
+    assert default_url() == "https://other"
+
+
+@pytest.mark.parametrize(
+    ("url", "on_loopback"),
+    [
+        ("http://127.0.0.1:8265", True),
+        ("http://localhost:8265", True),
+        ("http://[::1]:8265", True),
+        ("http://10.0.0.1:8265", False),
+        ("https://ray.example.org", False),
+    ],
+)
+def test_loopback_is_told_from_the_rest(url, on_loopback):
+    assert Dashboard(url).on_loopback is on_loopback
