@@ -85,6 +85,12 @@ def run(
     no_winner: Annotated[
         bool, typer.Option("--no-winner", help="Search only; `caviar winner DIR` makes up for it.")
     ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write DIR/exports/tensorboard as it goes: curves and HParams."
+        ),
+    ] = False,
 ) -> None:
     """Run a study, or go on with it where its directory stands.
 
@@ -93,6 +99,7 @@ def run(
     """
     from caviar.api import default_directory, when_retrained
     from caviar.report.after_rounds import AfterRounds
+    from caviar.report.exports.live import beside
     from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
@@ -105,8 +112,11 @@ def run(
     for remark in remarks(spec):
         _write(f"note: {remark}")
     again = _again(study, directory, address, trials, max_epochs, seed)
+    again += " --no-winner" * no_winner + " --tensorboard" * tensorboard
     console, finals = _console(), when_retrained(directory, never=no_winner)
     with contextlib.ExitStack() as stack:
+        if tensorboard:
+            stack.enter_context(beside(directory, _write))
         live = console.is_terminal
         plain = stack.enter_context(LiveView(console)) if live else PlainView(_write)
         view = _Checked(plain, AfterRounds(directory, plain.say))

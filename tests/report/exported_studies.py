@@ -53,7 +53,8 @@ def spec_of(name: str = "tried", trials: int = 9, metric: str = "dev_accuracy", 
 
 def measured(trial: int, epoch: int, accuracy: float | None = None, **more) -> Measurement:
     dev = 0.5 + 0.4 * math.sin(trial + epoch) if accuracy is None else accuracy
-    return Measurement(trial, epoch, 1.5 - dev, dev / 2, 1.0 - dev, dev, 0.25, **more)
+    share = dev if math.isfinite(dev) else math.nan  # a loss may be infinite, a share never is
+    return Measurement(trial, epoch, 1.5 - dev, share / 2, 1.0 - dev, share, 0.25, **more)
 
 
 def make_study(directory: Path, trials: int = 9, driven: bool = False, data=DATA, **asked) -> None:

@@ -20,6 +20,8 @@ from caviar.study.records import TrialState
 
 EVERY_S: Final = 2.0
 """Seconds between two looks at the journal."""
+REST: Final = 9
+"""Looks that take long are followed by so many times as long a rest: a tenth of a core at most."""
 
 _UNDER_WAY: Final = (TrialState.WAITING, TrialState.RUNNING, TrialState.PAUSED)
 """States that a trial may leave again."""
@@ -34,14 +36,16 @@ class Follower:
         is_over: whether the study was at its end at the last look.
     """
 
-    def __init__(self, directory: Path, place: Path) -> None:
+    def __init__(self, directory: Path, place: Path, *, driven: bool = False) -> None:
         """Writes nothing yet.
 
         Args:
             directory: the study's.
             place: a folder without event files.
+            driven: a study that is at its end is about to go on: only the last look ends it.
         """
         self.is_over = False
+        self._driven = driven
         self._directory = directory
         self._place = place
         self._seen: tuple[int, ...] = ()
@@ -53,8 +57,11 @@ class Follower:
         """How many have a file."""
         return len(self._written)
 
-    def look(self) -> int:
-        """Writes what came since the last look.
+    def look(self, *, last: bool = False) -> int:
+        """Writes what came since the look before.
+
+        Args:
+            last: none will come after it.
 
         Returns:
             How many measurements were new.
@@ -64,9 +71,11 @@ class Follower:
         """
         with Journal.open(self._directory) as journal:
             seen = (journal.measured_epochs, len(journal.trials()), len(journal.events()))
-        if seen == self._seen or not seen[1]:
+        if (seen == self._seen and not last) or not seen[1]:
             return 0
         found = material(self._directory)
+        over = found.evidence.account["status"] in _OVER
+        self.is_over = over and (last or not self._driven)
         with plain_errors(self._place):
             new = self._write(found)
         self._seen = seen
@@ -75,7 +84,6 @@ class Follower:
     def _write(self, found: Material) -> int:
         if not self._seen:
             write_experiment(self._place, found.evidence.spec, found.lives[0].times[0])
-        self.is_over = found.evidence.account["status"] in _OVER
         return sum(self._append(life) for life in found.lives)
 
     def _append(self, life: Life) -> int:
@@ -100,17 +108,19 @@ def follow(
     place: Path,
     *,
     force: bool = False,
+    driven: bool = False,
     every_s: float = EVERY_S,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], bool | None] = time.sleep,
 ) -> int:
-    """Writes TensorBoard's files until the study is at its end.
+    """Writes TensorBoard's files until the study is at its end, or is left.
 
     Args:
         directory: the study's; it may have no trials yet.
         place: the folder to write.
         force: begin anew where an earlier export wrote.
+        driven: as of `Follower`; it then follows until it is left.
         every_s: seconds between two looks.
-        sleep: waits so long.
+        sleep: waits so long; says True when one more look is to be the last.
 
     Returns:
         How many trials were written.
@@ -122,9 +132,11 @@ def follow(
         import tensorboard.plugins.hparams.metadata  # noqa: F401 - says whether it is there
     Journal.open(directory).close()  # before anything is cleared
     cleared(place, force=force)
-    follower = Follower(directory, place)
-    follower.look()
-    while not follower.is_over:
-        sleep(every_s)
-        follower.look()
-    return follower.trials
+    follower = Follower(directory, place, driven=driven)
+    left: bool | None = False
+    while True:
+        began = time.monotonic()
+        follower.look(last=bool(left))
+        if follower.is_over or left:
+            return follower.trials
+        left = sleep(max(every_s, REST * (time.monotonic() - began)))

@@ -10,8 +10,12 @@ from caviar.study.wording import one_line
 
 
 @contextmanager
-def needs(tool: str) -> Iterator[None]:
+def needs(tool: str, place: str = "export") -> Iterator[None]:
     """Around the imports of a tool; its extra has the tool's name.
+
+    Args:
+        tool: what is imported.
+        place: what asked for it.
 
     Raises:
         StudyError: it cannot be imported.
@@ -20,4 +24,4 @@ def needs(tool: str) -> Iterator[None]:
         yield
     except ImportError as error:
         rule = f"needs {tool}, which cannot be imported ({one_line(str(error))})"
-        raise StudyError(f"export: {rule}; to install it: pip install 'caviar[{tool}]'") from None
+        raise StudyError(f"{place}: {rule}; to install it: pip install 'caviar[{tool}]'") from None

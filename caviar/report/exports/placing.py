@@ -50,11 +50,11 @@ def placed_file(place: Path, *, force: bool) -> Iterator[Path]:
 @contextmanager
 def placed_folder(place: Path, *, force: bool) -> Iterator[Path]:
     """The same for a folder, which is there and empty; only our own exports are replaced."""
-    _check_folder(place, force=force)
+    check_folder(place, force=force)
     with _draft(place) as draft:
         made_folder(draft)
         yield draft
-        _check_folder(place, force=force)
+        check_folder(place, force=force)
         _swap(draft, place)
 
 
@@ -70,7 +70,7 @@ def cleared(place: Path, *, force: bool) -> None:
     Raises:
         StudyError: as `placed_folder`.
     """
-    _check_folder(place, force=force)
+    check_folder(place, force=force)
     with plain_errors(place):
         if place.exists():
             shutil.rmtree(place)
@@ -134,7 +134,12 @@ def _check_file(place: Path, *, force: bool) -> None:
         raise StudyError(f"{_shown(place)}: is a study's journal; it is never replaced")
 
 
-def _check_folder(place: Path, *, force: bool) -> None:
+def check_folder(place: Path, *, force: bool) -> None:
+    """Refuses a place that holds what may not be replaced.
+
+    Raises:
+        StudyError: what is there.
+    """
     if not os.path.lexists(place):
         return
     if not place.is_dir():
