@@ -250,8 +250,12 @@ class BrokerActor:
         """Tune found a slice dead."""
         self._guarded(None, lambda: self._broker.lose(slice_name, error))
 
-    def status(self) -> Status:
-        """How the study stands."""
+    def status(self) -> dict[str, Any]:
+        """How the study stands, for any job of the cluster: plain data (`Status.to_json`)."""
+        return self.standing().to_json()
+
+    def standing(self) -> Status:
+        """How the study stands, for its driver."""
         self._guarded(None, self._broker.look)
         self._guarded(None, self._look_at_search)
         broker, strategy = self._broker, self._stage.strategy

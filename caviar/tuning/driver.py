@@ -149,10 +149,10 @@ class _Run:
             self._tell()
             if self._call("ending") == "paused":
                 self._view.say(f"the study is paused; to go on: caviar continue {self._directory}")
-            if not self._call("status").finished:
+            if not self._call("standing").finished:
                 self._tune(plan)
             self.ending = self._call("ending")
-            self.finished = self._call("status").finished
+            self.finished = self._call("standing").finished
             trouble = self._call("trouble")
         if trouble:
             raise StudyError(trouble)
@@ -213,7 +213,7 @@ class _Run:
                         self._call("close", timeout_s=2.0)
                     return
                 with contextlib.suppress(Exception):
-                    status = self._call("status", timeout_s=10.0)
+                    status = self._call("standing", timeout_s=10.0)
                     self._tell()
                     self._view.update(status)
                     switch.pulled |= bool(status.trouble)
@@ -261,7 +261,7 @@ class _Run:
             self._signals.in_tune = False
             shutil.rmtree(storage, ignore_errors=True)
         if not self._signals.came:
-            self._view.update(self._call("status"))
+            self._view.update(self._call("standing"))
 
     def _call(self, method: str, *args: Any, timeout_s: float | None = None) -> Any:
         return _get(getattr(self._broker, method).remote(*args), timeout_s)

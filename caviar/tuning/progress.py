@@ -34,16 +34,11 @@ class View(Protocol):
         ...
 
 
-def rate(status: Status) -> float:
-    """Trial-epochs a second since this driver's slices began."""
-    return status.trained_here / status.elapsed_s if status.elapsed_s > 0 else 0.0
-
-
 def summary_line(status: Status, left: str = "") -> str:
     """How the study stands in one line; `left` says how long it still takes."""
     parts = [
         _stage(status) + (states(status.counts) or "no trials yet") + _strangers(status),
-        f"{status.trial_epochs} trial-epochs, {rate(status):.1f}/s",
+        f"{status.trial_epochs} trial-epochs, {status.rate:.1f}/s",
         left,
         _best(status),
     ]
@@ -134,7 +129,7 @@ def picture(status: Status, left: str = "") -> RenderableType:
     """The live table: states, rungs, slices, the best so far; `left` is the forecast."""
     head = Text(f"{_stage(status)}{states(status.counts) or 'no trials yet'}{_strangers(status)}")
     pace = Text(
-        f"{status.trial_epochs} trial-epochs, {rate(status):.1f} a second, "
+        f"{status.trial_epochs} trial-epochs, {status.rate:.1f} a second, "
         f"{duration(status.elapsed_s)} so far{', ' * bool(left)}{left}"
     )
     rows: list[RenderableType] = [head, pace, _rungs(status), _slices(status)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
 
 from caviar.study.records import Measurement, Value
 
@@ -51,3 +54,39 @@ class Status:
     likely_remaining: int | None = None
     clock_left_s: float | None = None
     stage: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Trial-epochs a second since this driver's slices began."""
+        return self.trained_here / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data, for whoever has no caviar: other jobs, a log, a web page."""
+        best = self.best
+        return {
+            "study": self.study,
+            "stage": self.stage,
+            "finished": self.finished,
+            "trouble": self.trouble,
+            "counts": dict(self.counts),
+            "rungs": [list(rung) for rung in self.rungs],
+            "trial_epochs": self.trial_epochs,
+            "trial_epochs_per_s": round(self.rate, 3),
+            "elapsed_s": round(self.elapsed_s, 1),
+            "likely_remaining": self.likely_remaining,
+            "metric": self.metric,
+            "best": best
+            and {
+                "trial": best.trial,
+                "epoch": best.epoch,
+                "train_loss": best.train_loss,
+                "dev_loss": best.dev_loss,
+                "dev_accuracy": best.dev_accuracy,
+                "hyperparameters": dict(self.best_hyperparameters),
+            },
+            "slices": dict(self.slices),
+            "planned": self.planned,
+            "arrived": self.arrived,
+            "version": version("caviar"),
+            "at": round(time.time(), 1),
+        }

@@ -92,7 +92,7 @@ def test_without_a_token_or_with_a_wrong_one(server, monkeypatch):
 
 
 def test_nobody_there():
-    with pytest.raises(StudyError, match="there .Connection refused.$"):
+    with pytest.raises(StudyError, match=r"there \(Connection refused\)$"):
         Dashboard("http://127.0.0.1:9").get("/api/version")
 
 

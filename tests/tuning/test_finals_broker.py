@@ -1,5 +1,6 @@
 """The finals in the broker's actor, without Ray: when they begin, what is asked, what survives."""
 
+import json
 import os
 
 import pytest
@@ -74,7 +75,7 @@ def epochs(directory):
 def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
     actor = opened(tmp_path / "s")
     seen, last = work(actor, StandIn())
-    assert actor.status().finished
+    assert actor.standing().finished
     assert actor.retrained()
     assert last.why == "the study is complete"
     actor.close()
@@ -97,7 +98,7 @@ def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
 def test_never_means_never(tmp_path):
     actor = opened(tmp_path / "s", finals=Extra.NEVER)
     seen, _ = work(actor, StandIn())
-    assert actor.status().finished
+    assert actor.standing().finished
     assert not actor.retrained()
     assert all(claim.seed is None for claim in seen)
     actor.close()
@@ -106,7 +107,7 @@ def test_never_means_never(tmp_path):
     assert check_directory(SPEC, tmp_path / "s", Extra.NEVER)[0] == "the study is complete"
     assert check_directory(SPEC, tmp_path / "s", Extra.AFTER)[0] == ""
     again = opened(tmp_path / "s")
-    assert not again.status().finished
+    assert not again.standing().finished
     seen, _ = work(again, StandIn())
     assert all(claim.seed is not None for claim in seen)
     again.close()
@@ -141,7 +142,7 @@ def test_now_does_not_wait_for_the_search(tmp_path):
     work(actor, worker, claims=1)
     actor.close()
     actor = opened(tmp_path / "s", finals=Extra.NOW)
-    assert actor.status().stage == "retraining"
+    assert actor.standing().stage == "retraining"
     seen, _ = work(actor, worker)
     assert all(claim.seed is not None for claim in seen)
     actor.close()
@@ -306,3 +307,14 @@ def test_other_settings_of_a_complete_study_are_kept_without_a_cluster(tmp_path)
     actor.close()
     assert {lane.trial.draw for claim in more for lane in claim.lanes} == {1, 2, 3}
     assert check_directory(seeds, tmp_path, Extra.AFTER) == ("the study is complete", "")
+
+
+def test_any_job_may_ask_how_a_study_stands_in_plain_data(tmp_path):
+    actor = opened(tmp_path)
+    work(actor, StandIn(), claims=2)
+    told = actor.status()
+    actor.close()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert (told["study"], told["finished"]) == ("digits", False)
+    assert told["best"]["hyperparameters"]["units"] >= 50
+    assert sum(told["counts"].values()) == 9
