@@ -42,18 +42,17 @@ def diagnose(
     """Tell whether bias or variance makes the error, and what to try against it."""
     from caviar.report.diagnosis import diagnose as diagnosed
     from caviar.report.evidence import evidence
-    from caviar.report.size_curve import size_verdict
 
     known = evidence(directory)
     told = diagnosed(known, trial)
     if sizes:
         _train_sizes(directory, address)
-    curve = size_verdict(directory)
+        known = evidence(directory)
+        told = diagnosed(known, trial)
     if json:
         import json as codec
 
-        found = told.to_json() | {"sizes": curve.to_json() if curve is not None else None}
-        typer.echo(codec.dumps(found, indent=2, allow_nan=False))
+        typer.echo(codec.dumps(told.to_json(), indent=2, allow_nan=False))
         return
     from rich.console import Console
 
@@ -64,8 +63,6 @@ def diagnose(
     width = None if sys.stdout.isatty() else 200
     console = Console(highlight=False, width=width)
     print_diagnosis(console, told)
-    if curve is not None:
-        typer.echo(curve.line)
     if trial is None:
         print_checks(console, checks(known))
 

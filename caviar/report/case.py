@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from caviar.report.curves import Shape
 from caviar.report.patches import Changes, Knob, current, held_at, knob, patch
+from caviar.report.sizes import SizeVerdict
 from caviar.study.hyperparameter import Held, extremes
 from caviar.study.records import Value
 from caviar.study.spec import StudySpec
@@ -34,6 +35,10 @@ class Case:
         train_falls: whether its train loss still fell at the end.
         data: of the event "data_set_read"; {} if nothing is known.
         edges: hyperparameters whose best trials lie against a bound: by name "lower" or "upper".
+        sizes: what trainings of it on parts of the data told; None before there are any.
+        measure_sizes: the command that trains it on parts of the data; "" where that is known
+            already, or cannot be done.
+        train_longer: the command that goes on in the same directory; "" where none does.
     """
 
     spec: StudySpec
@@ -42,6 +47,9 @@ class Case:
     train_falls: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
     edges: Mapping[str, str] = field(default_factory=dict)
+    sizes: SizeVerdict | None = None
+    measure_sizes: str = ""
+    train_longer: str = ""
 
     def current(self, place: str) -> Any:
         """What stands at a place, as in a study file."""
@@ -90,6 +98,7 @@ class Step:
         knobs: the keys of this study file that it turns.
         patch: lines of TOML to paste over the same keys; "" if there is nothing to paste.
         refused: why the obvious patch does not fit this study; else "".
+        command: to type beside or instead of pasting; else "".
     """
 
     against: Cause
@@ -98,6 +107,7 @@ class Step:
     knobs: tuple[Knob, ...]
     patch: str = ""
     refused: str = ""
+    command: str = ""
 
 
 def step(case: Case, against: Cause, title: str, why: str, *candidates: Changes) -> Step:

@@ -83,7 +83,8 @@ def _nothing(parts: Parts) -> str:
         return f"neither stands out: {both}; {above}, but which of them makes it cannot be told"
     if parts.whole.is_sure:
         return f"neither stands out, dev error is below the target: {both}"
-    return f"neither stands out, all of it may be luck: {both}"
+    more = "only more dev examples, or more seeds, would tell"
+    return f"neither stands out, all of it may be luck: {both}; {more}"
 
 
 def _figures(points: Points) -> str:

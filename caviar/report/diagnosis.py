@@ -6,18 +6,25 @@ Machine Learning Yearning, chapters 20 to 25). What is more than noise is named.
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from caviar.report.case import Case, Step
 from caviar.report.causes import finding_of
+from caviar.report.commands import resume
 from caviar.report.curves import Named, shapes_of, still_falling
 from caviar.report.evidence import Evidence
+from caviar.report.less_bias import longer
 from caviar.report.points import Parts, Points, parts_of
 from caviar.report.recipe import recipe
+from caviar.report.size_curve import size_verdict
+from caviar.report.sizes import SizeVerdict
 from caviar.report.subject import Subject, subject_of
+from caviar.study.finals import SHARES, SIZES, event_of
 from caviar.study.flat import key_of
 from caviar.study.records import Value
 from caviar.study.tables import TECHNIQUES
@@ -47,6 +54,7 @@ class Diagnosis:
         shapes: what the curve shows.
         remarks: what to bear in mind, a sentence each.
         recipe: what to try, the first thing first.
+        sizes: what trainings on parts of the data told; None before there are any.
     """
 
     study: str
@@ -66,23 +74,29 @@ class Diagnosis:
     shapes: tuple[Named, ...]
     remarks: tuple[str, ...]
     recipe: tuple[Step, ...]
+    sizes: SizeVerdict | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; every number is finite."""
         return asdict(self)
 
 
-def diagnose(evidence: Evidence, trial: int | None = None) -> Diagnosis:
+def diagnose(evidence: Evidence, trial: int | None = None, place: Path | None = None) -> Diagnosis:
     """Where the error of the winner, of the best trial or of one trial comes from.
 
     Args:
         evidence: of the study.
         trial: its index; None: the card's winner over its seeds, else the best trial.
+        place: how commands name the study's directory; by default as it was opened.
 
     Raises:
         StudyError: nothing was measured, all trials diverged, or there is no such trial.
     """
     subject, spec = subject_of(evidence, trial), evidence.spec
+    typed = replace(evidence, directory=place or evidence.directory)
+    trained = any(event.kind == event_of(SIZES) for event in evidence.events)
+    curve = size_verdict(evidence.directory) if trained else None
+    own = curve is None or curve.trial == subject.trial
     target = spec.goal.target_error
     train, dev = (statistics.fmean(errors) for errors in zip(*subject.runs, strict=True))
     parts = parts_of(evidence, subject, target or 0.0)
@@ -95,6 +109,9 @@ def diagnose(evidence: Evidence, trial: int | None = None) -> Diagnosis:
         train_falls=still_falling([m.train_loss for m in subject.curve]),
         data=evidence.data,
         edges={edge["name"]: edge["side"] for edge in evidence.account["edges"]},
+        sizes=curve if own else None,
+        measure_sizes=_measure_sizes(typed, trial, curve if own else None),
+        train_longer="" if spec.is_raised else resume(typed, longer(spec)).command,
     )
     return Diagnosis(
         study=spec.name,
@@ -114,7 +131,24 @@ def diagnose(evidence: Evidence, trial: int | None = None) -> Diagnosis:
         shapes=shapes,
         remarks=tuple(_remarks(evidence, subject, parts)),
         recipe=recipe(case, found.causes),
+        sizes=curve,
     )
+
+
+def diagnose_for_keeping(evidence: Evidence) -> Diagnosis:
+    """The same with commands for the folder that the study's directory lies in.
+
+    See `caviar.report.checks.checks_for_keeping`.
+    """
+    return diagnose(evidence, place=Path(evidence.directory.resolve().name or "."))
+
+
+def _measure_sizes(evidence: Evidence, trial: int | None, known: SizeVerdict | None) -> str:
+    """The command that trains on parts of the data, where it is this one's and not done."""
+    done = known is not None and len(known.points) >= len(SHARES)
+    if done or trial is not None or evidence.spec.is_raised or not evidence.spec.winner.top:
+        return ""
+    return shlex.join(["caviar", "diagnose", str(evidence.directory), "--sizes"])
 
 
 def _remarks(evidence: Evidence, subject: Subject, parts: Parts) -> Iterator[str]:

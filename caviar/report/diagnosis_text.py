@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from caviar.report.case import Step
+from caviar.report.causes import NAMES
 from caviar.report.diagnosis import Diagnosis
 from caviar.report.patches import Knob, written
 from caviar.study.wording import configuration, number, one_line
@@ -26,10 +29,12 @@ def print_diagnosis(console: Console, told: Diagnosis) -> None:
         _line(console, named.line)
     for remark in told.remarks:
         _line(console, f"note: {remark}")
-    if told.recipe:
-        _line(console, "what to try, the first thing first:")
-    for place, step in enumerate(told.recipe, 1):
-        _print_step(console, place, step)
+    if told.sizes is not None:
+        _line(console, f"{_whose(told)}{told.sizes.line}")
+    for cause, steps in groupby(told.recipe, lambda step: step.against):
+        _line(console, f"what to try against {NAMES[cause]}, the first thing first:")
+        for place, step in enumerate(steps, 1):
+            _print_step(console, place, step)
     if any(step.patch for step in told.recipe):
         _line(
             console,
@@ -60,9 +65,19 @@ def _print_step(console: Console, place: int, step: Step) -> None:
         _indented(console, _knob(knob))
     if step.refused:
         _indented(console, f"no lines to paste: {one_line(step.refused)}")
+    # Lines that are to be pasted must not be broken.
+    for line in filter(None, [one_line(step.command)]):
+        console.print(f"{' ' * INDENT}{line}", markup=False, soft_wrap=True)
     for line in step.patch.splitlines():
-        # A line that is to be pasted must not be broken.
         console.print(f"{' ' * 2 * INDENT}{line}".rstrip(), markup=False, soft_wrap=True)
+
+
+def _whose(told: Diagnosis) -> str:
+    """Whose sizes are told, where it is not the one that is diagnosed."""
+    if told.sizes is None or told.sizes.trial == told.trial:
+        return ""
+    trial = told.sizes.trial
+    return "of the baseline: " if trial is None else f"of trial {trial}: "
 
 
 def _knob(knob: Knob) -> str:
@@ -70,7 +85,7 @@ def _knob(knob: Knob) -> str:
     if knob.trial is None or isinstance(knob.now, float | int | str | bool):
         return f"{knob.place}, now {now}"
     values = knob.trial if isinstance(knob.trial, tuple) else (knob.trial,)
-    return f"{knob.place}, now {now}; here {', '.join(map(number, values))}"
+    return f"{knob.place}, now {now}; it had {', '.join(map(number, values))}"
 
 
 def _indented(console: Console, text: str) -> None:

@@ -7,10 +7,13 @@ learning") and course 3; Machine Learning Yearning, chapter 25.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from caviar.report.case import Case, Step, advice, span, step
+from caviar.report.curves import Shape
 from caviar.study.flat import HYPERPARAMETERS, key_of
+from caviar.study.spec import StudySpec
 from caviar.study.tables import TECHNIQUES
 
 MOST_LAYERS: Final = 64
@@ -54,18 +57,24 @@ def _bigger(case: Case) -> Step:
 
 def _longer(case: Case) -> Step:
     """Longer training pays where train loss had not come to rest."""
-    why = (
-        "train loss was still falling at the end"
-        if case.train_falls
-        else "train loss had come to rest at the end, so expect little of this alone"
-    )
+    why = "train loss was still falling at the end"
+    if not case.train_falls:
+        turned = " and dev loss had turned up" if Shape.OVERFITTING in case.shapes else ""
+        why = f"train loss had come to rest at the end{turned}, so expect little of this alone"
     spec = case.spec
     if spec.is_raised:
         days = min(100_000, 2 * spec.panda.days)
         return step(case, "bias", "train longer", why, {"panda.days": days})
-    most = min(MOST_EPOCHS, spec.search.reduction_factor * spec.search.max_epochs)
-    why += f"; `caviar run` with --max-epochs {most} goes on in the same directory"
-    return step(case, "bias", "train longer", why, {"search.max_epochs": most})
+    changes = {"search.max_epochs": longer(spec)}
+    if case.train_longer:
+        why += "; the command below goes on in the same directory"
+    found = step(case, "bias", "train longer", why, changes)
+    return replace(found, command=case.train_longer)
+
+
+def longer(spec: StudySpec) -> int:
+    """Epochs to train for where `max_epochs` were too few: one rung more."""
+    return min(MOST_EPOCHS, spec.search.reduction_factor * spec.search.max_epochs)
 
 
 def _better_steps(case: Case) -> Step:

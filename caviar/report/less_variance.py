@@ -7,6 +7,7 @@ chapter 25.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from caviar.report.case import WARPS, Case, Step, advice, span, step
@@ -19,41 +20,65 @@ USUAL_SHARE: Final = 0.75
 
 
 def against_variance(case: Case) -> Iterator[Step]:
-    """The steps, the first one first."""
-    yield _more_data(case)
+    """The steps, the first one first; more data last where it was found not to pay."""
+    pays = case.sizes is None or case.sizes.pays is not False
+    if pays:
+        yield _more_data(case)
     yield _weight_penalty(case)
     if case.value("network.layers"):
         yield _dropout(case)
     yield _augmentation(case)
     yield from _early_stopping(case)
     yield from _smaller(case)
+    if not pays:
+        yield _more_data(case)
 
 
 def _more_data(case: Case) -> Step:
+    """Another cut where it leaves examples to the training part, else more of them."""
     title, place = "more data", "data.fractions"
+    train = int(case.data.get("train", 0))
+    had = f"{train} examples were trained on" if train else ""
+    told, (why, cut) = _told_by_sizes(case), _other_cut(case)
+    if cut:
+        why = "; ".join(filter(None, (why, _ANOTHER, told)))
+        found = step(case, "variance", title, why, {place: cut})
+    else:
+        why = "; ".join(filter(None, (had, "collect more", told)))
+        found = advice(case, "variance", title, why, place)
+    return replace(found, command=case.measure_sizes)
+
+
+_ANOTHER: Final = "it is another cut, so errors compare only within the new study"
+
+
+def _other_cut(case: Case) -> tuple[str, dict[str, float]]:
+    """Why more of the examples at hand may be trained on, and the cut; {} if they may not."""
     train, dev = (int(case.data.get(part, 0)) for part in ("train", "dev"))
     given = case.spec.data.fractions
     if given is None and not train:
-        return advice(case, "variance", title, f"collect more examples{_sizes(case)}", place)
+        return "", {}
     share = given.train / (given.train + given.dev) if given else train / (train + dev)
-    had = f"{train} examples were trained on" if train else ""
     test = {"test": 0.2} if given is None or given.test else {}
-    few = "; it is another cut, so that errors compare only within the new study"
     if share < USUAL_SHARE - 0.01:
-        why = f"only {100 * share:.0f} % of train and dev together is trained on{few}"
-        cut = {"train": 0.6, "dev": 0.2} if test else {"train": 0.75, "dev": 0.25}
-        return step(case, "variance", title, why, {place: cut | test})
+        why = f"only {100 * share:.0f} % of train and dev together is trained on"
+        return why, ({"train": 0.6, "dev": 0.2} if test else {"train": 0.75, "dev": 0.25}) | test
     if share < 0.85 and dev >= 2 * LEAST_DEV:
-        why = f"{had}; the dev part could give some up{few}"
-        cut = {"train": 0.7, "dev": 0.1} if test else {"train": 0.875, "dev": 0.125}
-        return step(case, "variance", title, why, {place: cut | test})
-    why = "; ".join(filter(None, (had, f"collect more{_sizes(case)}")))
-    return advice(case, "variance", title, why, place)
+        why = f"{train} examples were trained on; the dev part could give some up"
+        return why, ({"train": 0.7, "dev": 0.1} if test else {"train": 0.875, "dev": 0.125}) | test
+    return "", {}
 
 
-def _sizes(case: Case) -> str:
-    """How to find out whether it pays; a panda's way cannot be repeated on less data."""
-    return "" if case.spec.is_raised else "; `caviar diagnose DIR --sizes` tells whether it pays"
+def _told_by_sizes(case: Case) -> str:
+    """What trainings on parts of the data said, or that they would tell."""
+    found = case.sizes
+    if found is not None and found.gain is not None:
+        if found.pays is False:
+            return "last, since trainings on parts of them tell that more would hardly pay"
+        about = f"twice as many would take off about {100 * found.gain:.1f} points"
+        how = "trainings on parts of them tell that" if found.pays else "it is open whether"
+        return f"{how} {about}"
+    return "the command below tells whether it pays" if case.measure_sizes else ""
 
 
 def _weight_penalty(case: Case) -> Step:

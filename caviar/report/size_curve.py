@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,14 @@ def size_verdict(directory: Path) -> SizeVerdict | None:
         finals = finals_of(journal, SIZES)
         facts = journal.events("data_set_read")
     folder = finals.folder(directory) if finals is not None else None
-    if finals is None or folder is None or not facts or not Journal.exists(folder):
+    examples = facts[0].detail.get("train") if facts else None
+    if finals is None or folder is None or not examples or not Journal.exists(folder):
         return None
     with Journal.open(folder) as trained:
-        points = _points(finals, trained, int(facts[0].detail["train"]))
-    return sizes(points, _noise(points)) if points else None
+        points = _points(finals, trained, int(examples))
+    if not points:
+        return None
+    return replace(sizes(points, _noise(points)), trial=finals.candidates[0].trial)
 
 
 def _points(finals: Finals, journal: Journal, examples: int) -> list[SizePoint]:

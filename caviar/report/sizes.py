@@ -51,6 +51,7 @@ class SizeVerdict:
         gap: dev error minus train error at the full size, as a share; None without points.
         points: means by size, the smallest first.
         line: all of it in a sentence.
+        trial: whose hyperparameters were trained with; None of a baseline, or if it is not known.
     """
 
     pays: bool | None
@@ -60,6 +61,7 @@ class SizeVerdict:
     gap: float | None
     points: tuple[SizePoint, ...]
     line: str
+    trial: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; every number is finite."""

@@ -91,13 +91,13 @@ def _best(evidence: Evidence) -> Subject:
 
 def _nothing(evidence: Evidence) -> str:
     """Why no trial can be diagnosed."""
-    place = one_line(str(evidence.directory))
+    study = f"study {one_line(evidence.spec.name)}"
     diverged = sum(state is TrialState.DIVERGED for state in evidence.states)
     if not evidence.curves:
-        return f"{place}: no trial has been measured yet, so there is nothing to diagnose"
+        return f"{study}: no trial has been measured yet, so there is nothing to diagnose"
     rates = evidence.spec.model_dump(mode="json")["training"]["learning_rate"]
     return (
-        f"{place}: all {diverged or len(evidence.curves)} measured trials diverged; try a smaller "
+        f"{study}: all {diverged or len(evidence.curves)} measured trials diverged; try a smaller "
         f"training.learning_rate, now {show(rates)}"
     )
 

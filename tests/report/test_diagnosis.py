@@ -60,6 +60,7 @@ def known(*ends, text="", examples=MANY, card=None, noise=0.0, curves=None, **ac
         "noise": noise,
         "edges": [],
         "diary": [],
+        "status": "finished",
         "trials": [{"state": "paused" if found.get(t.index) else "waiting"} for t in trials],
     } | account
     sizes = {"train": examples, "dev": examples} if examples else {}
@@ -167,7 +168,7 @@ def parts(bias, variance, lead=(0.0, 0.0), whole=None):
         # 1.04 is more than 1.01, but 1.0 is not more than 1.0.
         (parts((0.0, 0.3), (1.04, 1.01), (-1.04, 1.2)), "neither", (),
          "neither stands out, all of it may be luck: avoidable bias 0.0 ± 0.3 points, variance "
-         "1.0 ± 1.0 points"),
+         "1.0 ± 1.0 points; only more dev examples, or more seeds, would tell"),
     ],
 )  # fmt: skip
 def test_the_verdict_fits_the_figures_beside_it(found, larger, causes, sentence):
@@ -291,7 +292,7 @@ GONE = measured(0, 1, 0.9, math.nan, diverged=True)
     ("found", "trial", "line"),
     [
         (known(), None,
-         "studies/s: no trial has been measured yet, so there is nothing to diagnose"),
+         "study digits: no trial has been measured yet, so there is nothing to diagnose"),
         (known(), 0, "--trial 0: the study has no trials yet"),
         (known((0.1, 0.2)), 1, "--trial 1: the study has trials 0 to 0"),
         (known((0.1, 0.2)), -1, "--trial -1: the study has trials 0 to 0"),
@@ -300,7 +301,7 @@ GONE = measured(0, 1, 0.9, math.nan, diverged=True)
         (known(curves={0: [GONE]}), 0,
          "--trial 0: it diverged before it could be judged, so there is nothing to diagnose"),
         (known(curves={0: [GONE], 1: [replace(GONE, trial=1)]}), None,
-         "studies/s: all 2 measured trials diverged; try a smaller training.learning_rate, now "
+         "study digits: all 2 measured trials diverged; try a smaller training.learning_rate, now "
          "{ low = 0.0001, high = 1.0, scale = 'log' }"),
     ],
 )  # fmt: skip
@@ -389,7 +390,7 @@ def journalled(directory, days=False):
     values = {"activation": "relu", "layers": 2, "units": 9}
     with Journal.create(directory, spec.to_json(), spec.fingerprint) as journal:
         journal.acquire_lease()
-        journal.record("data_set_read", {"train": 1079, "dev": 359})
+        journal.record("data_set_read", {"fingerprint": "f", "train": 1079, "dev": 359})
         for index in (0, 1):
             parent = (0, 1) if days and index else None
             first = index if days else 0

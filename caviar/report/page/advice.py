@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any, Final
 
+from caviar.report.causes import NAMES
 from caviar.report.evidence import Evidence
 from caviar.report.page.figure import Figure, View, axis
 from caviar.report.page.figure import lines as lines_of
 from caviar.report.page.guests import guest
 from caviar.report.page.markup import Html, clipped, figures, join, safe, tag
 from caviar.report.page.tables import table
+from caviar.report.points import Points
 
 LONGEST: Final = 800
 """Characters of a sentence."""
-_SIGNS: Final = {"fine": "✓", "look": "○", "act": "→", "unknown": "?"}
-_VERDICTS: Final = {"fine": "fine", "look": "look at it", "act": "act", "unknown": "not known yet"}
+_SIGNS: Final = {"fine": "✓", "look": "○", "act": "→", "unknown": "?", "inapplicable": "-"}
+_VERDICTS: Final = {
+    "fine": "fine",
+    "look": "look at it",
+    "act": "act",
+    "unknown": "not known yet",
+    "inapplicable": "does not apply",
+}
 
 
 def advice_part(evidence: Evidence) -> Html:
@@ -30,7 +39,7 @@ def advice_part(evidence: Evidence) -> Html:
 
 def diagnosis_part(evidence: Evidence) -> Html:
     """The verdict, the errors behind it, and what to try."""
-    found = guest("diagnosis", "diagnose", evidence)
+    found = guest("diagnosis", "diagnose_for_keeping", evidence)
     if not found.told:
         return tag("p", clipped(found.why_not, LONGEST))
     told = found.told
@@ -74,7 +83,7 @@ def sizes_part(evidence: Evidence) -> Html | None:
 
 def checks_part(evidence: Evidence) -> Html:
     """A line each, with its verdict and the command to type next."""
-    found = guest("checks", "checks", evidence)
+    found = guest("checks", "checks_for_keeping", evidence)
     if not found.told:
         return tag("p", clipped(found.why_not, LONGEST))
     return tag("ul", *map(_check, found.told["rows"]), class_="checks")
@@ -105,33 +114,33 @@ def _about(told: Mapping[str, Any]) -> str:
 def _errors(told: Mapping[str, Any]) -> Html:
     """Target, train and dev error, and what lies between them."""
     assumed = "" if told["target_given"] else " (assumed)"
+    bias, variance = Points(**told["bias"]), Points(**told["variance"])
     rows = (
         (f"target{assumed}", f"{100 * told['target_error']:.2f} %", ""),
-        ("train", f"{100 * told['train_error']:.2f} %", f"avoidable bias {_points(told['bias'])}"),
-        ("dev", f"{100 * told['dev_error']:.2f} %", f"variance {_points(told['variance'])}"),
+        ("train", f"{100 * told['train_error']:.2f} %", f"avoidable bias {bias}"),
+        ("dev", f"{100 * told['dev_error']:.2f} %", f"variance {variance}"),
     )
     return table(("error", "", "above the one before"), rows, "Errors", class_="wordy")
 
 
-def _points(found: Mapping[str, Any]) -> str:
-    about = "" if found["noise"] is None else f" ± {found['noise']:.1f}"
-    return f"{found['value']:.1f}{about} points"
+def _steps(recipe: Iterable[Mapping[str, Any]]) -> Html:
+    """What to try, by cause and in the lectures' order."""
+    parts = []
+    for cause, steps in groupby(recipe, lambda step: step["against"]):
+        title = f"What to try against {NAMES[cause]}, the first thing first"
+        parts += [tag("p", tag("b", title)), _ordered(steps)]
+    return join(parts)
 
 
-def _steps(recipe: Any) -> Html:
-    """What to try, in the lectures' order."""
-    if not recipe:
-        return Html("")
-    return join([tag("p", tag("b", "What to try, the first thing first")), _ordered(recipe)])
-
-
-def _ordered(recipe: Any) -> Html:
+def _ordered(recipe: Iterable[Mapping[str, Any]]) -> Html:
     items = []
     for each in recipe:
         told = [tag("b", clipped(each["title"], 200)), ": ", clipped(each["why"], LONGEST)]
         places = ", ".join(clipped(knob["place"], 80) for knob in each["knobs"])
         if places:
             told.append(tag("div", f"In the study file: {places}", class_="hint"))
+        if each["command"]:
+            told.append(tag("div", tag("code", clipped(each["command"], LONGEST))))
         if each.get("refused"):
             told.append(tag("div", clipped(each["refused"], LONGEST), class_="hint"))
         if each.get("patch"):
