@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from caviar.errors import StudyError
 from caviar.study.database import DAMAGED, Database
+from caviar.study.spec import StudySpec
 from caviar.study.wording import one_line, show
 
 
@@ -205,6 +206,11 @@ _RELATIONS: Final = (
         "trial {} lacks {} of its measurements",
     ),
     (
+        "SELECT min(json_array_length(point)) AS least, max(json_array_length(point)) AS most"
+        " FROM trials HAVING least != most",
+        "points have {} coordinates and {}",
+    ),
+    (
         "SELECT assignment FROM assignments WHERE NOT EXISTS (SELECT 1 FROM lanes"
         " WHERE lanes.assignment = assignments.assignment)",
         "assignment {} has no trials",
@@ -240,6 +246,8 @@ def inspect(database: Database) -> None:
     with database.snapshot():
         for wrong in _wrong(database):
             raise StudyError(f"{database.path}: {DAMAGED}: {one_line(wrong)}")
+        (spec,) = database.row("SELECT spec FROM meta")
+    StudySpec.from_journal(spec, f"{database.path}: {DAMAGED}")
 
 
 def _wrong(database: Database) -> Iterator[str]:

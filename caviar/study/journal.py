@@ -82,10 +82,10 @@ class Journal(Reads):
         database = opener(directory, clock)
         try:
             inspect(database)
-            return cls(database)
         except BaseException:
             database.close()
             raise
+        return cls(database)
 
     @staticmethod
     def exists(directory: Path) -> bool:

@@ -52,6 +52,9 @@ NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,63}"
 ADAMW_DECAY: Final = 0.01
 """The weight decay of trials with AdamW, if the study file gives none."""
 
+_TABLES: Final = ("data", "network", "training", "search")
+"""What every caviar wrote into a journal's specification."""
+
 _OPTIONS: Final = {
     "seed": "--seed",
     "search.trials": "--trials",
@@ -214,6 +217,19 @@ class StudySpec(Table):
         except (ValueError, RecursionError):
             raise StudyError(f"{source}: the study's specification is not valid JSON") from None
         return cls._check(raw, source)
+
+    @classmethod
+    def from_journal(cls, text: str, source: str) -> StudySpec:
+        """The same of a text that says which study a journal is of, and so has its tables.
+
+        Raises:
+            StudyError: it lacks them, or was not written by `to_json`.
+        """
+        spec = cls.from_json(text, source)
+        missing = [name for name in _TABLES if name not in json.loads(text)]
+        if missing:
+            raise StudyError(f"{source}: the study's specification lacks [{missing[0]}]")
+        return spec
 
     def to_json(self) -> str:
         """The specification as canonical JSON: every key, sorted, without spaces."""

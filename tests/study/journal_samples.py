@@ -9,6 +9,7 @@ from typing import Any
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Measurement, Signature, Trial
 
+SPEC = '{"data":{},"name":"digits","network":{},"search":{},"training":{}}'
 SIGNATURE = Signature((112, 112), 64, "adam")
 
 
@@ -42,7 +43,7 @@ def saved(lanes: Iterable[int], epoch: int) -> dict[int, tuple[int, bytes]]:
 
 
 def new_study(directory: Path) -> Journal:
-    journal = Journal.create(directory, '{"name": "digits"}', "abc")
+    journal = Journal.create(directory, SPEC, "abc")
     journal.acquire_lease()
     return journal
 

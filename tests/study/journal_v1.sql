@@ -109,7 +109,7 @@ CREATE TABLE lease (
     renewed_at REAL NOT NULL,
     released_at REAL
 );
-INSERT INTO meta VALUES (1, '{"name": "digits"}', 'abc', 1700000000.0);
+INSERT INTO meta VALUES (1, '{"data":{},"name":"digits","network":{},"search":{},"training":{}}', 'abc', 1700000000.0);
 INSERT INTO trials VALUES (1, 0, '[0.5]', '{"units": 64}', 1700000001.0);
 INSERT INTO trials VALUES (2, 1, '[0.25]', '{"units": 65}', 1700000001.0);
 INSERT INTO trials VALUES (3, 2, '[0.75]', '{"units": 66}', 1700000001.0);

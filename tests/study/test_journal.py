@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_samples import SIGNATURE, curve, measured, new_study, rung, saved, trial, trials
+from journal_samples import SIGNATURE, SPEC, curve, measured, new_study, rung, saved, trial, trials
 
 from caviar.errors import LeaseError, StudyError
 from caviar.study import rows
@@ -28,7 +28,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_a_new_journal_keeps_what_was_asked(journal: Journal) -> None:
     with Journal.open(journal.directory) as reader:
-        assert reader.spec_json == '{"name": "digits"}'
+        assert reader.spec_json == SPEC
         assert reader.fingerprint == "abc"
         assert list(reader.entries()) == []
         assert reader.trained_epochs == reader.measured_epochs == 0
@@ -393,7 +393,7 @@ def test_a_reader_cannot_write(journal: Journal) -> None:
 
 
 def test_without_the_lease_nothing_is_written(tmp_path: Path) -> None:
-    with Journal.create(tmp_path, "{}", "abc") as journal:
+    with Journal.create(tmp_path, SPEC, "abc") as journal:
         with pytest.raises(LeaseError, match="no lease is held"):
             journal.add_trials(trials(0))
         assert journal.trials() == ()

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from journal_samples import bytes_of, curve, files, measured, new_study, rung, saved, trials
+from journal_samples import SPEC, bytes_of, curve, files, measured, new_study, rung, saved, trials
 
 from caviar.errors import StudyError
 from caviar.study.journal import Journal
@@ -59,7 +59,7 @@ def check_whole(directory: Path) -> None:
 
 
 def test_nothing_acknowledged_is_lost_or_trained_twice(tmp_path: Path) -> None:
-    Journal.create(tmp_path, "{}", "abc").close()
+    Journal.create(tmp_path, SPEC, "abc").close()
     chance = random.Random(0)
     acknowledged: Acknowledged = []
     seen: dict[tuple[int, int], object] = {}
@@ -87,7 +87,7 @@ def test_nothing_acknowledged_is_lost_or_trained_twice(tmp_path: Path) -> None:
 
 
 def test_readers_see_whole_commits_while_a_driver_writes(tmp_path: Path) -> None:
-    Journal.create(tmp_path, "{}", "abc").close()
+    Journal.create(tmp_path, SPEC, "abc").close()
     problems: list[str] = []
 
     def read() -> None:

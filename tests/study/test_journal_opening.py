@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_samples import new_study, trial, trials
+from journal_samples import SPEC, new_study, trial, trials
 
 from caviar.errors import StudyError
 from caviar.study import filesystem, opening, schema
@@ -76,7 +76,7 @@ def test_network_filesystems_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     journal.add_trials(trials(0))
     nfs(monkeypatch)
     with pytest.raises(StudyError, match="must be on a disk of this machine, got nfs4"):
-        Journal.create(fresh, "{}", "abc")
+        Journal.create(fresh, SPEC, "abc")
     assert not fresh.exists()
     with pytest.raises(StudyError, match="got nfs4"):
         Journal.open(study, write=True)
@@ -118,7 +118,7 @@ def test_a_newer_journal_is_refused(tmp_path: Path, write: bool) -> None:
 def test_a_study_is_not_made_over_another(tmp_path: Path) -> None:
     new_study(tmp_path).close()
     with pytest.raises(StudyError, match="it holds a study already"):
-        Journal.create(tmp_path, "{}", "def")
+        Journal.create(tmp_path, SPEC, "def")
     with pytest.raises(StudyError, match="it holds a study already"):
         schema.build(tmp_path / opening.FILE, "{}", "def", 0.0)  # as one who looked too early
     with Journal.open(tmp_path) as reader:
@@ -142,7 +142,7 @@ def test_nothing_half_made_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "link", fail)
     for directory in (tmp_path / "a" / "b" / "study", tmp_path / "there"):
         with pytest.raises(StudyError, match="the disk is full"):
-            Journal.create(directory, "{}", "abc")
+            Journal.create(directory, SPEC, "abc")
     assert [p.name for p in tmp_path.rglob("*")] == ["there"]
 
 

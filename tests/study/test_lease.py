@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from journal_samples import new_study, trials
+from journal_samples import SPEC, new_study, trials
 
 from caviar.errors import LeaseError
 from caviar.study import lease
@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def opened(tmp_path: Path, clock: Clock) -> Callable[[], Journal]:
-    Journal.create(tmp_path / "study", "{}", "abc", clock).close()
+    Journal.create(tmp_path / "study", SPEC, "abc", clock).close()
     return lambda: Journal.open(tmp_path / "study", write=True, clock=clock)
 
 
