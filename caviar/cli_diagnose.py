@@ -84,6 +84,8 @@ def _train_sizes(directory: Path, address: str | None) -> None:
     spec = load(directory).spec
     if spec.is_raised:
         raise StudyError("--sizes: a panda's way cannot be repeated on less data")
+    if not spec.winner.top:
+        raise StudyError("--sizes: winner.top: must be > 0 for anything to be trained, got 0")
     outcome = run_study(spec, directory, PlainView(write), address=address, finals=Extra.SIZES)
     if outcome.signal:
         write(f"stopped; to go on: caviar diagnose {directory} --sizes")

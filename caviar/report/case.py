@@ -32,7 +32,9 @@ class Case:
         spec: the study as in force.
         hyperparameters: of the trial.
         shapes: what its curve shows.
-        train_falls: whether its train loss still fell at the end.
+        train_falls: whether its train loss still fell at the end; None if that cannot be told.
+        epochs: that it was trained for; 0 if that is not known.
+        best_rate: the learning rate of the study's best trial, if that is another; else None.
         data: of the event "data_set_read"; {} if nothing is known.
         edges: hyperparameters whose best trials lie against a bound: by name "lower" or "upper".
         sizes: what trainings of it on parts of the data told; None before there are any.
@@ -44,7 +46,9 @@ class Case:
     spec: StudySpec
     hyperparameters: Mapping[str, Value]
     shapes: frozenset[Shape] = frozenset()
-    train_falls: bool = False
+    train_falls: bool | None = None
+    epochs: int = 0
+    best_rate: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     edges: Mapping[str, str] = field(default_factory=dict)
     sizes: SizeVerdict | None = None

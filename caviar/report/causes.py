@@ -73,7 +73,7 @@ def _yet(parts: Parts) -> str:
         return "; train error is below the target already" if below else ""
     if parts.whole.is_sure:
         return "; yet dev error is below the target already"
-    return "; yet in all dev error is within luck of the target"
+    return f"; yet in all, {parts.whole}, dev error may be as good as the target"
 
 
 def _nothing(parts: Parts) -> str:

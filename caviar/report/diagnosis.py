@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from caviar.report import size_curve
 from caviar.report.case import Case, Step
 from caviar.report.causes import finding_of
 from caviar.report.commands import resume
@@ -21,12 +22,11 @@ from caviar.report.evidence import Evidence
 from caviar.report.less_bias import longer
 from caviar.report.points import Parts, Points, parts_of
 from caviar.report.recipe import recipe
-from caviar.report.size_curve import size_verdict
 from caviar.report.sizes import SizeVerdict
 from caviar.report.subject import Subject, subject_of
 from caviar.study.finals import SHARES, SIZES, event_of
 from caviar.study.flat import key_of
-from caviar.study.records import Value
+from caviar.study.records import Measurement, Value
 from caviar.study.tables import TECHNIQUES
 
 _ONLY_WHILE_TRAINING: Final = ("keep_prob", "shift", "flip", "rotation", "zoom", "noise")
@@ -95,7 +95,7 @@ def diagnose(evidence: Evidence, trial: int | None = None, place: Path | None = 
     subject, spec = subject_of(evidence, trial), evidence.spec
     typed = replace(evidence, directory=place or evidence.directory)
     trained = any(event.kind == event_of(SIZES) for event in evidence.events)
-    curve = size_verdict(evidence.directory) if trained else None
+    curve = size_curve.size_verdict(evidence.directory) if trained else None
     own = curve is None or curve.trial == subject.trial
     target = spec.goal.target_error
     train, dev = (statistics.fmean(errors) for errors in zip(*subject.runs, strict=True))
@@ -106,7 +106,9 @@ def diagnose(evidence: Evidence, trial: int | None = None, place: Path | None = 
         spec=spec,
         hyperparameters=subject.hyperparameters,
         shapes=frozenset(named.shape for named in shapes),
-        train_falls=still_falling([m.train_loss for m in subject.curve]),
+        train_falls=_train_falls(subject.curve),
+        epochs=subject.curve[-1].epoch if subject.curve else 0,
+        best_rate=_best_rate(evidence, subject),
         data=evidence.data,
         edges={edge["name"]: edge["side"] for edge in evidence.account["edges"]},
         sizes=curve if own else None,
@@ -141,6 +143,19 @@ def diagnose_for_keeping(evidence: Evidence) -> Diagnosis:
     See `caviar.report.checks.checks_for_keeping`.
     """
     return diagnose(evidence, place=Path(evidence.directory.resolve().name or "."))
+
+
+def _train_falls(curve: Sequence[Measurement]) -> bool | None:
+    losses = [m.train_loss for m in curve if not m.diverged]
+    return still_falling(losses) if len(losses) > 1 else None
+
+
+def _best_rate(evidence: Evidence, subject: Subject) -> float | None:
+    best = evidence.best
+    if best is None or subject.trial is None or best.trial == subject.trial:
+        return None
+    rate = evidence.trials[best.trial].hyperparameters.get("learning_rate")
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def _measure_sizes(evidence: Evidence, trial: int | None, known: SizeVerdict | None) -> str:

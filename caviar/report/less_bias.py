@@ -15,6 +15,7 @@ from caviar.report.curves import Shape
 from caviar.study.flat import HYPERPARAMETERS, key_of
 from caviar.study.spec import StudySpec
 from caviar.study.tables import TECHNIQUES
+from caviar.study.wording import number
 
 MOST_LAYERS: Final = 64
 MOST_UNITS: Final = 65536
@@ -24,10 +25,14 @@ RELAXED: Final = tuple(key for key in TECHNIQUES if key != "clip_norm")
 
 
 def against_bias(case: Case) -> Iterator[Step]:
-    """The steps, the first one first."""
+    """The steps, the first one first; what breaks down needs shorter steps before all else."""
+    exploded = Shape.EXPLODED in case.shapes
+    if exploded:
+        yield _better_steps(case)
     yield _bigger(case)
-    yield _longer(case)
-    yield _better_steps(case)
+    if not exploded:
+        yield _longer(case)
+        yield _better_steps(case)
     yield from _relaxed(case)
     yield from _other_architecture(case)
 
@@ -57,14 +62,19 @@ def _bigger(case: Case) -> Step:
 
 def _longer(case: Case) -> Step:
     """Longer training pays where train loss had not come to rest."""
-    why = "train loss was still falling at the end"
-    if not case.train_falls:
+    spec, why = case.spec, "train loss was still falling at the end"
+    if case.train_falls is None:
+        why = "its epochs are too few to tell whether train loss still falls"
+    elif not case.train_falls:
         turned = " and dev loss had turned up" if Shape.OVERFITTING in case.shapes else ""
         why = f"train loss had come to rest at the end{turned}, so expect little of this alone"
-    spec = case.spec
     if spec.is_raised:
         days = min(100_000, 2 * spec.panda.days)
         return step(case, "bias", "train longer", why, {"panda.days": days})
+    if 0 < case.epochs < spec.search.max_epochs:
+        # Trials in the best 1/eta of a rung are trained longer: more epochs would not be its own.
+        why = f"it was trained for {case.epochs} of {spec.search.max_epochs} epochs; {why}"
+        return advice(case, "bias", "train longer", why, "search.grace_epochs", "search.max_epochs")
     changes = {"search.max_epochs": longer(spec)}
     if case.train_longer:
         why += "; the command below goes on in the same directory"
@@ -84,8 +94,12 @@ def _better_steps(case: Case) -> Step:
     named = {"training.optimizer": {"choices": [*optimizers, "adam"]}} if other else {}
     cosine = {} if "cosine" in case.spec.training.schedules else {"training.schedule": "cosine"}
     why = "the learning rate matters most of all hyperparameters"
-    if case.steps_too_long:
+    if Shape.EXPLODED in case.shapes:
+        why = "training broke down: shorter steps before all else"
+    elif case.steps_too_long:
         why = "the curve is unsteady: shorter steps, and a rate that decays, let it settle"
+    elif _far_from_best(case):
+        why = f"the study's best trial has {number(case.best_rate or 0.0)}"
     elif edge := case.edges.get("learning_rate"):
         why = f"the best trials lie at its {edge} bound: better rates may lie beyond"
     elif other:
@@ -98,6 +112,10 @@ def _rates(case: Case) -> dict[str, Any]:
     """Smaller rates where steps were too long; else a range around what there was."""
     rate, (low, high) = case.value("training.learning_rate"), case.range_of(_RATE)
     now = case.current(_RATE)
+    if case.best_rate and _far_from_best(case):
+        return span(max(low, case.best_rate / 5), min(high, case.best_rate * 5), log=True)
+    if Shape.EXPLODED in case.shapes:
+        return span(rate / 100, rate / 3, log=True)
     if case.steps_too_long:
         return span(rate / 30, rate, log=True)
     if "learning_rate" in case.edges and isinstance(now, dict) and "low" in now:
@@ -105,6 +123,12 @@ def _rates(case: Case) -> dict[str, Any]:
     if low == high:
         return span(rate / 10, rate * 10, log=True)
     return span(max(low, rate / 5), min(high, rate * 5), log=True)
+
+
+def _far_from_best(case: Case) -> bool:
+    """Whether the study's best trial has another learning rate by more than what is tried."""
+    rate, best = case.value(_RATE), case.best_rate
+    return best is not None and not best / 5 <= rate <= best * 5
 
 
 _RATE: Final = "training.learning_rate"

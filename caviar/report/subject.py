@@ -82,7 +82,9 @@ def _asked(evidence: Evidence, trial: int) -> Subject:
 def _best(evidence: Evidence) -> Subject:
     best = evidence.best
     if best is None or not _sound([best]):
-        sound = [m for curve in evidence.curves.values() for m in _sound(curve)]
+        # What came before a breakdown is no result: then it is the breakdown that is to be mended.
+        whole = [curve for curve in evidence.curves.values() if not any(m.diverged for m in curve)]
+        sound = [m for curve in whole for m in _sound(curve)]
         best = min(sound, key=lambda m: _score(evidence, m), default=None)
     if best is None:
         raise StudyError(_nothing(evidence))

@@ -20,10 +20,11 @@ from caviar import cli_diagnose
 from caviar.errors import StudyError
 from caviar.report.causes import finding_of
 from caviar.report.curves import Shape
-from caviar.report.diagnosis import diagnose
+from caviar.report.diagnosis import diagnose, diagnose_for_keeping
 from caviar.report.diagnosis_text import print_diagnosis
 from caviar.report.evidence import Evidence, evidence
 from caviar.report.points import Parts, Points, _student
+from caviar.report.sizes import SizePoint, sizes
 from caviar.report.subject import lineage
 from caviar.study.facts import Event
 from caviar.study.journal import Journal
@@ -140,7 +141,8 @@ def parts(bias, variance, lead=(0.0, 0.0), whole=None):
         # What stands out is named though the whole may be luck.
         (parts((0.9, 0.6), (-0.4, 1.2), (1.3, 1.7), (0.5, 0.8)), "bias", ("bias",),
          "avoidable bias stands out, 0.9 ± 0.6 points: the network does not fit its training part "
-         "as well as it should; yet in all dev error is within luck of the target"),
+         "as well as it should; yet in all, 0.5 ± 0.8 points, dev error may be as good as the "
+         "target"),
         (parts((3.0, 0.5), (-5.0, 0.5), (8.0, 1.0), (-2.0, 0.5)), "bias", ("bias",),
          "avoidable bias is the larger, 3.0 ± 0.5 points: the network does not fit its training "
          "part as well as it should; yet dev error is below the target already"),
@@ -298,6 +300,9 @@ GONE = measured(0, 1, 0.9, math.nan, diverged=True)
         (known((0.1, 0.2)), -1, "--trial -1: the study has trials 0 to 0"),
         (known(curves={0: []}), 0,
          "--trial 0: it has not been measured, so there is nothing to diagnose"),
+        (known(curves={0: [measured(0, 1, 0.9, 0.9), replace(GONE, epoch=2)]}, best=None), None,
+         "study digits: all 1 measured trials diverged; try a smaller training.learning_rate, now "
+         "{ low = 0.0001, high = 1.0, scale = 'log' }"),
         (known(curves={0: [GONE]}), 0,
          "--trial 0: it diverged before it could be judged, so there is nothing to diagnose"),
         (known(curves={0: [GONE], 1: [replace(GONE, trial=1)]}), None,
@@ -329,6 +334,59 @@ def test_what_to_bear_in_mind():
     assert "of 2 measured trials this is the best" in remarks((0.1, 0.2), (0.1, 0.3))
     assert "flattered" not in remarks((0.1, 0.2))
     assert "dev error is below train error" in remarks((0.3, 0.2))
+
+
+SHARED = [SizePoint(n, 0.0, 0.02 + 2 / n**0.5) for n in (125, 250, 500, 1000)]
+FLAT = [SizePoint(n, 0.0, 0.2) for n in (125, 250, 500, 1000)]
+
+
+def sized(monkeypatch, points, trial=0):
+    """A study whose trial 0 was trained on parts of the data."""
+    found = replace(sizes(points), trial=trial)
+    monkeypatch.setattr("caviar.report.diagnosis.size_curve.size_verdict", lambda _: found)
+    asked = known((0.0, 0.1))
+    return replace(asked, events=[*asked.events, Event(2, 0.0, "sizes_begun", {})])
+
+
+def data_step(found):
+    return next(step for step in found.recipe if step.title == "more data")
+
+
+def test_before_sizes_were_trained_the_recipe_has_the_command_that_does():
+    asked = replace(known((0.0, 0.1)), directory=Path("my studies/s"))
+    assert data_step(diagnose(asked)).command == "caviar diagnose 'my studies/s' --sizes"
+    assert "the command below tells whether it pays" in data_step(diagnose(asked)).why
+    assert data_step(diagnose(asked, trial=0)).command == ""  # the winner is trained, or the best
+    none = known((0.0, 0.1), text="[winner]\ntop = 0")
+    assert data_step(diagnose(none)).command == ""
+    kept = diagnose_for_keeping(replace(asked, directory=Path("/home/me/s")))
+    assert data_step(kept).command == "caviar diagnose s --sizes"
+
+
+def test_what_the_sizes_told_is_told(monkeypatch):
+    found = diagnose(sized(monkeypatch, SHARED))
+    step = data_step(found)
+    assert found.recipe[0] == step
+    assert "trainings on parts of them tell that twice as many would take off about 1." in step.why
+    assert step.command == ""
+    assert "\nmore data would pay: from 125 to 1000 examples" in printed(found, 200)
+
+
+def test_more_data_comes_last_where_it_does_not_pay(monkeypatch):
+    found = diagnose(sized(monkeypatch, FLAT))
+    assert found.recipe[-1] == data_step(found)
+    assert found.recipe[-1].why.endswith("tell that more would hardly pay")
+
+
+def test_sizes_of_another_trial_say_nothing_of_this_one(monkeypatch):
+    found = diagnose(sized(monkeypatch, FLAT, trial=7))
+    assert found.recipe[0] == data_step(found)
+    assert data_step(found).command
+    assert "\nof trial 7: more data would hardly pay" in printed(found, 200)
+
+
+def test_sizes_that_were_begun_only_are_gone_on_with(monkeypatch):
+    assert data_step(diagnose(sized(monkeypatch, FLAT[:1]))).command
 
 
 share = st.floats(0, 1)
@@ -366,6 +424,15 @@ def test_it_is_printed_with_lines_to_paste():
     assert "      [regularization]\n      l2 = { low = 1e-05, high = 0.1, scale" in out
     assert "2. a penalty on weights: " in out
     assert "   regularization.l2, now 0.0\n" in out
+    assert "\nwhat to try against variance, the first thing first:\n1. more data: " in out
+    assert "\n   caviar diagnose studies/s --sizes\n" in out
+
+
+def test_each_cause_has_its_steps_the_larger_first():
+    out = printed(diagnose(known((0.05, 0.2), text="[search]\nmax_epochs = 1")))
+    assert out.index("what to try against variance") < out.index("what to try against avoidable")
+    assert out.count("\n1. ") == 2
+    assert "\n   caviar run --dir studies/s --max-epochs 3\n" in out
 
 
 def test_a_line_to_paste_is_not_broken_on_a_narrow_terminal():

@@ -72,12 +72,42 @@ def test_bounds_that_may_grow_count_as_the_file_gives_them():
 
 
 def test_longer_training_says_whether_train_loss_still_fell():
-    told = [recipe(case(train_falls=falls), ["bias"])[1] for falls in (True, False)]
+    told = [recipe(case(train_falls=falls), ["bias"])[1] for falls in (True, False, None)]
+    assert "too few to tell" in told[2].why
     assert told[0].why == "train loss was still falling at the end"
     assert "expect little of this alone" in told[1].why
     assert tomllib.loads(told[0].patch) == {"search": {"max_epochs": 81}}
     raised = steps('[search]\nstrategy = "panda"\n[network]\nunits = 9', cause="bias")
     assert raised["train longer"] == {"panda": {"days": 40}}
+
+
+def test_a_trial_that_was_not_promoted_is_not_told_to_lengthen_the_study():
+    step = recipe(case(epochs=9, train_falls=True, train_longer="caviar run"), ["bias"])[1]
+    assert step.why == (
+        "it was trained for 9 of 27 epochs; train loss was still falling at the end"
+    )
+    assert (step.patch, step.command) == ("", "")
+    whole = recipe(case(epochs=27, train_falls=True, train_longer="caviar run"), ["bias"])[1]
+    assert (tomllib.loads(whole.patch), whole.command) == (
+        {"search": {"max_epochs": 81}},
+        "caviar run",
+    )
+
+
+def test_what_breaks_down_needs_shorter_steps_first():
+    found = recipe(case(shapes=frozenset([Shape.EXPLODED])), ["bias"])
+    assert [step.title for step in found[:2]] == [
+        "a better optimiser or learning rate",
+        "a bigger network",
+    ]
+    assert "train longer" not in {step.title for step in found}
+    rate = tomllib.loads(found[0].patch)["training"]["learning_rate"]
+    assert rate == {"low": 0.0001, "high": 0.00333, "scale": "log"}
+
+
+def test_a_trial_far_off_is_sent_to_the_best_ones_learning_rate():
+    assert rates(best_rate=0.3)["learning_rate"] == {"low": 0.06, "high": 1.0, "scale": "log"}
+    assert rates(best_rate=0.02) == rates()
 
 
 def rates(**more):
@@ -232,6 +262,7 @@ def test_every_patch_can_be_pasted(tables, where, shapes, edge, data):
     asked = case(text, where, shapes=shapes, edges=edges, data=data)
     for step in recipe(asked, CAUSES):
         assert not step.refused, step
+        assert "`" not in step.why  # the page shows it as it stands
         if not step.patch:
             continue
         pasted = {name: dict(one) if isinstance(one, dict) else one for name, one in tables.items()}
