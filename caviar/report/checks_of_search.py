@@ -8,20 +8,21 @@ from typing import Any, Final
 import numpy as np
 
 from caviar.report.cohort import Cohort, cohorts
+from caviar.report.commands import (
+    ITS_FILE,
+    Next,
+    beside,
+    is_driven,
+    is_over,
+    more,
+    narrow,
+    resume,
+    show,
+)
 from caviar.report.doubling import FEWEST as FEWEST_POINTS
 from caviar.report.doubling import doubling
 from caviar.report.evidence import Evidence
-from caviar.report.verdicts import (
-    Check,
-    home_of,
-    more,
-    narrow,
-    plural,
-    run,
-    show,
-    small,
-    spaced,
-)
+from caviar.report.verdicts import NOTHING, Check, Verdict, checked, home_of, plural, small, spaced
 from caviar.space.domain import Choice
 from caviar.space.home import home_span
 from caviar.study.records import TrialState
@@ -32,6 +33,8 @@ FEWEST_COMPARED: Final = 10
 FEW_DIVERGED: Final = 0.05
 MANY_DIVERGED: Final = 0.25
 """Shares of the trials that were trained."""
+DIVERGED: Final = "every trial diverged"
+"""Of which nothing else is to be told."""
 NEAR: Final = 3.0
 """Times the best trial's learning rate; what is nearer lies just above it."""
 _ABOVE: Final = 0.8
@@ -53,46 +56,76 @@ def tolerance(evidence: Evidence) -> float:
     return max(noise, 0.01 * abs(value))
 
 
+def all_diverged(evidence: Evidence) -> bool:
+    """Whether trials were trained and every one of them diverged, though not by its first rung."""
+    states = {evidence.states[trial] for trial, curve in evidence.curves.items() if curve}
+    return states == {TrialState.DIVERGED}
+
+
 def edges(evidence: Evidence) -> Check:
     """Whether the best trials lie against a bound."""
     found = evidence.account["edges"]
-    if evidence.account["diary"]:
-        return Check("edges", "unknown", "pandas have no bounds to lie against", show(evidence))
+    why_not = _is_no_search(evidence)
+    if why_not:
+        return checked("edges", "inapplicable", why_not)
+    if all_diverged(evidence):
+        return checked("edges", "unknown", DIVERGED)
     compared = sum(int(cohort.sound.sum()) for cohort in cohorts(evidence)[:1])
     if not found and compared < FEWEST_COMPARED:
-        line = f"too few trials to tell where the best lie: {compared} of {FEWEST_COMPARED}"
-        return Check("edges", "unknown", line, more(evidence, FEWEST_COMPARED - compared))
+        return _too_few(evidence, "edges", "where the best lie", compared, FEWEST_COMPARED)
     if not found:
-        return Check(
-            "edges", "fine", "the best trials lie against no bound", show(evidence, "--rounds")
-        )
+        return checked("edges", "fine", "the best trials lie against no bound")
     others = f" (and {plural(len(found) - 1, 'more bound')})" if len(found) > 1 else ""
-    verdict, command = _room(evidence, found[0])
-    return Check("edges", verdict, f"{found[0]['line']}{others}", command)
+    verdict, then = _room(evidence, found[0])
+    return checked("edges", verdict, f"{found[0]['line']}{others}", then)
 
 
-def _room(evidence: Evidence, edge: dict[str, Any]) -> tuple[Any, str]:
+def _is_no_search(evidence: Evidence) -> str:
+    """Why nothing that is drawn from bounds can be asked about, or ""."""
+    if evidence.account["diary"] or evidence.spec.is_raised:
+        return "pandas are raised, not drawn from bounds"
+    return "" if evidence.spec.space.domains else "no hyperparameter is searched"
+
+
+def _too_few(evidence: Evidence, name: str, what: str, sound: int, least: int) -> Check:
+    """Nothing to tell yet, but more trials would."""
+    then = more(evidence, max(1, least - sound))
+    later = "" if then.command else ", and more are coming"
+    return checked(
+        name, "unknown", f"too few trials to tell {what}: {sound} of {least}{later}", then
+    )
+
+
+def _room(evidence: Evidence, edge: dict[str, Any]) -> tuple[Verdict, Next]:
     """How a bound can give way."""
     name = edge["name"]
     domain = evidence.spec.space.domains[name]
-    if home_span(domain) != (0.0, 1.0):
-        if edge["line"].endswith("that it may grow to"):
-            return "look", show(evidence, "--rounds")
-        if evidence.spec.search.searcher == "zoom":
-            return "act", more(evidence, max(1, len(evidence.trials) // 2))
-        return "act", run(evidence, "-wider")
+    if edge["line"].endswith((" that it may grow to", " it can be")):
+        return "look", show(evidence, "--rounds")
     if edge["line"].endswith("to which it was narrowed"):
         return "act", narrow(evidence, name, *domain.bounds)
-    if edge["line"].endswith("it can be"):
-        return "look", show(evidence, "--rounds")
-    return "act", run(evidence, "-wider")
+    if home_span(domain) == (0.0, 1.0):
+        return "act", beside(evidence, "-wider", f"a copy of {ITS_FILE} with more room")
+    if evidence.spec.search.searcher != "zoom":
+        return "act", beside(evidence, "-wider", f'a copy of {ITS_FILE} with searcher = "zoom"')
+    then = more(evidence, max(1, len(evidence.trials) // 2))
+    return ("act", then) if then.command else ("look", then)
 
 
 def points(evidence: Evidence) -> Check:
-    """What twice as many trials would buy, at the highest rung that can tell."""
+    """What twice as many trials would buy, at the highest rung that can tell.
+
+    Of a search that is not over nothing is to be done about it: it is still buying.
+    """
+    why_not = _is_no_search(evidence)
+    if why_not:
+        return checked("points", "inapplicable", why_not)
+    if all_diverged(evidence):
+        return checked("points", "unknown", DIVERGED)
     found = [one for one in cohorts(evidence) if one.sound.sum() >= FEWEST_POINTS]
     if not found:
-        return _too_few(evidence)
+        sound = max((int(one.sound.sum()) for one in cohorts(evidence)), default=0)
+        return _too_few(evidence, "points", "what more would buy", sound, FEWEST_POINTS)
     cohort = found[-1]
     gain = doubling(_values(cohort))
     assert gain is not None
@@ -100,22 +133,15 @@ def points(evidence: Evidence) -> Check:
     bought = f"{small(gain.expected)} ({small(gain.low)} to {small(gain.high)})"
     twice = f"twice as many trials as the {len(cohort.trials)} at epoch {cohort.epoch}"
     line = f"{twice} would buy about {bought} of {spaced(evidence.metric)}"
-    command = more(evidence, len(evidence.trials))
+    then = more(evidence, len(evidence.trials))
+    nothing = f"up to {small(least)} is nothing"
     if gain.high <= least:
-        line = f"{line}; up to {small(least)} is nothing: enough points"
-        return Check("points", "fine", line, show(evidence))
-    if gain.low > least:
-        return Check("points", "act", f"{line}: more trials pay", command)
-    return Check("points", "look", f"{line}; up to {small(least)} is nothing", command)
-
-
-def _too_few(evidence: Evidence) -> Check:
-    if evidence.account["diary"]:
-        line = "pandas are raised, not drawn: more of them is no larger sample"
-        return Check("points", "unknown", line, show(evidence))
-    sound = max((int(one.sound.sum()) for one in cohorts(evidence)), default=0)
-    line = f"too few trials to tell what more would buy: {sound} of {FEWEST_POINTS}"
-    return Check("points", "unknown", line, more(evidence, max(1, FEWEST_POINTS - sound)))
+        return checked("points", "fine", f"{line}; {nothing}: enough points")
+    if gain.low <= least:
+        return checked("points", "look", f"{line}; {nothing}", then)
+    return checked(
+        "points", "act" if is_over(evidence) else "look", f"{line}: more trials pay", then
+    )
 
 
 def _values(cohort: Cohort) -> Any:
@@ -129,27 +155,29 @@ def divergence(evidence: Evidence) -> Check:
     trained = [trial for trial in evidence.curves if evidence.curves[trial]]
     lost = [trial for trial in trained if evidence.states[trial] == TrialState.DIVERGED]
     if not trained:
-        return Check("divergence", "unknown", "no trial was trained yet", show(evidence))
-    share = len(lost) / len(trained)
-    line = f"{len(lost)} of {plural(len(trained), 'trial')} diverged ({100 * share:.0f} %)"
+        then = NOTHING if is_driven(evidence) else resume(evidence)
+        return checked("divergence", "unknown", "no trial was trained yet", then)
+    what = plural(len(trained), "day" if evidence.account["diary"] else "trial")
     if not lost:
-        line = f"none of {plural(len(trained), 'trial')} diverged"
-        return Check("divergence", "fine", line, show(evidence))
-    where, command = _where(evidence, lost)
-    verdict = "fine" if share <= FEW_DIVERGED else "look" if share <= MANY_DIVERGED else "act"
-    return Check("divergence", verdict, f"{line}{where}", command)  # type: ignore[arg-type]
+        return checked("divergence", "fine", f"none of {what} diverged")
+    share = len(lost) / len(trained)
+    where, then = _where(evidence, lost)
+    line = f"{len(lost)} of {what} diverged ({100 * share:.0f} %){where}"
+    if share <= FEW_DIVERGED:
+        return checked("divergence", "fine", line)
+    return checked("divergence", "look" if share <= MANY_DIVERGED else "act", line, then)
 
 
-def _where(evidence: Evidence, lost: list[int]) -> tuple[str, str]:
+def _where(evidence: Evidence, lost: list[int]) -> tuple[str, Next]:
     """Where in learning rate trials diverged, and what to do about it."""
     one = show(evidence, "--trial", str(lost[0]))
+    rates = sorted(rate for rate in (_rate(evidence, trial) for trial in lost) if rate is not None)
     if evidence.best is None:
-        return "; no other has a result to compare with", one
+        return _all_of_them(evidence, rates, one)
     best = _rate(evidence, evidence.best.trial)
-    rates = [rate for rate in (_rate(evidence, trial) for trial in lost) if rate is not None]
     if best is None or not rates:
         return "", one
-    above = sorted(rate for rate in rates if rate > best)
+    above = [rate for rate in rates if rate > best]
     if len(above) < _ABOVE * len(rates):
         below = len(rates) - len(above)
         told = f"; {below} of them at or below the best learning rate {number(best)}"
@@ -159,12 +187,21 @@ def _where(evidence: Evidence, lost: list[int]) -> tuple[str, str]:
     return f", from learning rate {number(above[0])} up; {how}", _lower(evidence, best, above[0])
 
 
+def _all_of_them(evidence: Evidence, rates: list[float], one: Next) -> tuple[str, Next]:
+    """No trial has a result: a lower learning rate is the first thing to try."""
+    told = "; no other has a result to compare with"
+    if not rates or evidence.account["diary"]:
+        return told, one
+    needs = f"a copy of {ITS_FILE} with learning rates below {number(rates[0])}"
+    return f"{told}: try lower learning rates", beside(evidence, "-lower", needs)
+
+
 def _rate(evidence: Evidence, trial: int) -> float | None:
     value = evidence.trials[trial].hyperparameters.get("learning_rate")
     return float(value) if isinstance(value, int | float) else None
 
 
-def _lower(evidence: Evidence, best: float, lowest: float) -> str:
+def _lower(evidence: Evidence, best: float, lowest: float) -> Next:
     """The command that spares the rates at which trials diverge, with some room above the best."""
     domain = evidence.spec.space.domains.get("learning_rate")
     if domain is None or isinstance(domain, Choice) or evidence.account["diary"]:

@@ -9,29 +9,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.report.checks_of_search import tolerance
+from caviar.report.checks_of_search import DIVERGED, all_diverged, tolerance
 from caviar.report.cohort import cohorts
+from caviar.report.commands import Next, beside, is_over, more, narrow, resume
 from caviar.report.evidence import Evidence
-from caviar.report.verdicts import (
-    Check,
-    metric,
-    more,
-    narrow,
-    run,
-    show,
-    small,
-    spaced,
-    winner,
-)
+from caviar.report.verdicts import NOTHING, Check, checked, metric, plural, small, spaced
 from caviar.space.domain import Value
 
 SHORTEST: Final = 4
 """Epochs, at least, of a curve whose quarters are told apart."""
 FEWEST_CURVES: Final = 2
 """That must agree before training is called too long."""
+SMOOTHED: Final = 3
+"""Epochs up to the one that is read, whose median is taken."""
 EARLY: Final = 0.5
 LATE: Final = 0.75
-"""Of the longest curve's epochs: the best one up to the one, or after the other."""
+"""Of the longest curve's epochs: as good by the one, or still better after the other."""
 FEWEST_EACH: Final = 4
 """Trials of a batch size, at least."""
 MOST_SIZES: Final = 8
@@ -46,54 +39,93 @@ Array = NDArray[np.float64]
 
 
 def length(evidence: Evidence) -> Check:
-    """Where the best epoch lies in the curves that went furthest."""
-    if evidence.account["diary"]:
-        line = "a panda's days go on as long as they are better"
-        return Check("epochs", "unknown", line, show(evidence))
+    """Whether trials are trained too long, or not long enough.
+
+    The question is which `max_epochs` another study had better have. What a study keeps is a
+    network as it is after its last epoch, so an epoch count is worth what the longest curves show
+    *there*, at a rung that could be the last, beside what they show at their end. (The best
+    measurement of a curve, at whatever epoch, is the luckiest of many: its place wanders, and no
+    study would have stopped there.) One epoch's value is luck too, and a rung promoted those that
+    were lucky at it, so values are medians of three epochs up to the one that is asked about.
+
+    - "train less": at a rung in the first half every one of the longest curves was as good as at
+      its end, but for what is nothing (`tolerance`).
+    - "train longer": the best of the longest gained more than that in its last quarter.
+    """
+    if evidence.account["diary"] or evidence.spec.is_raised:
+        return checked("epochs", "inapplicable", "a panda's days go on as long as they are better")
+    if all_diverged(evidence):
+        return checked("epochs", "unknown", DIVERGED)
     curves = _longest(evidence)
     if not curves:
-        line = f"no trial was trained for {SHORTEST} epochs: too few to tell the best one's place"
-        return Check("epochs", "unknown", line, show(evidence))
+        return _too_short(evidence)
     most = len(next(iter(curves.values())))
-    trial = min((t for t in curves if len(curves[t]) == most), key=lambda t: float(curves[t].min()))
-    told = f"trial {trial}'s best epoch is {_best_epoch(curves[trial])} of {most}"
-    latest = max(map(_best_epoch, curves.values()))
-    if latest <= EARLY * most:
-        short = run(evidence, "-shorter", _shorter(evidence, latest, most))
-        if len(curves) < FEWEST_CURVES:
-            return Check("epochs", "look", f"{told}, and no other came as far: train less?", short)
-        line = f"no best epoch of the {len(curves)} longest curves comes after {latest} of {most}"
-        return Check("epochs", "act", f"{line}: train less", short)
-    return _late(evidence, curves[trial], told)
+    short = _as_good(evidence, curves, most)
+    if short is None:
+        return _late(evidence, {trial: one for trial, one in curves.items() if len(one) == most})
+    then = beside(evidence, "-shorter", max_epochs=short)
+    what = f"after {plural(short, 'epoch')} as good as after {most}"
+    if len(curves) < FEWEST_CURVES:
+        line = f"trial {next(iter(curves))} was {what}, and no other came as far: train less?"
+        return checked("epochs", "look", line, then)
+    line = f"each of the {len(curves)} longest curves was {what}: train less"
+    return checked("epochs", "act" if is_over(evidence) else "look", line, then)
 
 
-def _late(evidence: Evidence, curve: Array, told: str) -> Check:
+def _too_short(evidence: Evidence) -> Check:
+    line = f"no trial was trained for {SHORTEST} epochs: too few to tell what they are worth"
+    longest = evidence.spec.search.max_epochs
+    if longest >= SHORTEST:
+        return checked("epochs", "unknown", line, NOTHING if is_over(evidence) else _rest(evidence))
+    return checked("epochs", "unknown", line, resume(evidence, _longer(evidence)))
+
+
+def _as_good(evidence: Evidence, curves: Mapping[int, Array], most: int) -> int | None:
+    """The first rung by which every curve was as good as at its end, or None."""
+    halfway = math.floor(EARLY * most)
+    least = tolerance(evidence)
+    for epoch in [one for one in evidence.spec.rungs() if one <= halfway] or [halfway]:
+        if all(
+            _after(curve, epoch) <= _after(curve, len(curve)) + least for curve in curves.values()
+        ):
+            return epoch
+    return None
+
+
+def _after(curve: Array, epoch: int) -> float:
+    """What a curve shows after so many epochs; the lower median, as the upper may be no number."""
+    found = np.sort(curve[max(0, epoch - SMOOTHED) : epoch])
+    return float(found[(len(found) - 1) // 2])
+
+
+def _late(evidence: Evidence, curves: Mapping[int, Array]) -> Check:
     """Whether the last quarter still paid, and so longer training may."""
+    trial, curve = min(curves.items(), key=lambda one: _after(one[1], len(one[1])))
     of, search = len(curve), evidence.spec.search
     quarter = math.ceil(LATE * of)
-    gain = float(curve[:quarter].min() - curve.min())
-    if not gain:
-        return Check("epochs", "fine", f"{told}: long enough", show(evidence))
-    what = f"{told}, and the last quarter bought {small(gain)} of {spaced(evidence.metric)}"
+    gain = _after(curve, quarter) - _after(curve, of)
+    what = f"from epoch {quarter} to {of} trial {trial} gained {small(max(0.0, gain))}"
+    what = f"{what} of {spaced(evidence.metric)}"
     least = tolerance(evidence)
     if gain <= least:
         line = f"{what}; up to {small(least)} is nothing: long enough"
-        return Check("epochs", "fine", line, show(evidence))
+        return checked("epochs", "fine", line)
     if of < search.max_epochs:
         line = f"{what}; none was trained to {search.max_epochs} epochs yet"
-        return Check("epochs", "look", line, run(evidence))
-    longer = max(int(search.max_epochs * search.reduction_factor), search.max_epochs + 1)
-    return Check("epochs", "act", f"{what}: train longer", run(evidence, "", longer))
+        return checked("epochs", "look", line, NOTHING if is_over(evidence) else _rest(evidence))
+    return checked("epochs", "act", f"{what}: train longer", resume(evidence, _longer(evidence)))
 
 
-def _shorter(evidence: Evidence, at: int, most: int) -> int:
-    """The first rung that holds every best epoch, or else half of what it was."""
-    rungs = [epoch for epoch in evidence.spec.rungs() if at <= epoch < most]
-    return min(rungs, default=max(at, math.ceil(most / 2)))
+def _rest(evidence: Evidence) -> Next:
+    """What is left of the study; a driver at work comes to it by itself."""
+    then = resume(evidence)
+    return NOTHING if then.waits else then
 
 
-def _best_epoch(curve: Array) -> int:
-    return int(np.argmin(curve)) + 1
+def _longer(evidence: Evidence) -> int:
+    """The rung after the last."""
+    search = evidence.spec.search
+    return max(SHORTEST, int(search.max_epochs * search.reduction_factor), search.max_epochs + 1)
 
 
 def _longest(evidence: Evidence) -> dict[int, Array]:
@@ -116,12 +148,15 @@ def _longest(evidence: Evidence) -> dict[int, Array]:
 def batch_size(evidence: Evidence) -> Check:
     """Whether the batch size changes how fast training is, rather than how good."""
     if "batch_size" not in evidence.spec.space.domains:
-        line = "the batch size is not searched: nothing to compare"
-        return Check("batch size", "unknown", line, show(evidence))
+        return checked("batch size", "inapplicable", "it is not searched")
+    if evidence.account["diary"] or evidence.spec.is_raised:
+        return checked("batch size", "inapplicable", "pandas are not compared at rungs")
+    if all_diverged(evidence):
+        return checked("batch size", "unknown", DIVERGED)
     groups = _sizes(evidence)
     if len(groups) < 2:
         line = f"fewer than {FEWEST_EACH} trials of two batch sizes: too few to tell"
-        return Check("batch size", "unknown", line, show(evidence))
+        return checked("batch size", "unknown", line, more(evidence, 2 * FEWEST_EACH))
     pace = {size: _pace(evidence, trials) for size, trials in groups.items()}
     fast, slow = min(pace, key=pace.__getitem__), max(pace, key=pace.__getitem__)
     times = pace[slow] / pace[fast] if pace[fast] > 0 else 1.0
@@ -135,27 +170,31 @@ def batch_size(evidence: Evidence) -> Check:
 def _quality(
     evidence: Evidence, groups: Mapping[int, Sequence[int]], pace: Mapping[int, float], line: str
 ) -> Check:
-    """Whether the fastest batch size is clearly worse than the best of the others."""
+    """Whether the fastest batch size is clearly worse than the best of the others.
+
+    Where it is, the batch size is worth its place in the search, and nothing is to be done.
+    """
     cohort = cohorts(evidence)[0]
     regret = dict(zip(cohort.trials, cohort.regret.tolist(), strict=True))
     score = dict(zip(cohort.trials, cohort.scores.tolist(), strict=True))
     means = {size: float(np.mean([regret[t] for t in one])) for size, one in groups.items()}
-    fast, good = min(pace, key=pace.__getitem__), min(means, key=means.__getitem__)
+    fast = min(pace, key=pace.__getitem__)
+    good = min(means.keys() - {fast}, key=means.__getitem__)
     where = f"at epoch {cohort.epoch}"
     told = {size: _middle(evidence, [score[t] for t in one]) for size, one in groups.items()}
     median = f"median {spaced(evidence.metric)} {where}"
     least, most = _worse(*([regret[t] for t in groups[s]] for s in (fast, good)))
-    if good != fast and least > 0:
+    if least > 0:
         line = f"{line}, but {good} does better than {fast} ({median} {told[good]}, {told[fast]})"
-        later = "at equal epochs a small batch takes more steps, so compare at the last rung"
-        return Check("batch size", "look", f"{line}; {later}", winner(evidence))
+        more_steps = ": it takes more steps an epoch" if good < fast else ""
+        return checked("batch size", "fine", f"{line}{more_steps}")
     line = f"{line}; none does clearly better than {fast} ({median} {told[fast]})"
     if max(pace.values()) < FASTER * pace[fast]:
-        return Check("batch size", "fine", line, show(evidence))
+        return checked("batch size", "fine", line)
     if most > MUCH_WORSE:
         line = f"{line}, though with so few trials {good} may"
-        return Check("batch size", "look", line, more(evidence, len(evidence.trials)))
-    return Check("batch size", "act", f"{line}: take it for its speed", _only(evidence, fast))
+        return checked("batch size", "look", line, more(evidence, len(evidence.trials)))
+    return checked("batch size", "act", f"{line}: take it for its speed", _only(evidence, fast))
 
 
 def _sizes(evidence: Evidence) -> dict[int, list[int]]:
@@ -195,11 +234,10 @@ def _middle(evidence: Evidence, scores: Sequence[float]) -> str:
     return metric(evidence.sign * middle) if math.isfinite(middle) else "of who diverged"
 
 
-def _only(evidence: Evidence, size: int) -> str:
+def _only(evidence: Evidence, size: int) -> Next:
     """The command that keeps the search to one batch size, where that is one of its values."""
-    if evidence.account["diary"] or not evidence.spec.space.domains["batch_size"].contains(size):
-        return show(evidence)
-    return narrow(evidence, "batch_size", size, size)
+    domain = evidence.spec.space.domains["batch_size"]
+    return narrow(evidence, "batch_size", size, size) if domain.contains(size) else NOTHING
 
 
 def _ms(seconds: float) -> str:

@@ -1,25 +1,15 @@
-"""What a check of the playbook comes to, and the commands that it can send a person to."""
+"""What a check of the playbook comes to, and the words that checks share."""
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from caviar.report.evidence import Evidence
-from caviar.space.domain import Choice, Domain, Value
-from caviar.study.identity import differences
-from caviar.study.spec import StudySpec
-from caviar.study.wording import number
+from caviar.report.commands import STUDY_FILE, Next
+from caviar.space.domain import Domain, Value
 
-Verdict = Literal["fine", "look", "act", "unknown"]
-"""Leave it; think about it; do something; nobody can tell yet."""
-
-STUDY_FILE: Final = "STUDY.toml"
-"""Where the study file belongs in a command: its name is not in the journal."""
-_BY_OPTION: Final = ("seed", "search.trials", "search.max_epochs")
-"""What a run's options say without a study file."""
+Verdict = Literal["fine", "look", "act", "unknown", "inapplicable"]
+"""Leave it; think about it; do something; too little is known yet; the study has no such thing."""
 
 
 @dataclass(frozen=True)
@@ -30,66 +20,35 @@ class Check:
         name: of the check, as "divergence".
         verdict: see `Verdict`.
         line: what was found, in plain words with figures.
-        command: what to type next.
+        command: what to type next, or "" where nothing is.
     """
 
     name: str
     verdict: Verdict
     line: str
-    command: str
+    command: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
 
 
-def show(evidence: Evidence, *options: str) -> str:
-    """The command that shows how the study stands."""
-    return shlex.join(["caviar", "show", str(evidence.directory), *options])
+NOTHING: Final = Next()
 
 
-def add(evidence: Evidence, trials: int) -> str:
-    """The command that adds so many trials."""
-    return shlex.join(["caviar", "add", str(evidence.directory), "--trials", str(trials)])
+def checked(name: str, verdict: Verdict, line: str, then: Next = NOTHING) -> Check:
+    """A check with what its command takes for granted told in its line.
 
-
-def more(evidence: Evidence, trials: int) -> str:
-    """The command by which a study comes to so many more trials.
-
-    A grid has no more than it has, so it takes a finer one; a budget is raised in the study file.
+    What can only be done when the driver is done is nothing to act on yet.
     """
-    if evidence.spec.search.searcher == "grid":
-        return run(evidence, "-finer")
-    return run(evidence) if evidence.spec.search.unbounded else add(evidence, trials)
-
-
-def winner(evidence: Evidence) -> str:
-    """The command that retrains the best over several seeds."""
-    return shlex.join(["caviar", "winner", str(evidence.directory)])
-
-
-def run(evidence: Evidence, suffix: str = "", max_epochs: int | None = None) -> str:
-    """The command that goes on with the study, or runs a changed one beside it.
-
-    Args:
-        evidence: of the study.
-        suffix: of the changed study's directory, as "-wider"; without one the study goes on.
-        max_epochs: another length, or None.
-    """
-    words = ["caviar", "run", STUDY_FILE, "--dir", f"{evidence.directory}{suffix}"]
-    as_it_is = not suffix or max_epochs is not None
-    if as_it_is and _has_no_file(evidence.spec):
-        words.remove(STUDY_FILE)
-    words += ["--max-epochs", str(max_epochs)] if max_epochs is not None else []
-    return shlex.join(words)
-
-
-def narrow(evidence: Evidence, name: str, low: Value, high: Value) -> str:
-    """The command that draws new trials from `low` to `high` only, both in the domain."""
-    domain = evidence.spec.space.domains[name]
-    wish = "|".join(_between(domain, low, high)) if isinstance(domain, Choice) else ""
-    wish = wish or f"{_exact(low)}..{_exact(high)}"
-    return shlex.join(["caviar", "narrow", str(evidence.directory), f"{name}={wish}"])
+    if verdict in {"fine", "inapplicable"}:
+        return Check(name, verdict, line)
+    if then.waits:
+        line = f"{line}; when this run is over"
+        verdict = "look" if verdict == "act" else verdict
+    if then.needs:
+        line = f"{line} ({STUDY_FILE} below: {then.needs})"
+    return Check(name, verdict, line, then.command)
 
 
 def home_of(domain: Domain) -> tuple[Value, Value]:
@@ -116,20 +75,3 @@ def spaced(name: str) -> str:
 def plural(count: int, noun: str) -> str:
     """As `1 trial` or `3 trials`."""
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def _between(domain: Choice, low: Value, high: Value) -> list[str]:
-    first, last = domain.encode(low), domain.encode(high)
-    return [number(one) for one in domain.choices if first <= domain.encode(one) <= last]
-
-
-def _exact(value: Value) -> str:
-    """A value that reads back as itself."""
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _has_no_file(spec: StudySpec) -> bool:
-    """Whether it is what runs without a study file, but for the options."""
-    default = json.loads(StudySpec.default().to_json())
-    found = differences(default, json.loads(spec.to_json()))
-    return all(one.split(":", 1)[0] in _BY_OPTION for one in found)

@@ -64,6 +64,7 @@ def planted(
     share = 1 / spec.search.reduction_factor if keep is None else keep
     with Journal.create(directory, spec.to_json(), spec.fingerprint) as journal:
         journal.acquire_lease()
+        journal.record("driver_started", {})
         journal.decide(made)
         after, left = 0, made
         for rung in spec.rungs():
@@ -81,6 +82,7 @@ def planted(
             after, left = rung, sound[: int(share * len(left))]
             if not left:
                 break
+        journal.record("driver_stopped", {"finished": True, "trouble": "", "ending": ""})
         journal.release_lease()
     return evidence(directory)
 

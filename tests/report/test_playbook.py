@@ -15,11 +15,12 @@ from planted_study import ANY, measured, planted, trial_of
 from rich.console import Console
 
 from caviar.cli import app
-from caviar.report.checks import checks, print_checks
+from caviar.report.checks import checks, checks_for_keeping, print_checks
 from caviar.report.cohort import cohorts
 from caviar.report.doubling import doubling
 from caviar.report.evidence import evidence
 from caviar.report.importance import importance
+from caviar.report.verdicts import checked
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment
 from caviar.study.requests import read_narrow
@@ -49,7 +50,9 @@ def accuracy(u, epoch):
 def by_name(study):
     found = {check.name: check for check in checks(study)}
     for check in found.values():
-        run_dry(check.command, study)
+        for command in filter(None, check.command.split(" && ")):
+            run_dry(command, study)
+        assert check.verdict in {"look", "act", "unknown"} or not check.command
         assert "\n" not in check.line
         json.dumps(check.to_json())
     return found
@@ -66,6 +69,11 @@ def run_dry(command, study):
     found.make_context(name, list(rest))
     if name == "narrow":
         read_narrow(rest[1], study.spec)
+
+
+def added(directory, trials):
+    """What brings more trials to a study that nobody drives."""
+    return f"caviar add {directory} --trials {trials} && caviar run --dir {directory}"
 
 
 @pytest.fixture
@@ -94,6 +102,7 @@ def test_the_best_against_a_bound_asks_for_room(tmp_path) -> None:
     assert check.verdict == "act"
     assert "learning_rate: the best trials lie at its upper bound 1" in check.line
     assert check.command == f"caviar run STUDY.toml --dir {tmp_path}-wider"
+    assert check.line.endswith("(STUDY.toml below: a copy of its study file with more room)")
 
 
 def test_a_bound_that_may_grow_asks_for_trials(tmp_path) -> None:
@@ -103,7 +112,7 @@ def test_a_bound_that_may_grow_asks_for_trials(tmp_path) -> None:
         return 0.5 + 0.4 * u["learning_rate"]
 
     check = by_name(planted(tmp_path, grows, rising))["edges"]
-    assert (check.verdict, check.command) == ("act", f"caviar add {tmp_path} --trials 30")
+    assert (check.verdict, check.command) == ("act", added(tmp_path, 30))
 
 
 def test_enough_points_where_twice_as_many_buy_nothing(tmp_path) -> None:
@@ -117,11 +126,11 @@ def test_enough_points_where_twice_as_many_buy_nothing(tmp_path) -> None:
 
 def test_more_points_where_they_pay(tmp_path) -> None:
     def chance(u, epoch):
-        return 0.5 + 0.1 * math.sin(1e4 * u["learning_rate"]) + 0.5 * u["batch_size"] ** 9
+        return 0.5 + 0.1 * math.sin(1e4 * u["learning_rate"]) + 0.4 * u["batch_size"] ** 9
 
     text = STUDY.replace("{ choices = [32, 64, 128, 256] }", "{ low = 32, high = 256 }")
     check = by_name(planted(tmp_path, text, chance))["points"]
-    assert (check.verdict, check.command) == ("act", f"caviar add {tmp_path} --trials 60")
+    assert (check.verdict, check.command) == ("act", added(tmp_path, 60))
 
 
 def test_points_that_may_pay_are_worth_a_look(study) -> None:
@@ -138,7 +147,7 @@ def test_a_grid_has_no_more_points(tmp_path) -> None:
     check = by_name(planted(tmp_path, text, accuracy, trials=8))["points"]
     assert (check.verdict, check.command) == (
         "unknown",
-        f"caviar run STUDY.toml --dir {tmp_path}-finer",
+        f"caviar run STUDY.toml --dir {tmp_path}-finer --trials 16",
     )
 
 
@@ -159,6 +168,7 @@ def test_who_diverged_lies_just_above_the_best(tmp_path) -> None:
     assert check.line.startswith(f"{lost} of 60 trials diverged ({100 * lost / 60:.0f} %)")
     assert check.verdict == "act"
     assert "just above the best, 0.0" in check.line
+    assert check.command.endswith(f" && {added(tmp_path, 30)}")
     narrowed = read_narrow(shlex.split(check.command)[3], study.spec).detail
     best = study.account["best"]["hyperparameters"]["learning_rate"]
     assert narrowed["low"] == 1e-5
@@ -192,14 +202,14 @@ def test_none_diverged(study) -> None:
     ("curve", "verdict", "words", "command"),
     [
         (
-            lambda e: 0.9 - abs(e - 7) / 100,
+            lambda e: 0.9 - 0.1 * (e < 5) - abs(e - 7) / 1000,
             "act",
-            "of the 2 longest curves comes after 7 of 27: train less",
+            "each of the 2 longest curves was after 9 epochs as good as after 27: train less",
             "-shorter --max-epochs 9",
         ),
         (lambda e: 0.5 + 0.01 * e, "act", "train longer", " --max-epochs 81"),
-        (lambda e: 0.9 - 0.4 / e**3, "fine", "is nothing: long enough", ""),
-        (lambda e: 0.9 - abs(e - 18) / 100, "fine", "best epoch is 18 of 27: long enough", ""),
+        (lambda e: 0.9 - 0.04 / e, "fine", "is nothing: long enough", ""),
+        (lambda e: 0.9 - abs(e - 18) / 100, "fine", "gained 0 of dev accuracy; up to", ""),
     ],
     ids=["early", "late", "flat", "between"],
 )
@@ -220,7 +230,7 @@ def test_the_fastest_batch_size_where_none_is_better(tmp_path) -> None:
     check = by_name(study)["batch size"]
     assert check.verdict == "act"
     assert "3.91 ms at batch size 256 and 31.2 ms at 32 (8.0 times)" in check.line
-    assert check.command == f"caviar narrow {tmp_path} batch_size=256"
+    assert check.command == f"caviar narrow {tmp_path} batch_size=256 && {added(tmp_path, 120)}"
 
 
 def test_a_batch_size_that_does_better_is_not_thrown_away(tmp_path) -> None:
@@ -228,7 +238,7 @@ def test_a_batch_size_that_does_better_is_not_thrown_away(tmp_path) -> None:
         return 0.9 - 0.2 * u["batch_size"]
 
     check = by_name(planted(tmp_path, STUDY, small_is_good, pace=paced))["batch size"]
-    assert check.verdict == "look"
+    assert (check.verdict, check.command) == ("fine", "")
     assert (
         "but 32 does better than 256 (median dev accuracy at epoch 1 0.8868, 0.7146)" in check.line
     )
@@ -237,7 +247,7 @@ def test_a_batch_size_that_does_better_is_not_thrown_away(tmp_path) -> None:
 def test_a_few_trials_throw_no_batch_size_away(tmp_path) -> None:
     study = planted(tmp_path, STUDY, accuracy, trials=30, noise=0.01, pace=paced)
     check = by_name(study)["batch size"]
-    assert (check.verdict, check.command) == ("look", f"caviar add {tmp_path} --trials 30")
+    assert (check.verdict, check.command) == ("look", added(tmp_path, 30))
     assert "though with so few trials" in check.line
 
 
@@ -273,59 +283,154 @@ def test_without_noise_nobody_knows(study) -> None:
     assert check.command.startswith("caviar winner ")
 
 
-def candidate(name, mean, half, runs=5):
-    ends = {} if half is None else {"low": mean - half, "high": mean + half}
-    return {"name": name, "mean": mean, "low": None, "high": None, "runs": [{}] * runs} | ends
+def candidate(name, *values):
+    """Of a card; None where a run came to no good end."""
+    runs = [{"replicate": seed, "value": value} for seed, value in enumerate(values, 1)]
+    sound = [value for value in values if value is not None]
+    ends = (
+        {"low": min(sound), "high": max(sound)} if len(sound) > 1 else {"low": None, "high": None}
+    )
+    mean = sum(sound) / len(sound)
+    return {"name": name, "mean": mean, "low": low, "high": high, "runs": runs}
+
+
+BASE = candidate("baseline", 0.8, 0.81, 0.82)
+FIRST = candidate("trial 1", 0.90, 0.93, 0.96)
 
 
 @pytest.mark.parametrize(
     ("candidates", "beats", "verdict", "words"),
     [
-        ([("trial 1", 0.95, 0.01), ("trial 2", 0.90, 0.01), ("baseline", 0.8, 0.01)], True,
-         "fine", "trial 1 has 0.9500 (0.9400 to 0.9600) over 5 seeds, trial 2 has"),
-        ([("trial 1", 0.95, 0.03), ("trial 2", 0.94, 0.01), ("baseline", 0.8, 0.01)], True,
-         "look", "these overlap"),
-        ([("trial 1", 0.95, 0.03), ("trial 2", 0.94, 0.01)], False, "act", "no better than"),
-        ([("baseline", 0.95, 0.03), ("trial 2", 0.94, 0.01)], None, "act", "nothing that was"),
-        ([("trial 1", 0.95, None)], None, "unknown", "was trained once"),
-        ([("trial 1", 0.95, 0.01)], True, "fine", "over 5 seeds"),
+        ([FIRST, candidate("trial 2", 0.892, 0.921, 0.951), BASE], True, "fine",
+         "leads trial 2 by 0.0087 (0.0072 to 0.01) of dev accuracy, paired over 3 seeds: more"),
+        ([FIRST, candidate("trial 2", 0.91, 0.92, 0.93), BASE], True, "look",
+         "by 0.01 (-0.04 to 0.06) of dev accuracy, paired over 3 seeds: either may be the better"),
+        ([FIRST, candidate("trial 2", 0.91, 0.92, 0.93)], False, "act", "no better than"),
+        ([candidate("baseline", 0.95, 0.94), FIRST], None, "act", "nothing that was"),
+        ([candidate("trial 1", 0.95)], None, "unknown", "was trained once"),
+        ([FIRST], True, "fine", "over 3 seeds"),
+        ([FIRST, candidate("trial 2", 0.99, None, 0.99)], True, "fine", "lost 1 training"),
+        ([candidate("trial 1", 0.9, 0.9, None), candidate("trial 2", None, 0.8, 0.9)], True,
+         "unknown", "share fewer than two seeds"),
     ],
 )  # fmt: skip
 def test_the_winners_lead_by_its_card(study, candidates, beats, verdict, words) -> None:
-    found = [candidate(*one) for one in candidates]
-    card = {"winner": {"name": found[0]["name"]}, "candidates": found, "beats_baseline": beats}
+    """Pair by pair: what overlaps may still be told apart."""
+    card = {
+        "winner": {"name": candidates[0]["name"]},
+        "candidates": candidates,
+        "beats_baseline": beats,
+        "source": {"kind": "retraining", "retraining": 2},
+    }
     check = by_name(replace(study, card=card))["lead"]
     assert (check.verdict, words in check.line) == (verdict, True), check.line
+    if verdict == "look":
+        assert check.command == f"caviar show {study.directory}/retraining-2"
+    if verdict == "act":
+        assert check.command == (
+            f"caviar run STUDY.toml --dir {study.directory}-longer --trials 120"
+        )
 
 
 def test_names_on_a_card_stay_on_their_line(study) -> None:
     bad = "trial\x1b[2J\n<script>"
-    card = {"winner": {"name": bad}, "candidates": [candidate(bad, 0.9, 0.1)]}
+    card = {"winner": {"name": bad}, "candidates": [candidate(bad, 0.9, 0.8)]}
     check = by_name(replace(study, card=card | {"beats_baseline": True}))["lead"]
     assert "\x1b" not in check.line
 
 
-def test_a_study_without_a_file_needs_none_to_go_on(tmp_path) -> None:
-    file = "[search]\ntrials = 40\nmax_epochs = 27\n"
+def test_a_study_without_a_file_needs_none(tmp_path) -> None:
+    file = "seed = 7\n[search]\ntrials = 40\nmax_epochs = 27\n"
     study = planted(tmp_path, file, lambda u, epoch: 0.5 + 0.01 * epoch)
     assert by_name(study)["epochs"].command == f"caviar run --dir {tmp_path} --max-epochs 81"
+    study = planted(tmp_path / "flat", file, lambda u, epoch: 0.5 + 0.01 * min(epoch, 7))
+    short = by_name(study)["epochs"]
+    words = f"caviar run --dir {tmp_path}/flat-shorter --trials 40 --max-epochs 9 --seed 7"
+    assert (short.command, "STUDY.toml" in short.line) == (words, False)
 
 
 def test_pandas_are_asked_nothing_that_only_a_search_knows(study) -> None:
     raised = replace(study, account={**study.account, "diary": [{}], "rungs": []})
     found = by_name(raised)
-    assert [c.verdict for c in found.values() if c.name != "divergence"] == ["unknown"] * 5
+    asked = {c.verdict for c in found.values() if c.name != "divergence"}
+    assert asked == {"inapplicable"}
+    assert found["divergence"].line == "none of 60 days diverged"
     assert importance(raised).rungs == ()
 
 
-def test_checks_are_printed_a_line_each_with_what_to_type(study) -> None:
+def test_where_every_trial_diverged_only_that_is_told(tmp_path) -> None:
+    study = planted(tmp_path, STUDY, lambda u, epoch: 0.5 if epoch == 1 else math.nan, keep=1.0)
+    check = by_name(study).pop("divergence")
+    assert check.verdict == "act"
+    assert "60 of 60 trials diverged (100 %)" in check.line
+    assert "try lower learning rates (STUDY.toml below: a copy of" in check.line
+    assert printed(checks(study)).splitlines()[-1] == (
+        "not known yet: edges, points, epochs, batch size, lead (every trial diverged)"
+    )
+
+
+def with_status(study, status, waiting=0):
+    counts = {**study.account["counts"], "waiting": waiting}
+    return replace(study, account={**study.account, "status": status, "counts": counts})
+
+
+def test_commands_are_fit_for_how_the_study_stands(tmp_path) -> None:
+    few = planted(tmp_path, STUDY, accuracy, trials=8)
+    commands = {
+        status: by_name(with_status(few, status, waiting))["points"].command
+        for status, waiting in (("running", 0), ("interrupted", 4), ("stopped", 0))
+    }
+    assert commands == {
+        "running": f"caviar add {tmp_path} --trials 8",
+        "interrupted": f"caviar run --dir {tmp_path}",
+        "stopped": f"caviar continue {tmp_path} && caviar run --dir {tmp_path}",
+    }
+    coming = by_name(with_status(few, "running", 52))["points"]
+    assert (coming.command, coming.line.endswith("8 of 16, and more are coming")) == ("", True)
+
+
+def test_a_driver_at_work_is_left_to_its_work(tmp_path) -> None:
+    """What takes the study's lease, or judges a search that is not over, is nothing to act on."""
+    study = planted(tmp_path, STUDY, lambda u, epoch: 0.5 + 0.02 * epoch + 0.1 * u["learning_rate"])
+    over, now = by_name(study), by_name(with_status(study, "running", 10))
+    assert (over["epochs"].verdict, now["epochs"].verdict) == ("act", "look")
+    assert now["epochs"].line.endswith("; when this run is over")
+    assert now["lead"].command == ""
+    assert now["points"].verdict != "act"
+
+
+def test_a_page_names_the_study_by_its_own_directory(tmp_path) -> None:
+    study = planted(tmp_path / "mine", STUDY, accuracy, trials=4)
+    found = {check.name: check for check in checks_for_keeping(study)}
+    assert found["edges"].command == added("mine", 6)
+    assert not any(str(tmp_path) in check.command for check in found.values())
+
+
+def printed(found) -> str:
     file = io.StringIO()
-    found = [replace(one, line=one.line + " [red]\x1b[2J") for one in checks(study)]
     print_checks(Console(file=file, width=60), found)
-    lines = file.getvalue().splitlines()
+    return file.getvalue()
+
+
+def test_what_does_not_apply_is_one_line(study) -> None:
+    found = [
+        checked("edges", "inapplicable", "no bounds"),
+        checked("points", "fine", "enough"),
+        checked("lead", "inapplicable", "no bounds"),
+        checked("batch size", "inapplicable", "it is not searched"),
+    ]
+    assert printed(found).splitlines() == [
+        "fine     points: enough",
+        "does not apply: edges, lead (no bounds); batch size (it is not searched)",
+    ]
+
+
+def test_checks_are_printed_a_line_each_with_what_to_type(study) -> None:
+    found = [replace(one, line=one.line + " [red]\x1b[2J") for one in checks(study)]
+    lines = printed(found).splitlines()
     assert lines[0].startswith("fine     edges: the best trials lie against no bound [red]")
-    assert len(lines) == len(found) + sum(one.verdict != "fine" for one in found)
-    assert "\x1b" not in file.getvalue()
+    assert len(lines) == len(found) + sum(bool(one.command) for one in found)
+    assert "\x1b" not in "".join(lines)
 
 
 METRICS = ("dev_accuracy", "dev_loss", "train_loss")
