@@ -94,6 +94,7 @@ def run(
 ) -> None:
     """Run a study, or go on with it where its directory stands.
 
+    Without a study file that is the one that DIR holds, or digits.
     When the search is over the best are retrained over several seeds, and the winner is told.
     Ctrl-C stops it in order: what was reported is kept, and the same command goes on.
     """
@@ -105,7 +106,7 @@ def run(
     from caviar.tuning.driver import run_study
     from caviar.tuning.progress import LiveView, PlainView
 
-    spec = _read(study).override(trials=trials, max_epochs=max_epochs, seed=seed)
+    spec = _read(study, dir).override(trials=trials, max_epochs=max_epochs, seed=seed)
     directory = dir if dir is not None else default_directory(spec)
     if not Journal.exists(directory):  # a finished study needs nothing
         _check_ready(spec, study)
@@ -253,10 +254,17 @@ def _wake_tensorflow() -> None:
         os.close(kept)
 
 
-def _read(study: Path | None) -> StudySpec:
+def _read(study: Path | None, directory: Path | None = None) -> StudySpec:
+    """The study file; without one the study that a directory holds, else the default."""
+    from caviar.api import load
+    from caviar.study.journal import Journal
     from caviar.study.spec import StudySpec
 
-    return StudySpec.default() if study is None else StudySpec.load(study)
+    if study is not None:
+        return StudySpec.load(study)
+    if directory is not None and Journal.exists(directory):
+        return load(directory).spec
+    return StudySpec.default()
 
 
 def _check_ready(spec: StudySpec, study: Path | None) -> None:

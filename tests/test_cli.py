@@ -168,6 +168,13 @@ def test_mistakes_of_place(tmp_path, study):
     assert refused("run", "--trials", 0, cwd=tmp_path) == "caviar: --trials: must be >= 1, got 0"
 
 
+def test_without_a_study_file_a_directory_tells_which_study(tmp_path):
+    spec = StudySpec.parse('name = "mine"\n[search]\ntrials = 4\nmax_epochs = 9\n')
+    Journal.create(tmp_path, spec.to_json(), spec.fingerprint).close()
+    line = refused("run", "--dir", tmp_path, "--max-epochs", 3)
+    assert line.endswith("a study that was begun only grows: must be >= 9, got 3")
+
+
 @pytest.mark.parametrize(
     ("address", "rule"),
     [

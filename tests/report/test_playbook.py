@@ -287,9 +287,7 @@ def candidate(name, *values):
     """Of a card; None where a run came to no good end."""
     runs = [{"replicate": seed, "value": value} for seed, value in enumerate(values, 1)]
     sound = [value for value in values if value is not None]
-    ends = (
-        {"low": min(sound), "high": max(sound)} if len(sound) > 1 else {"low": None, "high": None}
-    )
+    low, high = (min(sound), max(sound)) if len(sound) > 1 else (None, None)
     mean = sum(sound) / len(sound)
     return {"name": name, "mean": mean, "low": low, "high": high, "runs": runs}
 
