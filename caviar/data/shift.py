@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from caviar.data.dataset import Part, Source
 from caviar.data.normalise import standardise
@@ -127,4 +127,4 @@ def _features(source: Source, train: _Statistics, part: _Statistics) -> str:
 
 def _far(chances: int) -> float:
     """How many standard errors are beyond chance when the largest of so many is looked at."""
-    return float(-ndtri(_CHANCE / 2 / chances))
+    return -NormalDist().inv_cdf(_CHANCE / 2 / chances)

@@ -10,13 +10,12 @@ from typing import Final
 
 from caviar.report.evidence import Evidence
 from caviar.report.subject import Subject
+from caviar.search.student import student
 
 SMALL: Final = 0.1
 """Points below which nothing is named, however little noise there is."""
 _NORMAL: Final = 1.96
 """Half the width of a 95 % interval, in standard deviations."""
-_STUDENT: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""Student's t at 0.975 for 1 to 10 degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +110,4 @@ def _sampling(error: float, examples: object) -> float | None:
 def _spread(values: Sequence[float]) -> float:
     """Half the width of the 95 % t interval of a mean."""
     count = len(values)
-    return _student(count - 1) * statistics.stdev(values) / math.sqrt(count)
-
-
-def _student(freedom: int) -> float:
-    """Student's t at 0.975; SciPy has it too, but takes half a second to be imported.
-
-    Beyond the table by the first terms of Fisher and Cornish (1960), right to 0.003.
-    """
-    if freedom <= len(_STUDENT):
-        return _STUDENT[freedom - 1]
-    z = _NORMAL
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    return z + (z**3 + z) / (4 * freedom) + second
+    return student(count - 1) * statistics.stdev(values) / math.sqrt(count)

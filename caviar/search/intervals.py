@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+
+from caviar.search.student import student
 
 CONFIDENCE: Final = 0.95
 """Of every interval of a winner's card."""
@@ -69,7 +71,7 @@ def t_interval(
     mean = float(np.clip(found.mean(), found.min(), found.max()))
     if len(found) == 1:
         return Interval(mean)
-    t = float(stdtrit(len(found) - 1, (1 + confidence) / 2))
+    t = student(len(found) - 1, confidence)
     half = t * float(found.std(ddof=1)) / math.sqrt(len(found))
     return Interval(mean, max(least, mean - half), min(most, mean + half))
 
@@ -106,7 +108,7 @@ def wilson(share: float, examples: int, confidence: float = CONFIDENCE) -> tuple
     Returns:
         Its lower and upper end, in [0, 1].
     """
-    z = float(ndtri((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     shrunk = 1 + z * z / examples
     centre = (share + z * z / (2 * examples)) / shrunk
     half = z / shrunk * math.sqrt(share * (1 - share) / examples + (z / (2 * examples)) ** 2)
