@@ -1,4 +1,8 @@
-"""The playbook's checks while a search runs: after each of its rounds, what is newly to be done."""
+"""The playbook's checks while a search runs: after each of its rounds, what is newly to be done.
+
+A check speaks once a run, and only where there is something to act on: what changes from round to
+round is `caviar diagnose`'s and the report's, and all that stands at the end is told there.
+"""
 
 from __future__ import annotations
 
@@ -62,5 +66,7 @@ class AfterRounds:
         for check in checks(evidence(self._directory)):
             if check.verdict == "act" and check.name not in self._told:
                 self._told.add(check.name)
-                line = f"round {self._rounds}: {check.name}: {check.line}; {check.command}"
-                self._say(one_line(line))
+                self._say(one_line(f"round {self._rounds}: {check.name}: {check.line}"))
+                # A line of its own, to be taken whole.
+                if check.command:
+                    self._say(f"  {one_line(check.command)}")

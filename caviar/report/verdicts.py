@@ -37,15 +37,11 @@ NOTHING: Final = Next()
 
 
 def checked(name: str, verdict: Verdict, line: str, then: Next = NOTHING) -> Check:
-    """A check with what its command takes for granted told in its line.
-
-    What can only be done when the driver is done is nothing to act on yet.
-    """
+    """A check with what its command takes for granted told in its line."""
     if verdict in {"fine", "inapplicable"}:
         return Check(name, verdict, line)
     if then.waits:
         line = f"{line}; when this run is over"
-        verdict = "look" if verdict == "act" else verdict
     if then.needs:
         line = f"{line} ({STUDY_FILE} below: {then.needs})"
     return Check(name, verdict, line, then.command)

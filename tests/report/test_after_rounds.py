@@ -51,15 +51,18 @@ def test_each_thing_to_do_is_told_once_and_only_after_a_round(study):
     assert study.told == []
     study.now += EVERY_S
     after.look()
-    assert study.told == ["round 1: edges: the best lie\\nagainst high; caviar check"]
+    assert study.told == [
+        "round 1: edges: the best lie\\nagainst high",
+        "  caviar check",
+    ]
     study.now += EVERY_S
     study.found = [ACT, LATER]
     after.look()  # no new round
-    assert len(study.told) == 1
+    assert len(study.told) == 2
     study.round(2)
     study.now += EVERY_S
     after.look()
-    assert study.told[1:] == ["round 2: divergence: half of them diverged; caviar narrow"]
+    assert study.told[2:] == ["round 2: divergence: half of them diverged", "  caviar narrow"]
 
 
 def test_a_damaged_study_is_not_its_affair(study):

@@ -129,8 +129,10 @@ def test_more_points_where_they_pay(tmp_path) -> None:
         return 0.5 + 0.1 * math.sin(1e4 * u["learning_rate"]) + 0.4 * u["batch_size"] ** 9
 
     text = STUDY.replace("{ choices = [32, 64, 128, 256] }", "{ low = 32, high = 256 }")
-    check = by_name(planted(tmp_path, text, chance))["points"]
+    study = planted(tmp_path, text, chance)
+    check = by_name(study)["points"]
     assert (check.verdict, check.command) == ("act", added(tmp_path, 60))
+    assert by_name(with_status(study, "running", 60))["points"].verdict == "look"
 
 
 def test_points_that_may_pay_are_worth_a_look(study) -> None:
@@ -388,13 +390,12 @@ def test_commands_are_fit_for_how_the_study_stands(tmp_path) -> None:
 
 
 def test_a_driver_at_work_is_left_to_its_work(tmp_path) -> None:
-    """What takes the study's lease, or judges a search that is not over, is nothing to act on."""
+    """What takes its lease must wait."""
     study = planted(tmp_path, STUDY, lambda u, epoch: 0.5 + 0.02 * epoch + 0.1 * u["learning_rate"])
     over, now = by_name(study), by_name(with_status(study, "running", 10))
-    assert (over["epochs"].verdict, now["epochs"].verdict) == ("act", "look")
+    assert over["epochs"].verdict == now["epochs"].verdict == "act"
     assert now["epochs"].line.endswith("; when this run is over")
     assert now["lead"].command == ""
-    assert now["points"].verdict != "act"
 
 
 def test_a_page_names_the_study_by_its_own_directory(tmp_path) -> None:
