@@ -205,9 +205,10 @@ def crown(
         StudyError: there is no winner, the data set changed, the test set was read before.
     """
     from caviar.tuning.preparation import prepare
-    from caviar.winner.finish import finish
+    from caviar.winner.finish import finish, refuse_hopeless
 
     if data is None:
+        refuse_hopeless(Path(directory), trained=True)
         say("reading the data set")
         data = prepare(Study(directory).spec).whole
     return finish(Path(directory), data, say, reopen=reopen, onnx=onnx)

@@ -39,11 +39,12 @@ def winner(
     from caviar.tuning.driver import run_study
     from caviar.tuning.messages import Extra
     from caviar.tuning.progress import PlainView
-    from caviar.winner.finish import refuse_second_reading
+    from caviar.winner.finish import refuse_hopeless, refuse_second_reading
     from caviar.winner.onnx import check_installed
 
     spec = load(directory).spec
     refuse_second_reading(directory, reopen=reopen)
+    refuse_hopeless(directory)
     if onnx:
         check_installed()
     data = None

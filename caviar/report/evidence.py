@@ -6,7 +6,6 @@ the data set is needed.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caviar.errors import StudyError
 from caviar.report.account import account
+from caviar.study import card_file
 from caviar.study.facts import Attempt, Event
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
@@ -80,9 +79,17 @@ class Evidence:
     def best(self) -> Measurement | None:
         """The measurement of the study's best trial, or None."""
         found = self.account["best"]
-        if found is None:
-            return None
-        return next(m for m in self.curves[found["trial"]] if m.epoch == found["epoch"])
+        return self._at(found["trial"], found["epoch"]) if found is not None else None
+
+    @cached_property
+    def bests(self) -> Mapping[int, Measurement]:
+        """By trial, its best measurement (`caviar.report.account.bests_of`), of those that have."""
+        epochs = enumerate(row["best_epoch"] for row in self.account["trials"])
+        return {trial: self._at(trial, epoch) for trial, epoch in epochs if epoch is not None}
+
+    def _at(self, trial: int, epoch: int) -> Measurement:
+        curve = self.curves[trial]
+        return curve[epoch - curve[0].epoch]
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -95,9 +102,12 @@ def evidence(directory: Path) -> Evidence:
     """Reads a study directory; a driver may be at work on it.
 
     Raises:
-        StudyError: it holds no study, or its card is damaged.
+        StudyError: it holds no study, its journal or its card is damaged, or they contradict each
+            other.
     """
-    with Journal.open(directory) as journal:
+    card = read_card(directory)
+    with Journal.open(directory) as journal, journal.snapshot():
+        card_file.check_readings(card_file.readings(card), journal, directory)
         curves: dict[int, list[Measurement]] = defaultdict(list)
         for measurement in journal.measurements():
             curves[measurement.trial].append(measurement)
@@ -109,7 +119,7 @@ def evidence(directory: Path) -> Evidence:
             curves=dict(curves),
             attempts=journal.attempts(),
             events=journal.events(),
-            card=read_card(directory),
+            card=card,
         )
 
 
@@ -119,13 +129,4 @@ def read_card(directory: Path) -> dict[str, Any] | None:
     Raises:
         StudyError: it is damaged.
     """
-    file = directory / "winner" / "card.json"
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{file}: cannot be read: {error}") from None
-    if not isinstance(found, dict) or found.get("format") != 1:
-        raise StudyError(f"{file}: is no card of this version of caviar")
-    return found
+    return card_file.read(directory)

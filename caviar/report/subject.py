@@ -139,7 +139,7 @@ def _winner(evidence: Evidence) -> Subject | None:
 
 def _sound_runs(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     keys = ("train_accuracy", "dev_accuracy")
-    return [r for r in runs if not r["diverged"] and all(_finite(r[key]) for key in keys)]
+    return [r for r in runs if not r.get("diverged") and all(_finite(r.get(key)) for key in keys)]
 
 
 def _finite(value: object) -> bool:

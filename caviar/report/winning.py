@@ -10,6 +10,7 @@ from rich.text import Text
 
 from caviar.errors import StudyError
 from caviar.report.evidence import read_card
+from caviar.study import card_file
 from caviar.study.finals import Finals, finals_of
 from caviar.study.journal import Journal
 from caviar.study.wording import configuration, one_line
@@ -22,11 +23,15 @@ def winning(journal: Journal) -> dict[str, Any]:
         `retraining`: None before the finals, else their `number`, `epochs`, `seeds`, the names of
         the `candidates`, how many `trainings` there are and how many of them `ended`; and
         `winner`: the card, or None.
+
+    Raises:
+        StudyError: the card is damaged, or tells of a reading that the journal does not.
     """
-    finals = finals_of(journal)
+    card, finals = read_card(journal.directory), finals_of(journal)
+    card_file.check_readings(card_file.readings(card), journal, journal.directory)
     return {
         "retraining": _progress(journal, finals) if finals is not None else None,
-        "winner": read_card(journal.directory),
+        "winner": card,
     }
 
 

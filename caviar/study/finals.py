@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.study.database import DAMAGED
 from caviar.study.reads import Reads
 from caviar.study.records import Value
 
@@ -79,9 +80,19 @@ class Finals:
 
     @classmethod
     def from_json(cls, detail: Mapping[str, Any]) -> Finals:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not; kind and number become a path.
+        """
         candidates = tuple(Candidate(**each) for each in detail["candidates"])
-        return cls(**{**detail, "candidates": candidates})
+        found = cls(**{**detail, "candidates": candidates})
+        counts = (found.number, found.epochs, found.seeds, len(candidates))
+        if found.kind not in {RETRAINING, SIZES} or not all(
+            type(n) is int and n > 0 for n in counts
+        ):
+            raise ValueError("no finals")
+        return found
 
 
 def event_of(kind: str) -> str:
@@ -96,10 +107,15 @@ def finals_of(journal: Reads, kind: str = RETRAINING) -> Finals | None:
         StudyError: the journal's entry is damaged.
     """
     events = journal.events(event_of(kind))
+    if not events:
+        return None
     try:
-        return Finals.from_json(events[-1].detail) if events else None
+        found = Finals.from_json(events[-1].detail)
     except (KeyError, TypeError, ValueError):
-        raise StudyError(f"the journal's event {event_of(kind)} is damaged") from None
+        found = None
+    if found is None or found.kind != kind:
+        raise StudyError(f"{journal.directory}: {DAMAGED}: the journal's event {event_of(kind)}")
+    return found
 
 
 def replicate_seed(seed: int, replicate: int) -> int:

@@ -43,8 +43,7 @@ class Journal(Reads):
     """
 
     def __init__(self, database: Database) -> None:
-        self.directory = database.path.parent
-        super().__init__(database, CheckpointStore(self.directory / DIRECTORY))
+        super().__init__(database, CheckpointStore(database.path.parent / DIRECTORY))
 
     @classmethod
     def create(

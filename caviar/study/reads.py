@@ -38,6 +38,7 @@ class Reads:
     """What a journal knows. `Journal` adds how it is written.
 
     Attributes:
+        directory: the study's.
         spec_json: the study as asked.
         fingerprint: what a study file must agree with to go on with this study.
         created_at: seconds since 1970.
@@ -46,6 +47,7 @@ class Reads:
     def __init__(self, database: Database, store: CheckpointStore) -> None:
         self._db = database
         self._store = store
+        self.directory = database.path.parent
         meta = database.row("SELECT spec, fingerprint, created_at FROM meta")
         self.spec_json: str = meta[0]
         self.fingerprint: str = meta[1]

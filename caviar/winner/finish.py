@@ -16,7 +16,9 @@ from typing import Any, Final
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
 from caviar.search.intervals import CONFIDENCE
-from caviar.study.finals import replicate_seed
+from caviar.study.card_file import check_readings
+from caviar.study.expenses import expenses
+from caviar.study.finals import finals_of, replicate_seed
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
 from caviar.study.spec import StudySpec
@@ -27,7 +29,7 @@ from caviar.winner.choice import Choice, choose
 from caviar.winner.columns import Column, columns_of
 from caviar.winner.export import export
 from caviar.winner.readable import card_md
-from caviar.winner.runs import RETRAINED, Field, field_of
+from caviar.winner.runs import RETRAINED, Field, best_of_search, field_of
 from caviar.winner.trained import Trained
 
 Say = Callable[[str], None]
@@ -74,12 +76,33 @@ def refuse_second_reading(directory: Path, *, reopen: bool = False) -> None:
     """Does nothing if `finish` may come to a card; for asking before anything is trained for it.
 
     Raises:
-        StudyError: the test set was read, and the card of that is there.
+        StudyError: the test set was read, and the card of that is there; or the card tells of a
+            reading that the journal does not.
+    """
+    shown = cards.reading_shown(directory)
+    with Journal.open(directory) as journal:
+        check_readings(shown, journal, directory)
+        readings = journal.events(sealed.READ)
+        if readings and not reopen and shown >= len(readings):
+            raise StudyError(sealed.refusal(journal, readings[-1]))
+
+
+def refuse_hopeless(directory: Path, *, trained: bool = False) -> None:
+    """Does nothing if there may be a winner; for asking before anything is read or trained for it.
+
+    Args:
+        directory: the study's.
+        trained: whether all is trained that there is to train.
+
+    Raises:
+        StudyError: no trial came to a good end, or no retraining did.
     """
     with Journal.open(directory) as journal:
-        readings = journal.events(sealed.READ)
-        if readings and not reopen and cards.reading_shown(directory) >= len(readings):
-            raise StudyError(sealed.refusal(journal, readings[-1]))
+        spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+        if finals_of(journal) is None:
+            best_of_search(directory, journal, spec)
+        elif trained:
+            _choose(field_of(directory, journal, spec))
 
 
 def _choose(field: Field) -> Choice:
@@ -228,7 +251,7 @@ class _Finish:
             "packages": surroundings.packages(),
             "git": surroundings.git_commit(),
             "hardware": surroundings.hardware(self.journal),
-            "cost": surroundings.cost(self.directory, self.journal),
+            "cost": expenses(self.journal),
             "sentences": [],
             "intended_use": "",
         }

@@ -12,12 +12,12 @@ from caviar.errors import StudyError
 from caviar.search.days import Days
 from caviar.search.standing import standing_of
 from caviar.study.facts import CheckpointRecord, TrialSummary
-from caviar.study.finals import RETRAINING, Candidate, Finals, event_of, finals_of
+from caviar.study.finals import RETRAINING, Candidate, Finals, finals_of
 from caviar.study.journal import Journal
 from caviar.study.reads import Reads
 from caviar.study.records import ChangeKind, Measurement
 from caviar.study.spec import StudySpec
-from caviar.study.wording import one_line
+from caviar.study.wording import one_line, show
 from caviar.winner.choice import Contender, Run
 
 RETRAINED: Final = RETRAINING
@@ -68,24 +68,8 @@ def field_of(directory: Path, journal: Reads, spec: StudySpec) -> Field:
     Raises:
         StudyError: nothing was trained to an end, the finals are not, or their journal is damaged.
     """
-    finals = _finals(directory, journal)
+    finals = finals_of(journal)
     return _of_search(directory, journal, spec) if finals is None else _of(directory, finals, spec)
-
-
-def _finals(directory: Path, journal: Reads) -> Finals | None:
-    """The latest finals; their number and kind become a path, so they are looked at twice."""
-    try:
-        found = finals_of(journal)
-        if found is None or _is_sound(found):
-            return found
-    except (StudyError, TypeError, ValueError, AttributeError):
-        pass
-    raise StudyError(f"{directory}: the journal's event {event_of(RETRAINING)} is damaged")
-
-
-def _is_sound(finals: Finals) -> bool:
-    counts = (finals.number, finals.epochs, finals.seeds, len(finals.candidates))
-    return finals.kind == RETRAINING and all(isinstance(n, int) and n > 0 for n in counts)
 
 
 def _of(directory: Path, finals: Finals, spec: StudySpec) -> Field:
@@ -161,15 +145,40 @@ def _run(
     return Run(summary.trial, replicate, last, False, stopped)
 
 
+def best_of_search(directory: Path, journal: Reads, spec: StudySpec) -> Measurement:
+    """The best measurement of the search alone.
+
+    Args:
+        directory: the study's.
+        journal: its journal, open.
+        spec: as in force.
+
+    Raises:
+        StudyError: no trial came to a good end.
+    """
+    best = _best(journal, spec, _is_raised(journal, spec))
+    if best is None:
+        raise StudyError(f"{directory}: {_nothing(journal, spec)}")
+    return best
+
+
+def _nothing(journal: Reads, spec: StudySpec) -> str:
+    """Why there is nothing to choose from."""
+    measured = [trial.last for trial in journal.summary() if trial.last is not None]
+    if not measured:
+        return "no trial has been measured yet, so there is no winner to choose"
+    if all(last.diverged for last in measured):
+        rates = spec.model_dump(mode="json")["training"]["learning_rate"]
+        return (
+            f"all {len(measured)} measured trials diverged, so there is no winner to choose; try a "
+            f"smaller training.learning_rate, now {show(rates)}"
+        )
+    return "no trial has come to a good end yet, so there is no winner to choose"
+
+
 def _of_search(directory: Path, journal: Reads, spec: StudySpec) -> Field:
     """The best of the search alone, where nothing was retrained."""
-    raised = spec.is_raised or any(
-        change.kind is ChangeKind.CHOOSE and change.detail["strategy"] == "panda"
-        for change in journal.changes()
-    )
-    best = _best(journal, spec, raised)
-    if best is None:
-        raise StudyError(f"{directory}: no trial has finished, so there is nothing to choose from")
+    best = best_of_search(directory, journal, spec)
     record = next((c for c in journal.checkpoints(best.trial) if c.epoch == best.epoch), None)
     if record is None:
         raise StudyError(f"{directory}: trial {best.trial} left no checkpoint of its best epoch")
@@ -177,8 +186,15 @@ def _of_search(directory: Path, journal: Reads, spec: StudySpec) -> Field:
     score = float(getattr(best, spec.metric))
     candidate = Candidate(f"trial {best.trial}", values, best.trial, score)
     contender = Contender(candidate, (Run(best.trial, 1, best),), spec.metric)
-    kind = RAISED if raised else SEARCHED
+    kind = RAISED if _is_raised(journal, spec) else SEARCHED
     return Field(kind, directory, None, best.epoch, (contender,), {best.trial: record})
+
+
+def _is_raised(journal: Reads, spec: StudySpec) -> bool:
+    return spec.is_raised or any(
+        change.kind is ChangeKind.CHOOSE and change.detail["strategy"] == "panda"
+        for change in journal.changes()
+    )
 
 
 def _best(journal: Reads, spec: StudySpec, raised: bool) -> Measurement | None:

@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from caviar.data.dataset import Dataset, Part
 from caviar.errors import StudyError
+from caviar.study.card_file import TEST_READ, check_readings
 from caviar.study.facts import Event
 from caviar.study.journal import Journal
 from caviar.winner.surroundings import packages
 
 CHOSEN: Final = "winner_chosen"
 """The event that comes before any reading; its detail says who was chosen."""
-READ: Final = "test_read"
+READ: Final = TEST_READ
 """The event of a reading: `at`, `by`, `readings`, `fingerprint`, `chosen` and `results`."""
 
 RESULTS: Final = frozenset(["accuracy", "sampling", "runs", "confusion", "per_class", "ensemble"])
@@ -82,8 +83,10 @@ def earlier(
         reopen: read it though it was read before; the count of readings tells for ever.
 
     Raises:
-        StudyError: it was read before, for another winner or for a card that is there.
+        StudyError: it was read before, for another winner or for a card that is there; or the card
+            tells of a reading that the journal does not.
     """
+    check_readings(delivered, journal, journal.directory)
     readings = journal.events(READ)
     if not readings or reopen:
         return None

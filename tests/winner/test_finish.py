@@ -70,8 +70,8 @@ def test_the_card(tmp_path, exported):
     assert told["data"]["fingerprint"] == data.fingerprint
     assert told["beats_baseline"] is True
     assert told["difference"]["low"] > 0
-    assert told["cost"]["retraining_epochs"] == 14 * 3 + 1
-    assert told["cost"]["trial_epochs"] == 0
+    assert told["cost"]["retraining"]["trial_epochs"] == 14 * 3 + 1
+    assert told["cost"]["search"]["trial_epochs"] == 0
     assert told["exported"]["files"] == sorted(
         f"{path.name}/" if path.is_dir() else path.name for path in (tmp_path / "winner").iterdir()
     )
@@ -263,13 +263,17 @@ def test_names_cannot_write_over_a_terminal(tmp_path, exported):
 def test_nothing_was_trained(tmp_path, exported):
     data = data_set()
     begin(tmp_path, data)
-    refused(tmp_path, data, "no trial has finished, so there is nothing to choose from")
+    refused(tmp_path, data, "no trial has been measured yet, so there is no winner to choose")
 
 
 def test_all_trials_of_a_search_diverged(tmp_path, exported):
     data = data_set()
     searched(tmp_path, data, [None, None])
-    refused(tmp_path, data, "no trial has finished")
+    refused(
+        tmp_path,
+        data,
+        "all 2 measured trials diverged, so there is no winner to choose; try a smaller",
+    )
 
 
 def test_all_retrainings_diverged(tmp_path, exported):
@@ -349,7 +353,7 @@ def test_a_damaged_event(tmp_path, exported, what, by):
     data = data_set()
     make_study(tmp_path, QUALITIES, data)
     execute(tmp_path, f"UPDATE events SET detail = replace(detail, '{what}', '{by}')")
-    refused(tmp_path, data, "the journal's event retraining_begun is damaged")
+    refused(tmp_path, data, "it was edited or is damaged: .*retraining_begun")
 
 
 def test_a_damaged_journal(tmp_path, exported):
