@@ -1,15 +1,19 @@
-"""The examples' programs as modules."""
+"""The examples' programs as modules, and its studies as a person runs them."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+CAVIAR = str(Path(sys.executable).with_name("caviar"))
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -27,3 +31,26 @@ def example() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture
+def told_of(ray_environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
+    """Runs an example to its end; returns what a command says of it with `--json`."""
+
+    def caviar(*words: str) -> str:
+        done = subprocess.run(
+            [CAVIAR, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env=ray_environment,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def told(command: str, name: str, *options: str) -> Any:
+        caviar("run", str(EXAMPLES / name), "--dir", str(tmp_path), *options)
+        return json.loads(caviar(command, str(tmp_path), "--json"))
+
+    return told

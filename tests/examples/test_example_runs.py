@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
-CAVIAR = str(Path(sys.executable).with_name("caviar"))
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
-def run(ray_environment: dict[str, str], tmp_path: Path):
-    """Runs an example to its end; returns what `caviar show --json` says of it."""
+def run(told_of) -> Callable[[str], dict[str, Any]]:
+    """Runs an example's search to its end; returns what `caviar show --json` says of it."""
 
     def run(name: str) -> dict[str, Any]:
-        commands = (
-            ["run", str(EXAMPLES / name), "--dir", str(tmp_path), "--no-winner"],
-            ["show", str(tmp_path), "--json"],
-        )
-        for command in commands:
-            done = subprocess.run(
-                [CAVIAR, *command],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=250,
-                env=ray_environment,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-        found = json.loads(done.stdout)
+        found = told_of("show", name, "--no-winner")
         assert found["status"] == "finished"
         assert found["counts"]["failed"] == 0
         return found
