@@ -9,7 +9,8 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.report.diary import (
@@ -25,6 +26,8 @@ from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
 from caviar.search.change_words import told
 from caviar.search.standing import Standing, standing_of
+from caviar.search.successive_halving import merit_of
+from caviar.study.expenses import expenses
 from caviar.study.facts import TrialSummary
 from caviar.study.growth import halt, in_force, why_halted
 from caviar.study.journal import Journal
@@ -40,6 +43,9 @@ from caviar.study.records import (
 from caviar.study.spec import StudySpec
 from caviar.study.spent import STOP, drivers, elapsed_s
 
+_USELESS: Final = (TrialState.DIVERGED, TrialState.FAILED)
+"""How a trial ended whose network nobody wants."""
+
 
 def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     """How the study stands; numbers that are not finite are None, as JSON wants it.
@@ -51,13 +57,18 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     Returns:
         `study`, `metric`, `searcher` ("" of pandas), `status` (`new`, `running`, `interrupted`,
         `stopped` or `finished`), `ending` (why it ended or waits before its work is done, or ""),
-        `counts` by state, `trial_epochs`, `elapsed_s` (of all its drivers), `noise` (differences
-        of the metric that are luck), `best` (or None), `rungs`, `origins` of its trials, `rounds`
+        `counts` by state, `trial_epochs` (of the search), `elapsed_s` (of all its drivers), `cost`
+        (see `caviar.study.expenses`), `noise` (differences of the metric that are luck), `best`
+        (of `bests_of`, or None), `rungs`, `origins` of its trials, `rounds`
         of its search (see `caviar.report.rounds`), `edges` (see `caviar.report.edges`), `asked`
         (changes that no driver has taken yet, in words), `choice` (of the strategy "auto", in
-        words), `diary` (see `caviar.report.diary`) and `trials`.
+        words), `diary` (see `caviar.report.diary`) and `trials`, each with its `best_epoch`.
     """
-    now = time.time() if now is None else now
+    with journal.snapshot():  # a driver may be at work on it
+        return _account(journal, time.time() if now is None else now)
+
+
+def _account(journal: Journal, now: float) -> dict[str, Any]:
     changes = journal.changes()
     spec = in_force(StudySpec.from_json(journal.spec_json), changes)
     lease = journal.lease()
@@ -85,6 +96,8 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
     ending = why_halted(stop) if stop is not None else _ending(journal, driven)
     if (status == "finished" and not ending) or (not raised and spec.search.unbounded):
         wanted = 0  # the space, or the budget, may allow fewer: none is waiting
+    bests = bests_of(standing, spec.metric)
+    best = min(filter(None, bests), key=partial(merit_of, metric=spec.metric), default=None)
     return {
         "study": spec.name,
         "metric": spec.metric,
@@ -94,8 +107,9 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "counts": _counts(standing, wanted),
         "trial_epochs": journal.measured_epochs,
         "elapsed_s": round(elapsed_s(journal, now if driven else None), 3),
+        "cost": expenses(journal, now if driven else None),
         "noise": standing.noise,
-        "best": _best(standing.best, summaries),
+        "best": _best(best, summaries),
         "rungs": [
             {
                 "bracket": rung.bracket,
@@ -112,9 +126,32 @@ def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
         "choice": str(choice.detail["why"]) if choice is not None else "",
         "diary": diary(days, running),
         "trials": [
-            _row(*row) for row in zip(_trials(entries), summaries, standing.states, strict=True)
+            _row(*row)
+            for row in zip(_trials(entries), summaries, standing.states, bests, strict=True)
         ],
     }
+
+
+def bests_of(standing: Standing, metric: str) -> tuple[Measurement | None, ...]:
+    """Of each trial its best: what every part of the report means by that word.
+
+    The best is the best measurement at the end of an assignment: of a rung, a day, or where early
+    stopping ended the trial. Only there promotions are decided, and only there a checkpoint is
+    kept, so whoever wants the network gets what was measured. A trial that is compared at every
+    epoch would also be the better for having more of them. Trials that diverged or failed have
+    none.
+
+    Args:
+        standing: of the study.
+        metric: by which its trials are compared.
+    """
+    pairs = zip(standing.bests, standing.states, strict=True)
+    return tuple(
+        best
+        if best and state not in _USELESS and math.isfinite(merit_of(best, metric)[0])
+        else None
+        for best, state in pairs
+    )
 
 
 def course(journal: Journal, trial: int) -> dict[str, Any]:
@@ -177,13 +214,16 @@ def _best(best: Measurement | None, summaries: tuple[TrialSummary, ...]) -> dict
     }
 
 
-def _row(trial: Trial, summary: TrialSummary, state: TrialState) -> dict[str, Any]:
+def _row(
+    trial: Trial, summary: TrialSummary, state: TrialState, best: Measurement | None
+) -> dict[str, Any]:
     last = summary.last
     return {
         "trial": summary.trial,
         "origin": trial.origin,
         "state": str(state),
         "epochs": summary.epochs,
+        "best_epoch": best.epoch if best is not None else None,
         "dev_accuracy": _finite(last.dev_accuracy) if last else None,
         "dev_loss": _finite(last.dev_loss) if last else None,
         "train_loss": _finite(last.train_loss) if last else None,

@@ -14,9 +14,7 @@ from caviar.report.evidence import Evidence, evidence
 from caviar.space.domain import Choice, Domain
 from caviar.study.describe import HyperparameterRow, describe
 from caviar.study.flat import HYPERPARAMETERS
-from caviar.study.journal import Journal
 from caviar.study.run_tables import UNBOUNDED
-from caviar.study.spent import slice_s
 from caviar.study.wording import number, one_line
 
 Told = dict[str, Any]
@@ -60,12 +58,10 @@ def study_of(found: Evidence) -> Told:
     Returns:
         `study`, `directory`, `status`, `strategy`, `metric`, `longest` (epochs of a training),
         `seed`, `data` (of the journal; {} before they are read), `trials` by state, `drawn` (how
-        many), `cost` (`trial_epochs`, `elapsed_s`, `slice_hours`), `best` (as of the account) and
-        `winner` (see `winner_of`; None before there is one).
+        many), `cost` (see `caviar.study.expenses`), `best` (as of the account) and `winner` (see
+        `winner_of`; None before there is one).
     """
     account = found.account
-    with Journal.open(found.directory) as journal:
-        slice_hours = slice_s(journal) / 3600
     return {
         "study": found.spec.name,
         "directory": str(found.directory),
@@ -77,11 +73,7 @@ def study_of(found: Evidence) -> Told:
         "data": dict(found.data),
         "trials": account["counts"],
         "drawn": len(found.trials),
-        "cost": {
-            "trial_epochs": account["trial_epochs"],
-            "elapsed_s": account["elapsed_s"],
-            "slice_hours": round(slice_hours, 4),
-        },
+        "cost": account["cost"],
         "best": account["best"],
         "winner": None if found.card is None else winner_of(found.card),
     }
@@ -92,7 +84,7 @@ def winner_of(card: Mapping[str, Any]) -> Told:
 
     Returns:
         `name`, `hyperparameters`, `mean`, `low`, `high` (of the metric over seeds), `values` (one
-        a seed), `beats_baseline`, `retraining_epochs` and `test` (`mean`, `low` and `high` over
+        a seed), `beats_baseline` and `test` (`mean`, `low` and `high` over
         seeds, `examples`, `readings`, and `sampling`, an interval by the number of examples; None
         if there is none).
     """
@@ -108,7 +100,6 @@ def winner_of(card: Mapping[str, Any]) -> Told:
         **{key: row.get(key) for key in ("mean", "low", "high")},
         "values": [value for value in values if value is not None],
         "beats_baseline": card.get("beats_baseline"),
-        "retraining_epochs": (card.get("cost") or {}).get("retraining_epochs"),
         "test": accuracy | {key: test.get(key) for key in _OF_TEST} if accuracy else None,
     }
 

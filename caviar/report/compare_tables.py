@@ -9,10 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from caviar.study.expenses import epochs_told, slice_hours_told
+from caviar.study.metric_words import metric_value, span
 from caviar.study.wording import configuration, duration, one_line, show, states
 
 Told = dict[str, Any]
 
+_TEST: Final = "test_accuracy"
 NONE: Final = "-"
 """What stands where a study has no such thing."""
 
@@ -69,7 +72,8 @@ def _best(study: Told) -> str:
     best = study["best"]
     if best is None:
         return NONE
-    return f"{_metric(best.get(study['metric']))} (trial {best['trial']}, epoch {best['epoch']})"
+    value = _metric(study["metric"], best.get(study["metric"]))
+    return f"{value} (trial {best['trial']}, epoch {best['epoch']})"
 
 
 def _winner(study: Told) -> str:
@@ -78,7 +82,7 @@ def _winner(study: Told) -> str:
         return NONE
     seeds = len(winner["values"])
     over = f" over {seeds} seed{'s' * (seeds != 1)}" if seeds else ""
-    return f"{winner['name']}: {_interval(winner)}{over}"
+    return f"{winner['name']}: {_interval(study['metric'], winner)}{over}"
 
 
 def _with(study: Told) -> str:
@@ -96,27 +100,18 @@ def _test(study: Told) -> str:
     test = (study["winner"] or {}).get("test")
     if not test:
         return NONE
-    sampling = test.get("sampling") or {}
-    low, high = (_metric(sampling.get(key)) for key in ("low", "high"))
-    by_chance = f", which alone leave {low} to {high}" if sampling else ""
-    return f"{_interval(test)} on {test['examples']} examples{by_chance}"
+    ends = span(_TEST, test.get("sampling") or {})
+    by_chance = f", which alone leave {ends}" if ends else ""
+    return f"{_interval(_TEST, test)} on {test['examples']} examples{by_chance}"
 
 
-def _interval(found: Told) -> str:
-    mean, low, high = (found.get(key) for key in ("mean", "low", "high"))
-    if low is None or high is None:
-        return _metric(mean)
-    return f"{_metric(mean)} ({_metric(low)} to {_metric(high)})"
+def _interval(metric: str, found: Told) -> str:
+    ends = span(metric, found)
+    return _metric(metric, found.get("mean")) + (f" ({ends})" if ends else "")
 
 
-def _metric(value: float | None) -> str:
-    return NONE if value is None else f"{value:.4f}"
-
-
-def _cost(study: Told) -> str:
-    told = f"{study['cost']['trial_epochs']} in {duration(study['cost']['elapsed_s'])}"
-    again = (study["winner"] or {}).get("retraining_epochs")
-    return f"{told}, and {again} of retraining" if again else told
+def _metric(metric: str, value: float | None) -> str:
+    return NONE if value is None else metric_value(metric, value)
 
 
 _ROWS: Final[dict[str, Callable[[Told], str]]] = {
@@ -127,8 +122,9 @@ _ROWS: Final[dict[str, Callable[[Told], str]]] = {
     "fingerprint": _fingerprint,
     "metric": lambda study: study["metric"],
     "trials": lambda study: states(study["trials"]) or NONE,
-    "trial-epochs": _cost,
-    "slice-hours": lambda study: f"{study['cost']['slice_hours']:.2g}",
+    "trial-epochs": lambda study: epochs_told(study["cost"]).replace(" trial-epochs", "", 1),
+    "slice-hours": lambda study: slice_hours_told(study["cost"]).replace(" slice-hours", "", 1),
+    "time": lambda study: duration(study["cost"]["elapsed_s"]),
     "best trial": _best,
     "winner": _winner,
     "with": _with,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from caviar.study.metric_words import difference, difference_span, metric_name
 from caviar.study.wording import one_line
 
 Told = dict[str, Any]
@@ -85,12 +86,12 @@ def _of_lengths(studies: Sequence[Told]) -> list[str]:
     lengths = [study["longest"] for study in studies]
     if len(set(lengths)) > 1:
         told.append(f"trained to different lengths at most ({', '.join(map(str, lengths))} epochs)")
-    spent = [study["cost"]["trial_epochs"] for study in studies]
+    spent = [study["cost"]["search"]["trial_epochs"] for study in studies]
     if min(spent) and max(spent) > 1.5 * min(spent):
         most, least = (studies[spent.index(pick(spent))]["label"] for pick in (max, min))
         told.append(
-            f"{most} spent {max(spent) / min(spent):.1f} times the trial-epochs of {least}: more "
-            "trials find better ones by that alone"
+            f"{most} spent {max(spent) / min(spent):.1f} times the trial-epochs of {least} on its "
+            "search: more trials find better ones by that alone"
         )
     return told
 
@@ -131,21 +132,22 @@ def _told_apart(one: Told, other: Told) -> str:
     found = welch(*([better * value for value in s["winner"]["values"]] for s in (one, other)))
     if found is None:
         return f"{one['label']} and {other['label']}: too few seeds to tell their winners apart"
-    return _verdict(one["label"], other["label"], found)
+    return _verdict(one["label"], other["label"], one["metric"], found)
 
 
-def _verdict(one: str, other: str, found: tuple[float, float, float]) -> str:
-    difference, low, high = found
+def _verdict(one: str, other: str, metric: str, found: tuple[float, float, float]) -> str:
+    lead, low, high = found
     if low <= 0.0 <= high:
         return (
             f"the winners of {one} and {other} are not told apart: they differ by "
-            f"{abs(difference):.4f}, and the 95 % interval ({low:.4f} to {high:.4f}) includes 0"
+            f"{difference(metric, abs(lead))} of {metric_name(metric)}, and the 95 % interval "
+            f"({difference_span(metric, low, high)}) includes 0"
         )
-    first, second = (one, other) if difference > 0 else (other, one)
-    ends = sorted((abs(low), abs(high)))
+    first, second = (one, other) if lead > 0 else (other, one)
+    ends = difference_span(metric, *sorted((abs(low), abs(high))))
     return (
-        f"the winner of {first} is better than that of {second} by {abs(difference):.4f} "
-        f"(95 % interval {ends[0]:.4f} to {ends[1]:.4f}, over seeds)"
+        f"the winner of {first} is better than that of {second} by {difference(metric, abs(lead))} "
+        f"of {metric_name(metric)} (95 % interval {ends}, over seeds)"
     )
 
 

@@ -62,7 +62,7 @@ def standing_of_days(days: Days, running: Collection[int] | None = None) -> Stan
     if running is not None:
         for trial in days.running - set(running):
             states[trial] = TrialState.PAUSED if days.days[trial].curve else TrialState.WAITING
-    return Standing(tuple(states), (), days.best)
+    return Standing(tuple(states), (), days.best, bests=tuple(day.best for day in days.days))
 
 
 def wanted_days(spec: StudySpec, days: Days, changes: Iterable[Change]) -> int:

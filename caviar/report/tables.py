@@ -15,13 +15,15 @@ from caviar.data.known import known_sizes
 from caviar.report.diary import print_days_to_come, print_diary
 from caviar.report.layers import print_layers
 from caviar.search.successive_halving import DIRECTION
+from caviar.study import expenses
 from caviar.study.cost import Cost
 from caviar.study.describe import Description, HyperparameterRow, describe
 from caviar.study.ladders import numbers
+from caviar.study.metric_words import difference, metric_name, metric_value
 from caviar.study.records import Value
 from caviar.study.remarks import remarks
 from caviar.study.spec import StudySpec
-from caviar.study.wording import configuration, duration, number, one_line, states
+from caviar.study.wording import configuration, number, one_line, states
 
 LEADERS = 10
 """Trials in the leaderboard."""
@@ -136,8 +138,7 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
     if ending:  # "stopped by a person" says that it is stopped
         status = ending if ending.startswith(status) else f"{status}, {ending}"
     _line(console, f"study {told['study']}: {status}; {states(told['counts'])}")
-    pace = f"{told['trial_epochs']} trial-epochs in {duration(told['elapsed_s'])}"
-    _line(console, pace)
+    _line(console, expenses.told(told["cost"]))
     for asked in told["asked"]:
         _line(console, f"asked for, not taken yet: {one_line(asked)}")
     if told["choice"]:
@@ -150,13 +151,14 @@ def print_account(console: Console, told: dict[str, Any], trial: int | None) -> 
         _print_ended(console, told["trials"])
     if told["best"]:
         best = told["best"]
-        scores = ", ".join(f"{_spaced(key)} {_metric(best[key])}" for key in _metrics(told))
+        scores = ", ".join(
+            f"{metric_name(key)} {_metric(key, best[key])}" for key in _metrics(told)
+        )
         _line(console, f"best: trial {best['trial']} at epoch {best['epoch']}, {scores}")
         _line(console, f"  {configuration(best['hyperparameters'])}")
     if told["noise"]:
-        _line(
-            console, f"differences of {_spaced(told['metric'])} up to {told['noise']:.2g} are noise"
-        )
+        noise = difference(told["metric"], told["noise"])
+        _line(console, f"differences of {metric_name(told['metric'])} up to {noise} are noise")
     for edge in told["edges"]:
         _line(console, edge["line"])
     if trial is not None:
@@ -206,7 +208,7 @@ def _leader_column(told: dict[str, Any], rows: list[dict[str, Any]], key: str) -
     if key in _LEADER_KEYS:
         return [key, *(str(row[key]) for row in rows)]
     if key in _metrics(told):
-        return [_spaced(key), *(_metric(row[key]) for row in rows)]
+        return [metric_name(key), *(_metric(key, row[key]) for row in rows)]
     return [key, *(_value(row["hyperparameters"].get(key)) for row in rows)]
 
 
@@ -270,20 +272,14 @@ def _print_curve(console: Console, curve: list[dict[str, Any]]) -> None:
     if not curve:
         return
     keys = ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
-    table = _table("epoch", *map(_spaced, keys))
+    table = _table("epoch", *map(metric_name, keys))
     for row in curve:
-        table.add_row(str(row["epoch"]), *(_metric(row[key]) for key in keys))
+        table.add_row(str(row["epoch"]), *(_metric(key, row[key]) for key in keys))
     console.print(table)
 
 
-def _spaced(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _metric(value: float | None) -> str:
-    if value is None:
-        return "not finite"
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+def _metric(metric: str, value: float | None) -> str:
+    return "not finite" if value is None else metric_value(metric, value)
 
 
 def _table(*columns: str) -> Table:

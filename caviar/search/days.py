@@ -52,6 +52,7 @@ class Day:
         verdict: what was thought of it at its end.
         cost: the metric at its end, lower is better; inf unless its end is good.
         least: the least cost of the line of days up to its own.
+        best: the best of its measurements with a checkpoint, None if it came to none.
     """
 
     trial: Trial
@@ -63,6 +64,7 @@ class Day:
     verdict: Verdict | None = None
     cost: float = math.inf
     least: float = math.inf
+    best: Measurement | None = None
 
     @property
     def end(self) -> Measurement | None:
@@ -193,7 +195,7 @@ class Days:
             self._end(day, TrialState.DIVERGED)
         elif measurement.stopped or measurement.epoch == day.target:
             self._end(day, TrialState.COMPLETED)
-            self._compare(measurement)
+            self._compare(day, measurement)
 
     def fail(self, trial: int, *, stopped: bool = False) -> None:
         """A trial was given up, or stopped by a person."""
@@ -246,8 +248,8 @@ class Days:
         crippled = [one for one in days if one.verdict is Verdict.CRIPPLED and one.before is None]
         return len(crippled) >= SPARED
 
-    def _compare(self, measurement: Measurement) -> None:
+    def _compare(self, day: Day, measurement: Measurement) -> None:
         order = partial(merit_of, metric=self.metric)
-        known = [self.best] if self.best is not None else []
-        best = min([*known, measurement], key=order)
+        day.best = min(filter(None, (day.best, measurement)), key=order)
+        best = min(filter(None, (self.best, measurement)), key=order)
         self.best = best if math.isfinite(order(best)[0]) else self.best

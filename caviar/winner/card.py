@@ -22,7 +22,8 @@ from caviar.study.filesystem import sync_directory
 from caviar.study.spec import StudySpec
 from caviar.winner.choice import Choice, Contender, Run
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1: the cost of search and retraining were not told apart, and that of sizes not at all."""
 FOLDER: Final = "winner"
 """Of the study directory."""
 FILE: Final = "card.json"

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from caviar.study.expenses import epochs_told, of_card, slice_hours_told
+from caviar.study.metric_words import metric_name, metric_value, percent, span
 from caviar.study.wording import duration, number, one_line
-from caviar.winner.words import metric_name, metric_value, percent, span
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|~])|\A([#+=-])(?=.)|\A(\d+)([.)])(?!\S)")
 """What Markdown takes for markup anywhere, and what it does at the beginning of a line."""
@@ -135,13 +136,12 @@ def _space(space: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _spent(card: Mapping[str, Any]) -> dict[str, Any]:
-    cost = card["cost"]
+    cost = of_card(card["cost"])
     return {
         "study seed": card["seeds"]["study"],
         "replicate seeds": card["seeds"]["replicates"],
-        "trial epochs of the search": cost["trial_epochs"],
-        "epochs of the retraining": cost["retraining_epochs"],
-        "slice hours": cost["slice_hours"],
+        "trained": epochs_told(cost),
+        "slices at work": slice_hours_told(cost),
         "time": duration(cost["elapsed_s"]),
     }
 

@@ -1,4 +1,4 @@
-"""What a winner was made with and at what cost: packages, commit, hardware, epochs, hours."""
+"""What a winner was made with: packages, commit, hardware."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any, Final
 import psutil
 
 from caviar.study.journal import Journal
-from caviar.study.spent import elapsed_s, slice_s
 from caviar.study.wording import one_line
 
 PACKAGES: Final = ("caviar", "ray", "tensorflow", "keras", "numpy", "scipy")
@@ -60,27 +59,6 @@ def hardware(journal: Journal) -> dict[str, Any]:
         "cores": os.cpu_count() or 1,
         "gpus": sorted({one_line(text[text.index("gpu ") :]) for text in held if "gpu " in text}),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-    }
-
-
-def cost(directory: Path, journal: Journal) -> dict[str, float]:
-    """What the study spent, all of its retrainings included: one driver runs both.
-
-    Returns:
-        `trial_epochs`, `retraining_epochs`, `slice_hours` and `elapsed_s`.
-    """
-    retrained, slices = 0, slice_s(journal)
-    for folder in sorted(directory.glob("retraining-*")):
-        if not Journal.exists(folder):
-            continue
-        with Journal.open(folder) as other:
-            retrained += other.measured_epochs
-            slices += slice_s(other)
-    return {
-        "trial_epochs": journal.measured_epochs,
-        "retraining_epochs": retrained,
-        "slice_hours": round(slices / 3600, 4),
-        "elapsed_s": round(elapsed_s(journal), 1),
     }
 
 

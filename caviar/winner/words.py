@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from caviar.study.finals import BASELINE
+from caviar.study.metric_words import (
+    difference,
+    difference_span,
+    metric_name,
+    metric_value,
+    percent,
+    span,
+)
 from caviar.study.wording import one_line
 from caviar.winner.runs import RAISED, RETRAINED
 
 Card = Mapping[str, Any]
-
-METRICS: Final = {
-    "dev_accuracy": "dev accuracy",
-    "dev_loss": "dev loss",
-    "train_loss": "training loss",
-}
-"""What a person calls them."""
 
 _FEW: Final = 2.0
 """Examples of the dev part below which a lead is nothing to go by, however steady over seeds."""
@@ -40,30 +41,6 @@ def sentences(card: Card) -> list[str]:
         *_ensemble(card),
         *_reopened(card["test"]),
     ]
-
-
-def percent(share: float | None) -> str:
-    """A share as a person reads it, as `97.21 %`."""
-    return "unknown" if share is None else f"{100 * share:.2f} %"
-
-
-def metric_value(metric: str, value: float | None) -> str:
-    """A value of the metric: an accuracy in percent, a loss in nats."""
-    if value is None:
-        return "unknown"
-    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"
-
-
-def metric_name(metric: str) -> str:
-    """What a person calls a metric."""
-    return METRICS.get(metric, metric)
-
-
-def span(metric: str, interval: Mapping[str, float | None]) -> str:
-    """An interval's ends, as `96.80 % to 97.60 %`; "" if it has none."""
-    if interval["low"] is None or interval["high"] is None:
-        return ""
-    return f"{metric_value(metric, interval['low'])} to {metric_value(metric, interval['high'])}"
 
 
 def _quotable(card: Card) -> list[str]:
@@ -116,7 +93,8 @@ def _against_baseline(card: Card) -> list[str]:
     found = card["difference"]
     if found is None:
         return [f"{_the(winner)} cannot be compared with the baseline: too few runs of both ended."]
-    lead, low, high = (_points(card["metric"], found[key]) for key in ("mean", "low", "high"))
+    lead = difference(card["metric"], found["mean"])
+    ends = difference_span(card["metric"], found["low"], found["high"])
     if abs(found["mean"]) < _SAME:
         return [
             f"{_the(winner)} is not better than the baseline: their means of {metric} are the "
@@ -130,11 +108,11 @@ def _against_baseline(card: Card) -> list[str]:
     if card["beats_baseline"]:
         return [
             f"{_the(winner)} is better than the baseline by {lead} of {metric} on average "
-            f"(95 % interval {low} to {high}, paired by seed){_in_examples(card)}."
+            f"(95 % interval {ends}, paired by seed){_in_examples(card)}."
         ]
     return [
         f"{_the(winner)} is not better than the baseline as far as these runs tell: its lead of "
-        f"{lead} of {metric} may be luck (95 % interval {low} to {high}, paired by seed)"
+        f"{lead} of {metric} may be luck (95 % interval {ends}, paired by seed)"
         f"{_in_examples(card)}."
     ]
 
@@ -147,13 +125,6 @@ def _in_examples(card: Card) -> str:
     lead = card["difference"]["mean"] * examples
     few = ", so few that other examples might undo it" if lead < _FEW else ""
     return f"; that is {lead:.1f} of {examples:,} dev examples{few}"
-
-
-def _points(metric: str, difference: float) -> str:
-    """A difference of the metric: of accuracies in points, of losses in nats."""
-    if metric.endswith("accuracy"):
-        return f"{100 * difference:.2f} points"
-    return f"{difference:.4g} nats"
 
 
 def _lost_runs(candidates: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from caviar.search.successive_halving import DIRECTION
 from caviar.space.domain import Choice, Float, Integer
 from caviar.space.scale import LOG, ONE_MINUS
 from caviar.space.search_space import SearchSpace
+from caviar.study.card_file import TEST_READ
 from caviar.study.facts import Attempt, Event, Outcome
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Measurement, Round, Signature, Trial
@@ -97,11 +98,29 @@ def planted(
     return Evidence(directory, spec, told, trials, curves, attempts, events, extra["card"])  # type: ignore[arg-type]
 
 
+def cost_of(search: int, retraining: int = 0, sizes: int = 0, **more: object) -> dict:
+    """What a study spent, as `caviar.study.expenses` tells it."""
+    epochs = {"search": search, "retraining": retraining, "sizes": sizes}
+    parts = {k: {"trial_epochs": n, "slice_hours": n / 1000} for k, n in epochs.items()}
+    total = sum(epochs.values())
+    whole = {"trial_epochs": total, "slice_hours": total / 1000}
+    return {**parts, "total": whole, "elapsed_s": 60.0, "unread": [], **more}
+
+
 def account_of(spec, trials, curves, lost, extra):
     """The account of such a study."""
+    lower = DIRECTION[spec.metric]
+    bests = {
+        t: min(
+            (m for m in curve if m.epoch in RUNGS), key=lambda m: lower * getattr(m, spec.metric)
+        )
+        for t, curve in curves.items()
+        if t not in lost
+    }
     rows = [
         {
             "trial": t.index, "origin": t.origin, "epochs": len(curves[t.index]),
+            "best_epoch": bests[t.index].epoch if t.index in bests else None,
             "state": "diverged" if t.index in lost else "paused",
             "dev_accuracy": curves[t.index][-1].dev_accuracy, "dev_loss": None, "train_loss": None,
             "reason": extra["reason"] or curves[t.index][-1].reason,
@@ -109,13 +128,13 @@ def account_of(spec, trials, curves, lost, extra):
         }
         for t in trials
     ]  # fmt: skip
-    ends = [curve[-1] for trial, curve in curves.items() if trial not in lost]
-    best = min(ends, key=lambda m: DIRECTION[spec.metric] * getattr(m, spec.metric), default=None)
+    best = min(bests.values(), key=lambda m: lower * getattr(m, spec.metric), default=None)
     reached = {step: sum(len(c) >= step for c in curves.values()) for step in RUNGS}
     return {
         "study": spec.name, "metric": spec.metric, "searcher": "zoom", "status": "finished",
         "ending": "", "counts": {"paused": len(trials) - len(lost), "diverged": len(lost)},
         "trial_epochs": sum(map(len, curves.values())), "elapsed_s": 60.0, "noise": 0.0,
+        "cost": cost_of(sum(map(len, curves.values()))),
         "best": best and {
             "trial": best.trial, "epoch": best.epoch, "dev_accuracy": best.dev_accuracy,
             "dev_loss": best.dev_loss, "train_loss": best.train_loss,
@@ -132,7 +151,10 @@ def account_of(spec, trials, curves, lost, extra):
 
 def card_of(names: list[str], hyperparameters: dict[str, object], **more: object) -> dict:
     """A winner's card, as the contract has it."""
-    runs = [{"trial": k, "replicate": k + 1, "value": 0.9 + k / 100} for k in range(3)]
+    runs = [
+        {"trial": k, "replicate": k + 1, "value": 0.9 + k / 100, "diverged": False}
+        for k in range(3)
+    ]
     confusion = (np.eye(len(names), dtype=int) * 9 + 1).tolist()
     per_class = [{"class": n, "examples": 12, "recall": 0.9, "precision": 0.8} for n in names]
     candidate = {
@@ -140,7 +162,7 @@ def card_of(names: list[str], hyperparameters: dict[str, object], **more: object
         "mean": 0.91, "low": 0.88, "high": 0.94, "runs": runs,
     }  # fmt: skip
     return {
-        "format": 1, "study": "planted", "metric": "dev_accuracy",
+        "format": 2, "study": "planted", "metric": "dev_accuracy",
         "winner": {"name": "trial 2", "trial": 2, "hyperparameters": hyperparameters, "epochs": 27},
         "candidates": [candidate, {**candidate, "name": "baseline", "trial": None, "mean": 0.85}],
         "confidence": 0.95, "beats_baseline": True,
@@ -155,7 +177,7 @@ def card_of(names: list[str], hyperparameters: dict[str, object], **more: object
         "exported": {"replicate": 1, "trial": 0, "dev_accuracy": 0.9, "files": ["model.keras"]},
         "data": {}, "space": [], "seeds": {"study": 0, "replicates": [1, 2, 3]},
         "packages": {"caviar": "0"}, "git": None, "hardware": {"cpu": "one", "cores": 2},
-        "cost": {"trial_epochs": 60, "retraining_epochs": 81, "slice_hours": 0.5, "elapsed_s": 60},
+        "cost": cost_of(60, 81),
         "sentences": ["The winner beats the baseline.", "Quote 90.5 %.", "Third.", "Fourth."],
         "intended_use": "", **more,
     }  # fmt: skip
@@ -166,6 +188,13 @@ def write_winner(directory: Path, card: dict, shape: tuple[int, ...], classes: i
     folder = directory / "winner"
     folder.mkdir(parents=True)
     (folder / "card.json").write_text(json.dumps(card))
+    if card.get("test") and Journal.exists(directory):
+        with Journal.open(directory, write=True) as journal:
+            journal.acquire_lease()
+            read = {"at": card["test"]["read_at"], "by": "caviar", "readings": 1}
+            read |= {"fingerprint": "f" * 64, "chosen": {"name": "trial 2"}, "results": {}}
+            journal.record(TEST_READ, read)
+            journal.release_lease()
     random = np.random.default_rng(0)
     x = random.integers(0, 17, (5, *shape)).astype(np.uint8)
     probabilities = random.dirichlet(np.ones(classes), 40).astype(np.float32)
@@ -194,5 +223,28 @@ def journalled(directory: Path, trials: int = 12) -> Evidence:
         curves = [m for t in made for m in curve_of(t, 1)]
         journal.report(work, attempt, curves, {}, complete=True)
         journal.record("driver_stopped", {"finished": True, "ending": ""})
+        journal.release_lease()
+    return evidence(directory)
+
+
+def lucky(directory: Path) -> Evidence:
+    """Two trials: one was at its best in the second epoch of three, one at the third."""
+    spec = StudySpec.parse("[search]\nmax_epochs = 3")
+    point = (0.5,) * spec.space.dimensions
+    made = [Trial(k, point, spec.space.decode(point), "cover", "", k) for k in range(2)]
+    values = {0: (0.7, 0.99, 0.6), 1: (0.7, 0.75, 0.8)}
+    with Journal.create(directory, spec.to_json(), spec.fingerprint) as journal:
+        journal.acquire_lease()
+        journal.decide(made)
+        for first, last in ((0, 1), (1, 3)):
+            work = journal.issue(Assignment((0, 1), first, last, ANY))
+            attempt = journal.start_attempt(work, "study:slice-0")
+            found = [
+                Measurement(t, epoch, 1 - value, value, 1 - value, value, 0.1)
+                for t, curve in values.items()
+                for epoch, value in enumerate(curve, 1)
+                if first < epoch <= last
+            ]
+            journal.report(work, attempt, found, {}, complete=True)
         journal.release_lease()
     return evidence(directory)

@@ -9,6 +9,7 @@ import pytest
 from exported_studies import DATA, make_study
 from hypothesis import given
 from hypothesis import strategies as st
+from page_studies import cost_of
 from rich.console import Console
 
 from caviar.report.compare import comparison, differing, winner_of
@@ -33,8 +34,9 @@ def card(values, name="trial 7", test=True):
     }
     return {
         "format": 1,
+        "sentences": [],
         "winner": {"name": name, "trial": 7, "hyperparameters": {"layers": 2}, "epochs": 9},
-        "candidates": [row | {"runs": runs}, {"name": "baseline", "runs": []}],
+        "candidates": [row | {"runs": runs}, {"name": "baseline", "mean": None, "runs": []}],
         "beats_baseline": True,
         "test": read if test else None,
         "cost": {"retraining_epochs": 180},
@@ -76,7 +78,7 @@ def test_what_was_asked_otherwise_is_listed(tmp_path):
     }
     assert told["space"] == []
     assert [study["drawn"] for study in told["studies"]] == [9, 4]
-    assert told["studies"][0]["cost"]["trial_epochs"] == 18
+    assert told["studies"][0]["cost"]["search"]["trial_epochs"] == 18
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
@@ -112,7 +114,7 @@ def test_other_metrics_are_told(tmp_path):
 
 def test_a_clear_winner_is_named_and_a_doubtful_one_is_not(tmp_path):
     told = two(tmp_path, POOR, GOOD)
-    assert any(r.startswith("the winner of two is better than that of one by 0.1000")
+    assert any(r.startswith("the winner of two is better than that of one by 10.00 points")
                for r in told["remarks"])  # fmt: skip
     doubtful = [GOOD[0] + 0.001, *GOOD[1:]]
     crowned = tmp_path / "again"
@@ -136,7 +138,7 @@ def study(label, values, metric="dev_accuracy", **more):
         "seed": 0,
         "data": {"name": "digits", "fingerprint": "f"},
         "drawn": 9,
-        "cost": {"trial_epochs": 20, "elapsed_s": 1.0, "slice_hours": 0.1},
+        "cost": cost_of(20),
         "best": {"trial": 1, "epoch": 2, metric: 0.5, "hyperparameters": {}},
         "winner": winner_of(card(values)) if values else None,
     } | more
@@ -145,13 +147,13 @@ def study(label, values, metric="dev_accuracy", **more):
 def test_what_limits_a_comparison_is_told():
     studies = [
         study("one", None),
-        study("two", GOOD, cost={"trial_epochs": 60, "elapsed_s": 1.0, "slice_hours": 0.1}),
+        study("two", GOOD, cost=cost_of(60, 500)),
         study("three", [0.9], status="running"),
         study("four", None, best=None, longest=27),
     ]
     text = "\n".join(remarks(studies))
     assert "one: has no winner yet; its best value is the luckiest of 9 trials" in text
-    assert "two spent 3.0 times the trial-epochs of one" in text
+    assert "two spent 3.0 times the trial-epochs of one on its search" in text
     assert "three: is running; what is told of it will change" in text
     assert "four: no trial has a result that counts" in text
     assert "trained to different lengths at most (9, 9, 9, 27 epochs)" in text
@@ -214,8 +216,8 @@ def test_a_card_that_lacks_things_is_no_error(spoilt):
 
 def test_tables_tell_the_winner_with_its_interval(tmp_path):
     out = printed(two(tmp_path, GOOD, None), width=200)
-    assert "trial 7: 0.9500 (0.9400 to 0.9600) over 5 seeds" in out
-    assert "0.9000 (0.8800 to 0.9200) on 20 examples, which alone leave 0.7000 to 0.9700" in out
-    assert "18 in 0 s, and 180 of retraining" in out
+    assert "trial 7: 95.00 % (94.00 % to 96.00 %) over 5 seeds" in out
+    assert "90.00 % (88.00 % to 92.00 %) on 20 examples, which alone leave 70.00 % to" in out
+    assert ["trial-epochs", "18", "18"] in [line.split() for line in out.splitlines()]
     assert "one: its test set was read 2 times; its figure flatters" in out
     assert "yes" in out

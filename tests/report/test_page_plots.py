@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from page_studies import RUNGS, WHOLE, card_of, journalled, planted, write_winner
+from page_studies import RUNGS, WHOLE, card_of, journalled, lucky, planted, write_winner
 
-from caviar.report.page.axis_plots import axis_plots, isolation_plots
+from caviar.report.page.axis_plots import axis_plots
 from caviar.report.page.boxes import boxes
 from caviar.report.page.confusion import confusion_part, read_dev, worst_part
 from caviar.report.page.curves_plot import MOST_POINTS, learning_curves
+from caviar.report.page.headline import headline
 from caviar.report.page.images import image_of, png
+from caviar.report.page.isolation import isolation_plots
 from caviar.report.page.palette import DARK, LIGHT, coloured, of_order
 from caviar.report.page.parallel import parallel_coordinates
 from caviar.report.page.scores import Scores
@@ -84,7 +86,7 @@ def test_thinned_curves_keep_both_ends_and_the_best_and_say_so(monkeypatch, scor
     kept = 0
     for trial, curve in scores.evidence.curves.items():
         epochs = {epoch for epoch, _ in drawn[trial]}
-        best = max((m for m in curve if not m.diverged), key=lambda m: m.dev_accuracy, default=None)
+        best = scores.evidence.bests.get(trial)
         assert {curve[0].epoch, curve[-1].epoch} <= epochs
         assert best is None or best.epoch in epochs
         kept += len(epochs)
@@ -112,19 +114,63 @@ def test_axis_plots_compare_at_a_rung_what_got_there(scores) -> None:
     }
 
 
+def stretches(figure):
+    """Of a figure of stretches: place, drawn value, and what it says."""
+    traces = [t for t in figure.views[0].data if t["mode"] == "markers"]
+    return [
+        found for t in traces for found in zip(t["x"], t["y"], t["customdata"], strict=True)
+    ]  # fmt: skip
+
+
 def test_isolation_shows_the_best_of_each_stretch(scores) -> None:
     for axis, figure in zip(scores.axes, isolation_plots(scores), strict=True):
-        (bars,) = figure.views[0].data
-        tops = [base + height for base, height in zip(bars["base"], bars["y"], strict=True)]
-        assert max(tops) == pytest.approx(max(scores.best.values()), rel=1e-3)
-        for x, width, top in zip(bars["x"], bars["width"], tops, strict=True):
-            half = width / 0.86 / 2
-            inside = [
-                scores.best[t.index]
-                for t in scores.evidence.trials
-                if t.index in scores.best and x - half <= axis.place(t) <= x + half
-            ]
-            assert top == pytest.approx(max(inside))
+        counts = {n["x"]: int(n["text"]) for n in figure.views[0].layout["annotations"]}
+        assert sum(counts.values()) == len(scores.evidence.trials)
+        middles = sorted(counts)
+        half = min(np.diff(middles)) / 2
+        low, high = figure.views[0].layout["yaxis"]["range"]
+        for x, y, told in stretches(figure):
+            inside = [t for t in scores.evidence.trials if abs(axis.place(t) - x) <= half]
+            assert len(inside) == counts[x]
+            best = max(scores.best[t.index] for t in inside if t.index in scores.best)
+            assert f"{100 * best:.2f} %" in told
+            assert f"the best of {len(inside)} trials" in told
+            assert low <= y <= high
+            assert y == pytest.approx(best, abs=2e-4) or best < y
+
+
+def test_stretches_share_one_scale_so_that_what_does_not_matter_is_flat() -> None:
+    scores = Scores(planted(300))
+    figures = dict(zip(WHOLE.domains, isolation_plots(scores), strict=True))
+    ranges = [f.views[0].layout["yaxis"]["range"] for f in figures.values()]
+    assert all(one == ranges[0] for one in ranges)
+    spread = {n: np.ptp([y for _, y, _ in stretches(f)]) for n, f in figures.items()}
+    # Only the first axis decides in a planted study.
+    assert spread.pop("learning_rate") > 0.5 * (ranges[0][1] - ranges[0][0])
+    assert max(spread.values()) < 0.3 * (ranges[0][1] - ranges[0][0])
+
+
+def test_luck_does_not_fill_a_plot_of_stretches(scores) -> None:
+    even = {t: [replace(m, dev_accuracy=0.9 + t / 1e5) for m in c] for t, c in
+            scores.evidence.curves.items()}  # fmt: skip
+    for figure in isolation_plots(Scores(replace(scores.evidence, curves=even))):
+        low, high = figure.views[0].layout["yaxis"]["range"]
+        assert np.ptp([y for _, y, _ in stretches(figure)]) < 0.05 * (high - low)
+
+
+def test_a_stretch_that_learnt_nothing_does_not_flatten_the_others(scores) -> None:
+    poor = {t.index for t in scores.evidence.trials if scores.axes[0].place(t) < 1 / 8}
+    curves = {
+        t: [replace(m, dev_accuracy=-100.0) for m in c] if t in poor else c
+        for t, c in scores.evidence.curves.items()
+    }
+    figure = isolation_plots(Scores(replace(scores.evidence, curves=curves)))[0]
+    marked = [t for t in figure.views[0].data if t["mode"] == "markers"]
+    beyond = [t for t in marked if t["marker"]["symbol"] == "triangle-down"]
+    low, high = figure.views[0].layout["yaxis"]["range"]
+    assert high - low < 3
+    assert beyond
+    assert "-10000.00 %" in beyond[0]["customdata"][0]
 
 
 def test_parallel_coordinates_draw_the_best_on_top(scores) -> None:
@@ -141,11 +187,8 @@ def test_a_loss_is_better_when_lower() -> None:
     for trial, value in found.best.items():
         curve = found.evidence.curves[trial]
         assert value == min(m.dev_loss for m in curve)
-    figure = isolation_plots(found)[0]
-    (bars,) = figure.views[0].data
-    tops = [b + h for b, h in zip(bars["base"], bars["y"], strict=True)]
-    marked = bars["marker"]["color"].index("@cool")
-    assert tops[marked] == min(tops)
+    told = [told for _, _, told in stretches(isolation_plots(found)[0])]
+    assert any(f"{min(found.best.values()):.4f}" in one for one in told)
 
 
 def test_the_clock_cuts_out_the_time_between_drivers(scores) -> None:
@@ -254,7 +297,18 @@ def test_an_evidence_with_one_axis_has_no_parallel_coordinates() -> None:
     assert found.steps == RUNGS
 
 
-def test_the_best_of_a_trial_is_the_best_of_its_curve(scores) -> None:
+def test_the_best_of_a_trial_is_the_best_where_a_checkpoint_is(scores) -> None:
     assert set(scores.best) == set(scores.evidence.curves) - scores.lost
     for trial, value in scores.best.items():
-        assert value == max(m.dev_accuracy for m in scores.evidence.curves[trial])
+        kept = [m for m in scores.evidence.curves[trial] if m.epoch in RUNGS]
+        assert value == max(m.dev_accuracy for m in kept)
+
+
+def test_a_lucky_epoch_between_two_rungs_is_nobodys_best(tmp_path) -> None:
+    found = Scores(lucky(tmp_path / "study"))
+    account = found.evidence.account
+    assert (account["best"]["trial"], account["best"]["epoch"]) == (1, 3)
+    assert dict(found.best) == {0: 0.7, 1: 0.8}
+    assert [row["best_epoch"] for row in account["trials"]] == [1, 3]
+    assert f"{100 * 0.8:.2f} %" in headline(found)
+    assert "99.00 %" not in headline(found)

@@ -510,7 +510,7 @@ def test_why_a_study_ended_is_told(tmp_path) -> None:
     assert told["ending"] == "the target was reached"
     out = printed(lambda console, told: print_account(console, told, None), told)
     assert out.startswith("study digits: finished, the target was reached; ")
-    assert "differences of dev accuracy up to 0.01 are noise" in out
+    assert "differences of dev accuracy up to 1.00 points are noise" in out
 
 
 def test_a_study_that_is_paused_says_so(tmp_path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +32,7 @@ class Life:
         curve: its measurements by epoch.
         times: `[1 + epochs]`: when it was drawn and when each measurement was committed, in
             seconds since 1970.
+        best: its best measurement, as all of the report means it, or None.
     """
 
     trial: Trial
@@ -40,6 +40,7 @@ class Life:
     reason: str
     curve: Sequence[Measurement]
     times: Sequence[float]
+    best: Measurement | None = None
 
     @property
     def name(self) -> str:
@@ -50,16 +51,6 @@ class Life:
     def is_over(self) -> bool:
         """Whether nothing of it is expected any more."""
         return self.state not in (TrialState.WAITING, TrialState.RUNNING)
-
-    def best(self, metric: str, sign: float) -> Measurement | None:
-        """Its best finite measurement, the earliest of equals.
-
-        Args:
-            metric: one of `METRICS`.
-            sign: 1 if a lower one is better, else -1.
-        """
-        finite = [found for found in self.curve if math.isfinite(getattr(found, metric))]
-        return min(finite, key=lambda found: sign * getattr(found, metric), default=None)
 
 
 @dataclass(frozen=True)
@@ -86,6 +77,7 @@ class Material:
                 one_line(row["reason"]),
                 curve := self.evidence.curves.get(trial.index, ()),
                 [self.times[trial.index, epoch] for epoch in (0, *(m.epoch for m in curve))],
+                self.evidence.bests.get(trial.index),
             )
             for trial, row in told
         )

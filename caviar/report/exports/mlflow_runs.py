@@ -144,7 +144,7 @@ def _experiment_tags(material: Material) -> dict[str, str]:
 
 
 def _tags(material: Material, life: Life) -> dict[str, str]:
-    best = life.best(material.evidence.metric, material.evidence.sign)
+    best = life.best
     told = {
         "mlflow.runName": life.name,
         "caviar.trial": str(life.trial.index),

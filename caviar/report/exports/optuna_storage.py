@@ -168,8 +168,7 @@ def _trial(material: Material, life: Life, parameters: Parameters) -> FrozenTria
 
 def _attributes(material: Material, life: Life, parameters: Parameters) -> dict[str, Any]:
     """What else is known of a trial: our number, its state, and what Optuna has no place for."""
-    evidence = material.evidence
-    best = life.best(evidence.metric, evidence.sign)
+    best = life.best
     kept = {
         name: value
         for name, value in life.trial.hyperparameters.items()

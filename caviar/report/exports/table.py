@@ -44,7 +44,7 @@ def write_parquet(material: Material, place: Path, tick: Tick, *, force: bool = 
 def trials_table(material: Material) -> dict[str, list[Any]]:
     """A row a trial: where it stands, its best and last measurement, its hyperparameters."""
     evidence = material.evidence
-    rows = [_trial_row(life, evidence.metric, evidence.sign) for life in material.lives]
+    rows = [_trial_row(life, evidence.metric) for life in material.lives]
     table = _columns(rows)
     names = dict.fromkeys(name for life in material.lives for name in life.trial.hyperparameters)
     for name in [*material.varied, *(name for name in names if name in material.shared)]:
@@ -58,8 +58,8 @@ def measurements_table(material: Material) -> dict[str, list[Any]]:
     return _columns([row for life in material.lives for row in _measurement_rows(life)])
 
 
-def _trial_row(life: Life, metric: str, sign: float) -> dict[str, Any]:
-    best = life.best(metric, sign)
+def _trial_row(life: Life, metric: str) -> dict[str, Any]:
+    best = life.best
     last = life.curve[-1] if life.curve else None
     trial = life.trial
     return {

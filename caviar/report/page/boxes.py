@@ -10,7 +10,7 @@ from caviar.report.page.axes import Axis
 from caviar.report.page.figure import Figure, Trace, View, axis, bars, dots
 from caviar.report.page.markup import Html, clipped, value_text
 from caviar.report.page.scores import Scores
-from caviar.report.page.tables import decimals, table
+from caviar.report.page.tables import table
 from caviar.report.rounds import CONTROL
 
 _OF_ROUND: Final = re.compile(r"\bround (\d+)\b")
@@ -33,12 +33,12 @@ def rounds_table(scores: Scores) -> Html:
                          for found in (drawn, controls))  # fmt: skip
         rows.append(
             [
-                one["number"], one["stands_on"], drawn["trials"], decimals(best),
-                controls["trials"], decimals(control), one["why"],
+                one["number"], one["stands_on"], drawn["trials"], scores.told(best),
+                controls["trials"], scores.told(control), one["why"],
             ]
         )  # fmt: skip
     heads = ("round", "trials before", "drawn inside", "best", "outside", "best", "why")
-    return table(heads, rows, "Rounds", class_="wordy")
+    return table(heads, rows, "Round by round", class_="wordy stacked")
 
 
 def _figure(
@@ -72,7 +72,7 @@ def _spans(one: Axis, events: Sequence[Any], told: Sequence[dict[str, Any]]) -> 
             high.append(round(end, 4))
             texts.append(f"round {row['number']}: {_words(share)}\n{clipped(share['why'])}")
     heights = [round(b - a, 4) for a, b in zip(low, high, strict=True)]
-    return bars(x, heights, texts, "@s0", base=low, width=[0.9] * len(x))
+    return bars(x, heights, texts, "@band", base=low, width=[0.9] * len(x))
 
 
 def _stretches(one: Axis, event: Any) -> list[tuple[float, float]]:

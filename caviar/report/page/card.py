@@ -8,8 +8,9 @@ from typing import Any
 from caviar.report.evidence import Evidence
 from caviar.report.page.headline import SENTENCES
 from caviar.report.page.markup import NONE, Html, clipped, join, tag, value_text
-from caviar.report.page.tables import decimals, table
+from caviar.report.page.tables import table
 from caviar.space.condition import Following
+from caviar.study.metric_words import metric_name, metric_value, percent, span
 
 
 def card_part(evidence: Evidence) -> Html:
@@ -39,14 +40,18 @@ def _candidates(card: Mapping[str, Any]) -> Html | str:
     found = card.get("candidates") or []
     if not found:
         return ""
+    metric = card.get("metric", "dev_accuracy")
+
+    def told(value: float | None) -> str:
+        return NONE if value is None else metric_value(metric, value)
+
     rows = []
     for one in found:
-        runs = ", ".join(decimals(run.get("value")) for run in one.get("runs", ()))
-        spread = NONE if one.get("low") is None else f"{one['low']:.4f} to {one['high']:.4f}"
-        searched = decimals(one.get("search_value"))
-        rows.append((one["name"], decimals(one.get("mean")), spread, searched, runs))
-    heads = ("candidate", "mean", "interval", "in the search", "runs")
-    return table(heads, rows, "Candidates, retrained over several seeds", class_="wordy")
+        runs = ", ".join(told(run.get("value")) for run in one.get("runs", ()))
+        means = told(one.get("mean")), span(metric, one) or NONE
+        rows.append((one["name"], *means, told(one.get("search_value")), runs))
+    heads = ("candidate", f"mean {metric_name(metric)}", "interval", "in the search", "runs")
+    return table(heads, rows, "Candidates, retrained over several seeds", class_="wordy stacked")
 
 
 def _classes(card: Mapping[str, Any]) -> Html | str:
@@ -54,7 +59,7 @@ def _classes(card: Mapping[str, Any]) -> Html | str:
     part = "test" if card.get("test") else "dev"
     found = (card.get(part) or {}).get("per_class") or []
     rows = [
-        (r["class"], r["examples"], decimals(r.get("recall")), decimals(r.get("precision")))
+        (r["class"], r["examples"], percent(r.get("recall")), percent(r.get("precision")))
         for r in found
     ]
     told = table(("class", "examples", "recall", "precision"), rows, f"Class by class, on {part}")

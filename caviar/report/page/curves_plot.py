@@ -10,7 +10,8 @@ from typing import Any, Final
 from caviar.report.page.figure import Figure, Trace, View, axis, dots, lines
 from caviar.report.page.markup import figures
 from caviar.report.page.palette import CATEGORIES
-from caviar.report.page.scores import Scores, spaced
+from caviar.report.page.scores import TICKS, Scores
+from caviar.study.metric_words import is_share, metric_name
 from caviar.study.records import Measurement
 
 MOST_POINTS: Final = 24_000
@@ -29,6 +30,7 @@ def learning_curves(scores: Scores) -> Figure:
     views = [_view(scores, name, per_trial) for name in names]
     best = _best(scores)
     views.insert(1, View("best, train and dev", best, _layout(scores, metric, best)))
+    views = [view for view in views if view.data] or views
     count = len(scores.evidence.curves)
     drawn = sum(len(_thinned(scores, c, per_trial)) for c in scores.evidence.curves.values())
     caption = "Each line is a trial; the stronger its colour, the further it was trained."
@@ -67,7 +69,7 @@ def _view(scores: Scores, name: str, per_trial: int) -> View:
                 told += [trial] * len(points) + [None]
         if x:
             data.append(lines(x, y, colour, line={"width": 1.2}, customdata=told, opacity=0.8))
-    return View(spaced(name), data + _ends(scores, name), _layout(scores, name, data))
+    return View(metric_name(name), data + _ends(scores, name), _layout(scores, name, data))
 
 
 def _ends(scores: Scores, name: str) -> list[Trace]:
@@ -116,7 +118,7 @@ def _best(scores: Scores) -> list[Trace]:
 def _layout(scores: Scores, name: str, data: Iterable[Trace]) -> dict[str, Any]:
     top = max((epoch for trace in data for epoch in trace["x"] if epoch), default=1)
     rungs = [step for step in scores.steps if step <= top]
-    y = axis(spaced(name))
+    y = axis(metric_name(name), **TICKS if is_share(name) else {})
     if name.endswith("loss"):
         y["type"] = "log"
     shapes = [
@@ -152,7 +154,6 @@ def _thinned(scores: Scores, curve: Sequence[Measurement], most: int) -> list[Me
     if len(curve) <= most:
         return list(curve)
     kept = {round(k * (len(curve) - 1) / (most - 2)) for k in range(most - 1)}
-    sound = [k for k, m in enumerate(curve) if not m.diverged and math.isfinite(scores.value(m))]
-    if sound:
-        kept.add(min(sound, key=lambda k: scores.evidence.sign * scores.value(curve[k])))
+    best = scores.evidence.bests.get(curve[-1].trial)
+    kept |= {k for k, m in enumerate(curve) if m is best}
     return [curve[k] for k in sorted(kept)]

@@ -19,9 +19,9 @@ from caviar.report.evidence import Evidence
 from caviar.report.page.headline import status_line
 from caviar.report.page.markup import Html, clipped, join, json_block, tag, value_text
 from caviar.report.page.palette import DARK, LIGHT, variables
-from caviar.report.page.scores import Scores, spaced
+from caviar.report.page.scores import Scores
 from caviar.report.page.sections import Section, sections
-from caviar.report.page.tables import decimals, varied
+from caviar.report.page.tables import varied
 
 _EMPTY: Final = ""
 """Plotly makes a style element without text and fills it by script."""
@@ -74,7 +74,8 @@ def document(evidence: Evidence, now: float | None = None) -> str:
 
 def style_sheet() -> str:
     """The page's style, the palette's colours first."""
-    dark = f"@media (prefers-color-scheme: dark){{:root{{{variables(DARK)}}}}}"
+    # A page that is printed, and says so, is light: paper is.
+    dark = f"@media (prefers-color-scheme: dark){{:root:not(.paper){{{variables(DARK)}}}}}"
     return f":root{{{variables(LIGHT)}}}{dark}\n{_resource('report.css')}"
 
 
@@ -109,14 +110,14 @@ def _trials(scores: Scores) -> dict[str, object]:
     names = varied(scores)
     rows = [
         [
-            row["state"], row["epochs"], decimals(scores.best.get(row["trial"])),
+            row["state"], row["epochs"], scores.told(scores.best.get(row["trial"])),
             clipped(row["reason"], 120),
             *(value_text(row["hyperparameters"].get(name)) for name in names),
         ]
         for row in scores.evidence.account["trials"]
     ]  # fmt: skip
     names = [clipped(name, 60) for name in names]
-    return {"metric": spaced(scores.evidence.metric), "names": names, "rows": rows}
+    return {"metric": clipped(scores.name), "names": names, "rows": rows}
 
 
 def _policy(style: str, *scripts: str) -> str:

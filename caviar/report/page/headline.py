@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from caviar.report.page.markup import NONE, Html, clipped, join, tag, value_text
-from caviar.report.page.scores import Scores, spaced
-from caviar.report.page.tables import decimals, varied
+from caviar.report.page.scores import Scores
+from caviar.report.page.tables import varied
+from caviar.study.expenses import epochs_told, slice_hours_told
+from caviar.study.metric_words import (
+    difference,
+    difference_span,
+    metric_name,
+    metric_value,
+    percent,
+    span,
+)
 from caviar.study.wording import duration, states
 
 SENTENCES: Final = 3
@@ -63,26 +72,24 @@ def _of_card(scores: Scores, card: Mapping[str, Any]) -> tuple[Figure, list[str]
     row: Mapping[str, Any] = next(
         (c for c in card.get("candidates", ()) if c["name"] == winner["name"]), {}
     )
-    metric = spaced(card.get("metric", scores.evidence.metric))
-    dev = Figure(metric, decimals(row.get("mean")), _interval(row, card))
+    metric = card.get("metric", scores.evidence.metric)
+    dev = Figure(metric_name(metric), _value(metric, row.get("mean")), _interval(metric, row, card))
     facts = [Figure("winner", clipped(winner["name"]), f"{winner.get('epochs', '?')} epochs")]
     if test:
         found = test["accuracy"]
-        big = Figure("test accuracy", _percent(found["mean"]), _percents(found, card))
+        remark = _interval("test_accuracy", found, card)
+        big = Figure("test accuracy", percent(found["mean"]), remark)
         facts.append(dev)
         sampling = test.get("sampling") or {}
         if sampling.get("low") is not None:
-            spread = f"{100 * sampling['low']:.1f}\u2013{100 * sampling['high']:.1f} %"
-            told = f"since it is {test.get('examples', '?')} examples"
-            facts.append(Figure("test part's own chance", spread, told))
+            told = f"by the chance of its {test.get('examples', '?')} examples"
+            facts.append(Figure("test accuracy may be", span("test_accuracy", sampling), told))
         if test.get("readings", 1) > 1:
             facts.append(
                 Figure("test set read", f"{test['readings']} times", "not sealed any more")
             )
     else:
-        is_share = metric.endswith("accuracy") and row.get("mean") is not None
-        shown = _percent(row["mean"]) if is_share else dev.value
-        big = Figure(f"{metric}, dev only", shown, dev.remark)
+        big = Figure(f"{dev.name}, dev only", dev.value, dev.remark)
     facts.append(Figure("beats the baseline", *_against(card)))
     sentences = [clipped(one, 600) for one in card.get("sentences", ())][:SENTENCES]
     return big, sentences, facts
@@ -91,19 +98,17 @@ def _of_card(scores: Scores, card: Mapping[str, Any]) -> tuple[Figure, list[str]
 def _of_search(scores: Scores) -> tuple[Figure, list[str], list[Figure]]:
     """Before there is a winner: the best trial."""
     evidence = scores.evidence
-    best, metric = evidence.account["best"], spaced(evidence.metric)
+    best, name = evidence.account["best"], scores.name
     if best is None:
-        return Figure(metric, NONE), [_nothing(scores)], []
-    value = best.get(evidence.metric)
-    is_share = metric.endswith("accuracy") and value is not None
-    big = Figure(f"best {metric} so far", _percent(value) if is_share else decimals(value))
-    told = f"Trial {best['trial']} leads after {best['epoch']} epochs, with {metric}"
-    told += f" {decimals(value)}."
+        return Figure(name, NONE), [_nothing(scores)], []
+    value = scores.told(best.get(evidence.metric))
+    big = Figure(f"best {name} so far", value)
+    told = f"Trial {best['trial']} leads, with {name} {value} after {best['epoch']} epochs."
     luck = "It is the best of many on one dev set, so part of its lead is luck; no test figure may"
     luck += " be quoted before a winner is retrained and chosen (caviar winner DIR)."
     facts = [Figure("trial", str(best["trial"]), f"epoch {best['epoch']}")]
     other = "dev_loss" if evidence.metric != "dev_loss" else "dev_accuracy"
-    facts.append(Figure(spaced(other), decimals(best.get(other))))
+    facts.append(Figure(metric_name(other), _value(other, best.get(other))))
     return big, [told, luck, _standing(scores)], facts
 
 
@@ -123,21 +128,21 @@ def _standing(scores: Scores) -> str:
 
 def _costs(scores: Scores) -> list[Figure]:
     evidence = scores.evidence
-    account = evidence.account
-    cost = (evidence.card or {}).get("cost") or {}
-    epochs = f"{account['trial_epochs']:,}"
-    more = cost.get("retraining_epochs")
-    remark = f"and {more:,} to retrain" if more else f"in {len(evidence.trials)} trials"
-    found = [Figure("trial-epochs", epochs, remark)]
-    spent = duration(cost.get("elapsed_s") or account["elapsed_s"])
-    if cost.get("slice_hours") is not None:
-        found.append(Figure("time", spent, f"{cost['slice_hours']:.3g} slice-hours"))
-    elif evidence.attempts:
-        slices, busy = len(scores.clock.slices), 100 * scores.clock.busy
-        found.append(
-            Figure("time", spent, f"{slices} slice{'s' * (slices != 1)}, {busy:.0f} % at work")
-        )
+    cost = evidence.account["cost"]
+    found = [_first("trial-epochs", epochs_told(cost), f"in {len(evidence.trials)} trials")]
+    busy = ""
+    if evidence.attempts:
+        slices = len(scores.clock.slices)
+        busy = f"{slices} slice{'s' * (slices != 1)}, {100 * scores.clock.busy:.0f} % at work"
+    found.append(_first("slice-hours", slice_hours_told(cost), busy))
+    found.append(Figure("time", duration(cost["elapsed_s"]), "that a driver was there"))
     return found
+
+
+def _first(name: str, told: str, otherwise: str) -> Figure:
+    """A sum with its parts, as told in one line: the number large, the parts small."""
+    value, _, parts = told.partition(f" {name}")
+    return Figure(name, value, parts.strip(" ,").removeprefix("(").removesuffix(")") or otherwise)
 
 
 def _winner_values(scores: Scores) -> Html:
@@ -158,33 +163,30 @@ def _winner_values(scores: Scores) -> Html:
 
 def _against(card: Mapping[str, Any]) -> tuple[str, str]:
     verdict = {True: "yes", False: "not shown", None: "not known"}[card.get("beats_baseline")]
-    lead = card.get("difference")
+    lead, metric = card.get("difference"), card.get("metric", "dev_accuracy")
     if not lead or lead.get("mean") is None:
         return verdict, ""
-    told = f"by {lead['mean']:.4f}"
+    told = f"by {difference(metric, lead['mean'])}"
     if lead.get("low") is not None:
-        told += f", {lead['low']:.4f} to {lead['high']:.4f}"
+        told += f", {difference_span(metric, lead['low'], lead['high'])}"
     return verdict, told
 
 
-def _interval(row: Mapping[str, Any], card: Mapping[str, Any]) -> str:
-    if row.get("low") is None:
-        return ""
-    level = f"{100 * card.get('confidence', 0.95):.0f} %"
-    return f"{row['low']:.4f} to {row['high']:.4f} ({level} over seeds)"
-
-
-def _percents(found: Mapping[str, Any], card: Mapping[str, Any]) -> str:
-    if found.get("low") is None:
-        return ""
-    level = f"{100 * card.get('confidence', 0.95):.0f} %"
+def _interval(metric: str, found: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    """As `96.80 % to 97.60 % (95 % interval over seeds)`, or ""."""
     # An accuracy is at most 1, whatever the t interval says.
-    high = min(1.0, found["high"])
-    return f"{_percent(found['low'])} to {_percent(high)} ({level} interval over seeds)"
+    most = {"high": min(1.0, found["high"])} if _is_high(metric, found) else {}
+    ends = span(metric, {**found, **most})
+    level = f"{100 * card.get('confidence', 0.95):.0f} %"
+    return f"{ends} ({level} interval over seeds)" if ends else ""
 
 
-def _percent(share: float | None) -> str:
-    return NONE if share is None else f"{100 * share:.2f} %"
+def _is_high(metric: str, found: Mapping[str, Any]) -> bool:
+    return metric.endswith("accuracy") and found.get("high") is not None
+
+
+def _value(metric: str, value: float | None) -> str:
+    return NONE if value is None else metric_value(metric, value)
 
 
 def _small(remark: str) -> tuple[Html, ...]:

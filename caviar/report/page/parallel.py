@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from caviar.report.page.axes import Axis
 from caviar.report.page.figure import Figure, Trace, View, lines
-from caviar.report.page.markup import clipped, figures, plotly
+from caviar.report.page.markup import clipped, figures, join, plotly, tag
 from caviar.report.page.palette import SEQUENCE
 from caviar.report.page.scores import Scores
 
@@ -14,6 +14,15 @@ MOST: Final = 600
 """Trials that are drawn; of more the best half of these and an even choice of the others."""
 MOST_LOST: Final = 200
 MOST_AXES: Final = 12
+_HOW: Final = (
+    tag(
+        "span",
+        "Drag along an axis to keep only the trials that pass there; double-click frees it.",
+        class_="mouse",
+    ),
+    tag("span", "Swipe sideways for the other axes.", class_="finger"),
+)
+"""What can be done with a mouse, and with a finger."""
 _SHARES: Final = (0.5, 0.75, 0.9, 0.97, 1.0)
 """Of the trials, from the worst, that have the first colours."""
 _PLACES: Final = 5
@@ -28,7 +37,6 @@ def parallel_coordinates(scores: Scores) -> Figure | None:
     drawn = _chosen(order)
     data = _lost(scores, axes) + _ranked(scores, axes, drawn)
     caption = "The best trials are drawn last and strongest; diverged ones are thin and red."
-    caption += " Drag along an axis to keep only the trials that pass there; double-click frees it."
     if len(drawn) < len(order):
         caption += f" {len(drawn)} of {len(order):,} trials are drawn, the best among them."
     if len(scores.lost) > MOST_LOST:
@@ -38,7 +46,13 @@ def parallel_coordinates(scores: Scores) -> Figure | None:
     layout = _layout(scores, axes)
     spoken = f"{len(drawn)} trials across {len(axes)} hyperparameters; see the table of trials."
     return Figure(
-        "parallel", "", spoken, [View("all", data, layout)], 420, caption=caption, wide=True
+        "parallel",
+        "",
+        spoken,
+        [View("all", data, layout)],
+        420,
+        wide=True,
+        caption=join([caption, *_HOW], " "),
     )
 
 
@@ -107,7 +121,7 @@ def _layout(scores: Scores, axes: list[Axis]) -> dict[str, Any]:
     for k in range(_PLACES):
         share = k / (_PLACES - 1)
         value = min(values) + share * (max(values) - min(values))
-        notes.append(_note(count - 1, share, f"{value:.3g}"))
+        notes.append(_note(count - 1, share, scores.told(value)))
     for k in range(count):
         shapes.append(
             {

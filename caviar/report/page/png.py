@@ -99,6 +99,10 @@ def _bars(plot: Any, trace: Mapping[str, Any]) -> None:
     draw(places, sizes, color=trace["marker"]["color"], label=_label(trace), zorder=1, **more)
 
 
+def _percent(share: float, _: object) -> str:
+    return f"{100 * share:.4g} %"
+
+
 def _frame(plot: Any, layout: Mapping[str, Any]) -> None:
     """Axes with their ticks, the lines across, and the notes."""
     for name in ("x", "y"):
@@ -109,6 +113,8 @@ def _frame(plot: Any, layout: Mapping[str, Any]) -> None:
             ticks = (axis["tickvals"], [_plain(text) for text in axis["ticktext"]])
             getattr(plot, f"set_{name}ticks")(*ticks)
             getattr(plot, f"{name}axis").minorticks_off()
+        if "tickformat" in axis:
+            getattr(plot, f"{name}axis").set_major_formatter(_percent)
         if "range" in axis:
             getattr(plot, f"set_{name}lim")(*axis["range"])
         getattr(plot, f"set_{name}label")(_plain(axis.get("title", {}).get("text", "")), fontsize=8)

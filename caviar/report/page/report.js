@@ -32,7 +32,7 @@
       font: { family: "ui-sans-serif,system-ui,sans-serif", size: 12, color: colour("soft") },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height, autosize: true,
       margin: { l: 8, r: 12, t: 10, b: 8 }, dragmode: coarse ? false : "zoom", showlegend: undefined,
-      legend: { orientation: "h", y: 1.12 },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yanchor: "bottom" },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("ink") }, ...given,
       xaxis: { ...axis, ...given.xaxis }, yaxis: { ...axis, ...given.yaxis },
     };
@@ -73,13 +73,16 @@
     return lines.join("\n");
   }
 
+  // A share as everywhere else on the page.
+  const metric = (plot, y) => (plot.layout.yaxis.tickformat ? `${(100 * y).toFixed(2)} %` : y);
+
   function listen(plot, parallel) {
     plot.on("plotly_hover", (event) => {
       const point = event.points[0];
       if (point.customdata === undefined || point.customdata === null) return;
       const x = event.event.clientX, y = event.event.clientY;
       const value = typeof point.customdata === "number" && !parallel && point.data.type === "scatter"
-        && plot.dataset.group === "curves" ? `epoch ${point.x}: ${point.y}\n` : "";
+        && plot.dataset.group === "curves" ? `epoch ${point.x}: ${metric(plot, point.y)}\n` : "";
       tip.textContent = value + told(point.customdata);
       tip.hidden = false;
       const box = tip.getBoundingClientRect();
@@ -159,5 +162,17 @@
   dark.addEventListener("change", () => drawn.forEach((_, plot) => draw(plot)));
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
-  addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach((p) => drawn.has(p) || draw(p)));
+  // On paper all is drawn, in light colours, and unfolded but for what a plot shows and long tables.
+  const folded = [...document.querySelectorAll("details:not([open])")]
+    .filter((each) => !each.closest(".figure") && !each.querySelector(".tall"));
+  const paper = (is) => {
+    document.documentElement.classList.toggle("paper", is);
+    folded.forEach((each) => { each.open = is; });
+    document.querySelectorAll(".plot").forEach(draw);
+  };
+  addEventListener("beforeprint", () => paper(true));
+  addEventListener("afterprint", () => paper(false));
+  const sized = new ResizeObserver((entries) => entries.forEach(({ target }) =>
+    target.classList.toggle("over", target.scrollWidth > target.clientWidth + 1)));
+  document.querySelectorAll(".scroll").forEach((each) => sized.observe(each));
 })();

@@ -10,14 +10,22 @@ from typing import Final
 
 from caviar.report.evidence import Evidence
 from caviar.report.page.axes import Axis, axes_of
-from caviar.report.page.markup import plotly
+from caviar.report.page.markup import NONE, plotly
 from caviar.report.page.palette import CATEGORIES, of_order
 from caviar.report.page.work import Clock, clock
+from caviar.study.metric_words import is_share, metric_name, metric_value
 from caviar.study.records import Measurement, TrialState
 
 FEWEST: Final = 4
 """Trials that a rung needs to be worth a view of its own."""
 MOST_VIEWS: Final = 5
+TICKS: Final = {"tickformat": ".2~%"}
+"""How Plotly writes shares on an axis."""
+BEST: Final = (
+    "A trial's best is its best result at the end of a rung or day, where a checkpoint was kept; "
+    "an epoch between two rungs does not count."
+)
+"""What is meant by it, for captions."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +41,26 @@ class Scores:
     @property
     def label(self) -> str:
         """The metric in words, safe for Plotly."""
-        return plotly(spaced(self.evidence.metric))
+        return plotly(self.name)
+
+    @property
+    def name(self) -> str:
+        """The metric as a person calls it; not yet safe for Plotly."""
+        return metric_name(self.evidence.metric)
+
+    def told(self, value: float | None) -> str:
+        """A value of the metric as a person reads it: an accuracy in percent."""
+        return NONE if value is None else metric_value(self.evidence.metric, value)
+
+    @property
+    def ticks(self) -> dict[str, str]:
+        """How Plotly writes values of the metric on an axis."""
+        return TICKS if is_share(self.evidence.metric) else {}
 
     @cached_property
     def best(self) -> Mapping[int, float]:
-        """By trial, the best value of its curve; none for what diverged or failed."""
-        found = {}
-        for trial, curve in self.evidence.curves.items():
-            values = [self.value(m) for m in curve if not m.diverged]
-            values = [value for value in values if math.isfinite(value)]
-            if values and trial not in self.lost:
-                found[trial] = min(values, key=lambda value: self.evidence.sign * value)
-        return found
+        """By trial, its best value, as `caviar.report.account.bests_of` defines it."""
+        return {trial: self.value(found) for trial, found in self.evidence.bests.items()}
 
     @cached_property
     def lost(self) -> frozenset[int]:
@@ -116,8 +132,3 @@ class Scores:
 def after(epochs: int) -> str:
     """As "after 3 epochs"."""
     return f"after {epochs} epoch{'s' * (epochs != 1)}"
-
-
-def spaced(name: str) -> str:
-    """A measurement's name in words."""
-    return name.replace("_", " ")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from caviar.report.page.advice import advice_part, lines
-from caviar.report.page.axis_plots import axis_plots, isolation_plots
+from caviar.report.page.axis_plots import axis_plots
 from caviar.report.page.boxes import boxes, rounds_table
 from caviar.report.page.card import card_part
 from caviar.report.page.confusion import confusion_part, worst_part
@@ -15,10 +15,11 @@ from caviar.report.page.figure import Figure, switch
 from caviar.report.page.guests import guest
 from caviar.report.page.headline import headline
 from caviar.report.page.importance_plot import importance_plot, interactions
+from caviar.report.page.isolation import isolation_plots
 from caviar.report.page.markup import Html, clipped, join, tag
 from caviar.report.page.palette import of_order
 from caviar.report.page.parallel import parallel_coordinates
-from caviar.report.page.scores import Scores
+from caviar.report.page.scores import BEST, Scores
 from caviar.report.page.tables import diary_table, rung_table, table, trial_table
 from caviar.report.page.timeline import timeline
 
@@ -62,6 +63,8 @@ def sections(scores: Scores) -> list[Section]:
             "Diagnosis, and what to do next",
             lambda s: advice_part(s.evidence),
         ),
+        ("confusion", "Confusions", "The winner on dev", lambda s: confusion_part(s.evidence)),
+        ("worst", "Errors", "What it is most wrong about", lambda s: worst_part(s.evidence)),
         ("curves", "Curves", "Learning curves", _curves),
         ("values", "Values", "What worked where", _values),
         ("parallel", "Parallel", "All hyperparameters at once", _parallel),
@@ -71,8 +74,6 @@ def sections(scores: Scores) -> list[Section]:
         ("diary", "Diary", "The panda's diary", _diary),
         ("rungs", "Rungs", "Rungs", _rungs),
         ("timeline", "Timeline", "What ran where", lambda s: _one(timeline(s.clock))),
-        ("confusion", "Confusion", "The winner on dev", lambda s: confusion_part(s.evidence)),
-        ("worst", "Worst", "What it is most wrong about", lambda s: worst_part(s.evidence)),
         ("trials", "Trials", "Trials", _trials),
         ("card", "Run card", "Run card", lambda s: card_part(s.evidence)),
     ]
@@ -109,7 +110,10 @@ def _grid(figures: Sequence[Figure]) -> Html | None:
 def _curves(scores: Scores) -> Html | None:
     if not scores.evidence.curves:
         return tag("p", "No trial has a measurement yet.")
-    return join([legend(scores), learning_curves(scores).html()])
+    figure = learning_curves(scores)
+    if not any(view.data for view in figure.views):
+        return tag("p", "Nothing to draw: no trial has a finite measurement.")
+    return join([legend(scores), figure.html()])
 
 
 def _values(scores: Scores) -> Html | None:
@@ -117,7 +121,7 @@ def _values(scores: Scores) -> Html | None:
     if grid is None:
         return None
     told = "A dot is a trial, stronger the further it was trained; the axis is the scale that was"
-    told += " searched on."
+    told += f" searched on. {BEST}"
     if scores.lost:
         told += f" Crosses along the edge are the {len(scores.lost)} trials that diverged there."
     return join([tag("p", told, class_="hint"), legend(scores), grid])
@@ -144,9 +148,13 @@ def _parallel(scores: Scores) -> Html | None:
 
 
 def _isolation(scores: Scores) -> Html | None:
+    if not scores.best:
+        return None
     grid = _grid(isolation_plots(scores))
-    told = "Whatever the others were: the best trial of each stretch. A flat row does not matter; a"
-    told += " peak at an end asks for wider bounds."
+    told = "The best trial of each stretch, whatever its other values were; all on one scale. The"
+    told += " number above a dot is how many trials it is the best of, and the best of more is"
+    told += " better by that alone. The dotted line is the middle one of all trials. A flat row"
+    told += " does not matter; a peak at an end asks for wider bounds. A triangle lies further off."
     return join([tag("p", told, class_="hint"), grid]) if grid is not None else None
 
 

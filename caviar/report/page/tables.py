@@ -6,10 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from caviar.report.page.markup import NONE, Html, safe, tag, value_text
-from caviar.report.page.scores import Scores, spaced
+from caviar.report.page.scores import Scores
+from caviar.study.metric_words import metric_name, metric_value
 
 MOST_ROWS: Final = 200
 """Trials in the table; of more the best."""
+MOST_SEEN: Final = 40
+"""Rows of a table that is shown whole; a longer one scrolls in its frame."""
+_ROLE: Final = {
+    "table": {"role": "table"}, "tbody": {"role": "rowgroup"}, "tr": {"role": "row"},
+    "th": {"role": "rowheader"}, "td": {"role": "cell"},
+}  # fmt: skip
+"""What is said of elements whose display is no table's any more, which hides what they are."""
 _METRICS: Final = ("dev_accuracy", "dev_loss", "train_loss")
 
 
@@ -20,23 +28,48 @@ def table(
     *,
     class_: str = "",
 ) -> Html:
-    """A table whose first column names the row, in a frame that scrolls on a narrow screen."""
-    head = tag("tr", *(tag("th", text, scope="col") for text in heads))
+    """A table whose first column names the row, in a frame that scrolls on a narrow screen.
+
+    Args:
+        heads: of the columns; if none says anything there is no row of them.
+        rows: of cells.
+        caption: what it is a table of.
+        class_: "wordy" wraps its cells; with "stacked" a row becomes a card on a narrow screen,
+            where each cell brings its own head and every element says what it is of a table.
+    """
+    stacked = "stacked" in class_.split()
+    cell, row_of = (_stacked, _ROLE["tr"]) if stacked else (_plain, {})
+    top = tag("tr", *(tag("th", text, scope="col") for text in heads))
     body = [
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
+        tag("tr", *(cell(k, heads[k], each) for k, each in enumerate(row)), **row_of)
         for row in rows
     ]
     named = tag("caption", caption) if caption else ""
-    whole = tag("table", named, tag("thead", head), tag("tbody", *body), class_=class_ or None)
-    label = caption or "table"
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
+    head = tag("thead", top) if any(map(str, heads)) else ""
+    whole = tag(
+        "table", named, head, tag("tbody", *body, **(_ROLE["tbody"] if stacked else {})),
+        class_=class_ or None, **(_ROLE["table"] if stacked else {}),
+    )  # fmt: skip
+    return framed(whole, caption or "table", tall=len(body) > MOST_SEEN)
 
 
-def decimals(value: float | None) -> str:
-    """A metric as a person reads it."""
-    if value is None:
-        return NONE
-    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3g}"
+def framed(whole: Html, label: str, *, tall: bool = False) -> Html:
+    """A table in a box that scrolls where it is too wide, by keyboard too, and says so."""
+    class_ = "scroll tall" if tall else "scroll"
+    return tag("div", whole, class_=class_, tabindex="0", role="region", aria_label=label)
+
+
+def _plain(place: int, _: object, content: object) -> Html:
+    return tag("td", content) if place else tag("th", content, scope="row")
+
+
+def _stacked(place: int, head: object, content: object) -> Html:
+    name, role = ("td", _ROLE["td"]) if place else ("th", {"scope": "row", **_ROLE["th"]})
+    return tag(name, content, data_head=head, **role)
+
+
+def _value(metric: str, value: float | None) -> str:
+    return NONE if value is None else metric_value(metric, value)
 
 
 def rung_table(scores: Scores) -> Html:
@@ -48,10 +81,11 @@ def rung_table(scores: Scores) -> Html:
         found = scores.at(rung["epoch"])
         best = min(found, key=lambda t: scores.evidence.sign * found[t], default=None)
         bracket = [rung["bracket"]] * several
-        told = NONE if best is None else f"{decimals(found[best])} (trial {best})"
+        told = NONE if best is None else f"{scores.told(found[best])} (trial {best})"
         rows.append([rung["epoch"], *bracket, rung["reached"], rung["promoted"], told])
     heads = ["epochs", *["bracket"] * several, "trials that got there", "went on"]
-    return table([*heads, f"best {spaced(scores.evidence.metric)} there"], rows, "Rungs")
+    caption = "Trials that came to each rung and went on"
+    return table([*heads, f"best {scores.name} there"], rows, caption)
 
 
 def trial_table(scores: Scores) -> Html:
@@ -60,12 +94,13 @@ def trial_table(scores: Scores) -> Html:
     rows = sorted(evidence.account["trials"], key=lambda row: _order(scores, row))
     names = varied(scores)
     metrics = list(dict.fromkeys([evidence.metric, *_METRICS]))
-    heads = ["trial", "state", "epochs", f"best {spaced(evidence.metric)}"]
-    heads += [f"last {spaced(name)}" for name in metrics] + names
+    heads = ["trial", "state", "epochs", f"best {scores.name}", "at epoch"]
+    heads += [f"last {metric_name(name)}" for name in metrics] + names
     body = [
         [
-            row["trial"], row["state"], row["epochs"], decimals(scores.best.get(row["trial"])),
-            *(decimals(row.get(name)) for name in metrics),
+            row["trial"], row["state"], row["epochs"], scores.told(scores.best.get(row["trial"])),
+            NONE if row["best_epoch"] is None else row["best_epoch"],
+            *(_value(name, row.get(name)) for name in metrics),
             *(value_text(row["hyperparameters"].get(name)) for name in names),
         ]
         for row in rows[:MOST_ROWS]
@@ -92,10 +127,12 @@ def diary_table(diary: Sequence[dict[str, Any]]) -> Html:
     for row in diary:
         epochs = f"{row['first_epoch']}\u2013{row['last_epoch']}"
         where = f"panda {row['copied_from']}" if row["copied_from"] is not None else row["from"]
-        cells = [row["day"], where or "anew", epochs, decimals(row["train_loss"])]
-        cells += [decimals(row["dev_accuracy"]), row["verdict"], _changed(row["changed"])]
+        cells = [row["day"], where or "anew", epochs, _value("train_loss", row["train_loss"])]
+        cells += [_value("dev_accuracy", row["dev_accuracy"]), row["verdict"]]
+        cells += [_changed(row["changed"])]
         rows.append([*[row["panda"]] * several, *cells, row["why"]])
-    return table([*heads, "verdict", "changed", "why"], rows, "Diary", class_="wordy")
+    heads += ["verdict", "changed", "why"]
+    return table(heads, rows, "Day by day", class_="wordy stacked days")
 
 
 def _changed(changed: dict[str, Any]) -> Html:
