@@ -22,7 +22,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
 ]
-DRAW_ALL = "dispatchEvent(new Event('beforeprint'))"
+PRINT = "dispatchEvent(new Event('beforeprint'))"
+"""What a browser says before it prints: all is drawn and unfolded."""
+DRAW_ALL = f"{PRINT}; dispatchEvent(new Event('afterprint'))"
 PLOTS = "['.plot', '.plot.js-plotly-plot'].map(each => document.querySelectorAll(each).length)"
 
 
@@ -118,6 +120,74 @@ def test_every_plot_is_drawn_without_an_error_or_a_request(chromium, winner, wid
         assert watched.said == []
         assert watched.left == []
     assert ink == ("rgb(91, 101, 109)" if scheme == "light" else "rgb(163, 174, 182)")
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_a_phone_holds_every_table_also_unfolded(chromium, winner, tmp_path, raised) -> None:
+    path = winner
+    if raised:
+        path = tmp_path / "panda.html"
+        path.write_text(document(planted(8, diary=[day(k) for k in range(1, 9)])), "utf-8")
+    with opened(chromium, path, 390) as watched:
+        watched.draw_all()
+        page = watched.page
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        boxes = page.evaluate(
+            """[...document.querySelectorAll('.scroll')].map(box => [
+                box.scrollWidth > box.clientWidth + 1,
+                getComputedStyle(box, '::before').content !== 'none',
+                box.querySelector('.stacked') !== null])"""
+        )
+        assert all(wide == told for wide, told, _ in boxes)
+        assert not any(wide for wide, _, stacked in boxes if stacked)
+        assert any(stacked for *_, stacked in boxes)
+        assert any(wide for wide, *_ in boxes)  # the table of all trials
+        assert watched.said == []
+
+
+def day(number: int) -> dict:
+    """A row of a panda's diary."""
+    changed = {"learning_rate_decay": (0.009375, 0.0117212)} if number > 1 else {}
+    return {
+        "panda": 1, "day": number, "from": number - 1, "copied_from": None, "first_epoch": number,
+        "last_epoch": number, "train_loss": 0.5, "dev_accuracy": 0.9, "verdict": "better, but less",
+        "changed": changed, "why": "exploded: back to the end of day 1, learning_rate down",
+    }  # fmt: skip
+
+
+def test_paper_is_light_and_unfolded_and_the_screen_is_as_before(chromium, winner) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    ink = "document.querySelector('#plot-curves .xtick text').style.fill"
+    folded = "document.querySelectorAll('details:not([open])').length"
+    with opened(chromium, winner, scheme="dark") as watched:
+        watched.draw_all()
+        before = [watched.page.evaluate(each) for each in (ground, ink, folded)]
+        watched.page.evaluate(PRINT)
+        watched.until(f"{ink} === 'rgb(91, 101, 109)'")
+        assert watched.page.evaluate(ground) == "rgb(251, 250, 248)"
+        assert watched.page.evaluate(folded) < before[2]
+        watched.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        watched.until(f"{ink} === '{before[1]}'")
+        assert [watched.page.evaluate(each) for each in (ground, ink, folded)] == before
+
+
+def test_the_first_tab_skips_to_the_result_and_focus_shows(chromium, winner) -> None:
+    with opened(chromium, winner, 390) as watched:
+        page = watched.page
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.locator(".skip").bounding_box()["x"] >= 0
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        for _ in range(30):
+            assert page.evaluate(outline) == "solid" or page.evaluate(
+                "document.activeElement.type === 'radio'"  # whose label shows it
+            )
+            page.keyboard.press("Tab")
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
 
 
 def test_plots_are_drawn_only_when_they_come_into_view(chromium, winner) -> None:

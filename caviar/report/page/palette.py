@@ -9,19 +9,19 @@ from typing import Any, Final
 
 LIGHT: Final = {
     "paper": "#fbfaf8", "card": "#ffffff", "ink": "#1d2226", "soft": "#5b656d", "line": "#e3e0da",
-    "grid": "#edeae4", "accent": "#b4512d", "cool": "#1f6f8b", "good": "#2f7d4f", "bad": "#b3261e",
-    "warn": "#8f6200", "faint": "#c3c7ca", "wash": "#f4f1ec", "tip": "#1d2226", "tipink": "#ffffff",
-    "s0": "#b9c7cf", "s1": "#8fb4c6", "s2": "#5c9cb5", "s3": "#2f7f9c", "s4": "#155f7a",
-    "s5": "#0b3d52",
-    "c0": "#1f6f8b", "c1": "#b4512d", "c2": "#2f7d4f", "c3": "#7a4fa3", "c4": "#8f6200",
+    "grid": "#edeae4", "accent": "#b04e2a", "cool": "#1f6f8b", "good": "#2c794b", "bad": "#b3261e",
+    "warn": "#8f6200", "faint": "#89929a", "wash": "#f4f1ec", "tip": "#1d2226", "tipink": "#ffffff",
+    "s0": "#8796a0", "s1": "#6796ab", "s2": "#488ca9", "s3": "#2b7a97", "s4": "#155f7a",
+    "s5": "#0b3d52", "band": "#cfdbe1",
+    "c0": "#1f6f8b", "c1": "#b04e2a", "c2": "#2c794b", "c3": "#7a4fa3", "c4": "#8f6200",
     "c5": "#b0406f", "c6": "#4a63b5", "c7": "#5d6a1f",
 }  # fmt: skip
 DARK: Final = {
     "paper": "#14181b", "card": "#1b2125", "ink": "#e9ecee", "soft": "#a3aeb6", "line": "#2e363c",
     "grid": "#283036", "accent": "#f0916b", "cool": "#6cc0dc", "good": "#7fcf9d", "bad": "#ff8a80",
-    "warn": "#e6b450", "faint": "#4c565d", "wash": "#20272c", "tip": "#e9ecee", "tipink": "#14181b",
-    "s0": "#41505a", "s1": "#3f6b80", "s2": "#3f8aa6", "s3": "#55a9c6", "s4": "#86cbe2",
-    "s5": "#c6ebf8",
+    "warn": "#e6b450", "faint": "#6b7780", "wash": "#20272c", "tip": "#e9ecee", "tipink": "#14181b",
+    "s0": "#66757f", "s1": "#52819a", "s2": "#4593b1", "s3": "#58adca", "s4": "#88cde4",
+    "s5": "#c6ebf8", "band": "#34464f",
     "c0": "#6cc0dc", "c1": "#f0916b", "c2": "#7fcf9d", "c3": "#c3a0ea", "c4": "#e6b450",
     "c5": "#f291b9", "c6": "#9db1f5", "c7": "#c0cf73",
 }  # fmt: skip
