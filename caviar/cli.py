@@ -14,6 +14,7 @@ from caviar import (
     __version__,
     cli_diagnose,
     cli_export,
+    cli_jobs,
     cli_live,
     cli_panda,
     cli_predict,
@@ -25,10 +26,13 @@ from caviar.cli_live import Address, Directory
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from caviar.report.after_rounds import AfterRounds
     from caviar.study.spec import StudySpec
+    from caviar.tuning.job_view import JobView
     from caviar.tuning.progress import View
     from caviar.tuning.status import Status
 
@@ -115,29 +119,30 @@ def run(
     again = _again(study, directory, address, trials, max_epochs, seed)
     again += " --no-winner" * no_winner + " --tensorboard" * tensorboard
     console, finals = _console(), when_retrained(directory, never=no_winner)
-    with contextlib.ExitStack() as stack:
+    with _job(spec, directory) as job, contextlib.ExitStack() as stack:
         if tensorboard:
             stack.enter_context(beside(directory, _write))
-        live = console.is_terminal
-        plain = stack.enter_context(LiveView(console)) if live else PlainView(_write)
+        live = console.is_terminal and job is None
+        plain = stack.enter_context(LiveView(console)) if live else job or PlainView(_write)
         view = _Checked(plain, AfterRounds(directory, plain.say))
         outcome = run_study(spec, directory, view, address=address, finals=finals)
-    _show(console, directory)
-    if outcome.signal:
-        _write(f"stopped; to go on: {again}")
-        raise typer.Exit(128 + outcome.signal)
-    if outcome.ending:
-        _write(f"ended: {outcome.ending}")
-    trouble = ""
-    if not no_winner:
-        try:
-            cli_winner.conclude(spec, directory, outcome.data, again)
-        except StudyError as error:
-            trouble = str(error)
-    _report(console, directory)
-    _write(f"journal and checkpoints: {directory}")
-    if trouble:  # the search went well, and was told
-        raise StudyError(f"no winner: {trouble}")
+        stack.close()
+        _show(console, directory, job)
+        if outcome.signal:
+            _write("stopped; to go on: " + (again if job is None else "submit it again"))
+            raise typer.Exit(128 + outcome.signal)
+        if outcome.ending:
+            _write(f"ended: {outcome.ending}")
+        trouble = ""
+        if not no_winner:
+            try:
+                cli_winner.conclude(spec, directory, outcome.data, again)
+            except StudyError as error:
+                trouble = str(error)
+        _report(console, directory)
+        _write(f"journal and checkpoints: {directory}")
+        if trouble:  # the search went well, and was told
+            raise StudyError(f"no winner: {trouble}")
 
 
 @app.command()
@@ -277,7 +282,19 @@ def _check_ready(spec: StudySpec, study: Path | None) -> None:
         raise StudyError(f"{study}: {error}" if study else str(error)) from None
 
 
-def _show(console: Console, directory: Path) -> None:
+@contextlib.contextmanager
+def _job(spec: StudySpec, directory: Path) -> Iterator[JobView | None]:
+    """What a job of `caviar submit` prints, also when it fails; None where it is none."""
+    from caviar.tuning.job_view import JobView, is_job
+
+    if not is_job():
+        yield None
+        return
+    with JobView(spec.name, directory, _write) as view:
+        yield view
+
+
+def _show(console: Console, directory: Path, job: JobView | None) -> None:
     """The leaderboard at the end of a run, if it came to have a journal."""
     from caviar.report.account import account
     from caviar.report.tables import print_account
@@ -285,7 +302,10 @@ def _show(console: Console, directory: Path) -> None:
 
     if Journal.exists(directory):
         with Journal.open(directory) as journal:
-            print_account(console, account(journal), None)
+            told = account(journal)
+        print_account(console, told, None)
+        if job is not None:
+            job.conclude(told)
 
 
 class _Checked:
@@ -351,6 +371,7 @@ def _fail(line: str) -> NoReturn:
 
 for commands in (
     cli_live,
+    cli_jobs,
     cli_panda,
     cli_winner,
     cli_report,

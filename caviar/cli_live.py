@@ -68,18 +68,37 @@ def add(
 
 
 def stop(
-    directory: Directory,
+    target: Annotated[
+        str, typer.Argument(metavar="DIR|ID", help="A study directory, or a submitted job.")
+    ],
     trial: Annotated[int | None, typer.Option("--trial", help="End only this trial.")] = None,
+    dashboard: Annotated[
+        str | None, typer.Option("--dashboard", metavar="URL", help="Of a submitted job's cluster.")
+    ] = None,
 ) -> None:
     """Stop a study, or one of its trials; what was trained is kept, `continue` takes a study back.
 
-    Slices end what they are at with their next report, within seconds.
+    Slices end what they are at with their next report, within seconds. A job that was submitted
+    is ended in order; submitting the study again goes on with it.
     """
     from caviar.study.records import Change, ChangeKind
 
+    if _is_job(target, dashboard):
+        from caviar.cli_jobs import stop_job
+
+        if trial is not None:
+            raise StudyError(f"--trial {trial}: is for a study directory, not for a job")
+        stop_job(target, dashboard)
+        return
     one = trial is not None
     kind = ChangeKind.STOP_TRIAL if one else ChangeKind.STOP
-    ask_all(directory, [Change(kind, {"trial": trial} if one else {})])
+    ask_all(Path(target), [Change(kind, {"trial": trial} if one else {})])
+
+
+def _is_job(target: str, dashboard: str | None) -> bool:
+    """Whether a job is meant: a directory that is there goes first, and so does a path."""
+    there = Path(target)
+    return dashboard is not None or not (there.exists() or there.name != target)
 
 
 def pause(directory: Directory) -> None:

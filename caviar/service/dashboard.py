@@ -105,6 +105,15 @@ class Dashboard:
         except ValueError:
             return host == "localhost"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request needs to be heard; of no use to anybody else."""
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def page(self, job: str) -> str:
+        """Where a browser finds a job."""
+        return f"{self.url}/#/jobs/{urllib.parse.quote(job)}"
+
     def get(self, path: str, **query: str | int) -> Any:
         """The JSON at `path`, as `/api/jobs/`.
 
@@ -164,9 +173,7 @@ class Dashboard:
     ) -> Iterator[http.client.HTTPResponse]:
         """An open answer; whatever goes wrong, also while it is read, is one line."""
         asked = f"{self.url}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        headers = {"Accept": "application/json", "Content-Type": "application/json"} | self.headers
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(asked, data, headers, method=method)  # noqa: S310 - checked
         try:

@@ -1,0 +1,206 @@
+"""Commands for studies on a Ray cluster, by its dashboard: submit, jobs, status, logs, fetch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.jobs import Job
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--dashboard",
+        metavar="URL",
+        help="Of the cluster's dashboard; default: RAY_API_SERVER_ADDRESS, or this machine's.",
+    ),
+]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="A submission id, or a study's name: its latest job.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    for command in (submit, jobs, status, logs, fetch):
+        app.command(name=command.__name__)(command)
+
+
+def submit(
+    study: Annotated[
+        Path | None,
+        typer.Argument(metavar="[STUDY.toml]", help="The study file; without one, digits."),
+    ] = None,
+    dashboard: Url = None,
+    name: Annotated[str | None, typer.Option("--name", help="Call the study this.")] = None,
+    dir: Annotated[
+        str | None,
+        typer.Option(
+            "--dir",
+            metavar="DIR",
+            help="The study directory on the cluster, in $CAVIAR_HOME; default: studies/NAME.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", metavar="URI", help="Back the study up there, as s3://..."),
+    ] = None,
+    no_winner: Annotated[bool, typer.Option("--no-winner", help="Search only.")] = False,
+    no_package: Annotated[
+        bool, typer.Option("--no-package", help="Use the caviar that the cluster has.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow its log; status 1 if it does not finish.")
+    ] = False,
+) -> None:
+    """Submit a study to a Ray cluster as a job; the same command goes on with one that stopped."""
+    from caviar.service import submission
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.package import packed
+
+    there = Dashboard(dashboard)
+    with packed(study, name, with_caviar=not no_package) as package:
+        submission.check_cluster(there)
+        submission.refuse_second(there, package.study)
+        for note in package.notes:
+            typer.echo(note)
+        asked = submission.Submission(
+            study=package.study,
+            directory=dir or f"studies/{package.study}",
+            storage=storage or "",
+            options=("--no-winner",) * no_winner,
+        )
+        number = submission.submit(there, asked, package)
+    option = f" --dashboard {dashboard}" if dashboard else ""
+    typer.echo(f"submitted {number}")
+    typer.echo(f"  directory  {_home(asked.directory)} on the cluster")
+    typer.echo(f"  page       {there.page(number)}")
+    for command in ("status", "logs -f", "stop"):
+        typer.echo(f"  {command.split()[0]:9}  caviar {command} {number}{option}")
+    typer.echo(f"  fetch      caviar fetch {number} {package.study}{option}")
+    if wait:
+        from caviar.service.jobs import find
+
+        _follow(there, find(there, number))
+
+
+def jobs(dashboard: Url = None) -> None:
+    """List the studies that were submitted to a cluster, the latest first."""
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.jobs import all_jobs
+
+    found = all_jobs(Dashboard(dashboard))
+    if not found:
+        typer.echo("no study was submitted to this cluster")
+        return
+    from caviar.service.telling import job_rows
+    from caviar.tuning.job_words import table
+
+    for line in table(job_rows(found), left=True):
+        typer.echo(line)
+
+
+def status(
+    id: Id,
+    dashboard: Url = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell how a submitted study stands, from the last lines of its log."""
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.jobs import find
+    from caviar.service.telling import status_lines, told_of
+
+    there = Dashboard(dashboard)
+    told = told_of(there, find(there, id))
+    if json:
+        import json as codec
+
+        typer.echo(codec.dumps(told, indent=2, allow_nan=False))
+    else:
+        for line in status_lines(told):
+            typer.echo(line)
+
+
+def logs(
+    id: Id,
+    dashboard: Url = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on printing until the job ends.")
+    ] = False,
+) -> None:
+    """Print a job's log; with -f until it ends. Ctrl-C leaves the job alone."""
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.jobs import find
+    from caviar.service.logs import whole
+
+    there = Dashboard(dashboard)
+    job = find(there, id)
+    if follow:
+        raise typer.Exit(_follow(there, job))
+    for line in whole(there, job):
+        _write(line)
+
+
+def stop_job(id: str, dashboard: str | None) -> None:
+    """What `caviar stop` does where no study directory is meant."""
+    from caviar.service import jobs as asking
+    from caviar.service.dashboard import Dashboard
+
+    there = Dashboard(dashboard)
+    job = asking.find(there, id)
+    asking.stop(there, job)
+    ended = asking.await_end(there, job)
+    if ended.is_over:
+        typer.echo(f"{job.id}: {ended.state}; submit the study again to go on with it")
+    else:
+        typer.echo(f"{job.id}: asked to stop; see: caviar status {job.id}")
+
+
+def fetch(
+    id: Id,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put it here.")],
+    dashboard: Url = None,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="The checkpoints as well.")
+    ] = False,
+) -> None:
+    """Copy a submitted study's journal, winner and report to this machine, also while it runs."""
+    from caviar.service.dashboard import Dashboard
+    from caviar.service.fetching import fetch as fetching
+    from caviar.service.jobs import find
+
+    there = Dashboard(dashboard)
+    said = fetching(there, find(there, id), directory, typer.echo, checkpoints=checkpoints)
+    typer.echo(said)
+
+
+def _follow(there: Dashboard, job: Job) -> int:
+    """Prints a job's log until it ends; Ctrl-C ends the printing alone.
+
+    Returns:
+        The status to leave with: 0 if it finished.
+    """
+    from caviar.service.logs import followed
+
+    try:
+        ended = followed(there, job, _write)
+    except KeyboardInterrupt:
+        _write(f"\n{job.id} goes on without you; to stop it: caviar stop {job.id}")
+        return 130
+    _write(f"{job.id}: {ended.state}")
+    return 0 if ended.state == "finished" else 1
+
+
+def _home(directory: str) -> str:
+    """A directory on the cluster for a person."""
+    return directory if directory.startswith("/") else f"~/caviar/{directory} ($CAVIAR_HOME)"
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,172 @@
+"""The jobs that caviar submitted to a cluster, as its dashboard tells them; without Ray."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from caviar.errors import StudyError
+from caviar.service.dashboard import Dashboard, NotThereError
+from caviar.study.wording import one_line
+from caviar.tuning.job_words import PREFIX
+
+TAIL: Final = 1000
+"""Lines at a log's end among which the last status line is."""
+END_S: Final = 25.0
+"""Seconds to wait for a job that was asked to stop."""
+POLL_S: Final = 0.3
+STUDY, DIRECTORY, STORAGE, VERSION = (
+    f"caviar.{name}" for name in ("study", "dir", "storage", "version")
+)
+"""Keys of a job's metadata."""
+
+_STATES: Final = {"SUCCEEDED": "finished"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study that was submitted.
+
+    Attributes:
+        id: the submission's.
+        study: the study's name.
+        directory: on the cluster; relative to $CAVIAR_HOME there.
+        storage: where its backup is, or "".
+        version: of the caviar that submitted it.
+        state: `pending`, `running`, `stopped`, `failed` or `finished`.
+        entrypoint: what it runs.
+        message: what Ray says of it.
+        node: the id of the node its driver is on, or "".
+        began_s: seconds since 1970, or 0.
+        ended_s: the same.
+    """
+
+    id: str
+    study: str
+    directory: str
+    storage: str
+    version: str
+    state: str
+    entrypoint: str
+    message: str
+    node: str
+    began_s: float
+    ended_s: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state not in {"pending", "running"}
+
+    @property
+    def log(self) -> str:
+        """The name of its log on its node."""
+        return f"job-driver-{self.id}.log"
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Job | None:
+        """What the dashboard tells of a job; None if it is none of caviar's."""
+        about = told.get("metadata") or {}
+        name = told.get("submission_id")
+        if not name or STUDY not in about:
+            return None
+        status = str(told.get("status") or "")
+        return cls(
+            id=one_line(str(name)),
+            study=one_line(str(about[STUDY])),
+            directory=str(about.get(DIRECTORY, "")),
+            storage=str(about.get(STORAGE, "")),
+            version=one_line(str(about.get(VERSION, ""))),
+            state=_STATES.get(status, status.lower()),
+            entrypoint=one_line(str(told.get("entrypoint") or "")),
+            message=str(told.get("message") or ""),
+            node=str(told.get("driver_node_id") or ""),
+            began_s=(told.get("start_time") or 0) / 1000,
+            ended_s=(told.get("end_time") or 0) / 1000,
+        )
+
+
+def all_jobs(dashboard: Dashboard) -> list[Job]:
+    """Every job of caviar's that the cluster remembers, the latest first."""
+    told = dashboard.get("/api/jobs/")
+    found = [Job.of(one) for one in told if isinstance(one, Mapping)]
+    return sorted(filter(None, found), key=lambda job: job.began_s, reverse=True)
+
+
+def find(dashboard: Dashboard, name: str) -> Job:
+    """A job by its submission id, or a study's latest by the study's name.
+
+    Raises:
+        StudyError: there is none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
+        raise StudyError(f"{one_line(name)}: must be a submission id or the name of a study")
+    try:
+        job = Job.of(dashboard.get(f"/api/jobs/{name}"))
+    except NotThereError:
+        job = None
+    if job is not None:
+        return job
+    jobs = all_jobs(dashboard)
+    job = next((one for one in jobs if one.study == name), None)
+    if job is None:
+        known = ", ".join(one.id for one in jobs[:5]) or "none"
+        raise StudyError(
+            f"{name}: {dashboard.url} knows no such job or study of caviar's ({known})"
+        )
+    return job
+
+
+def running(dashboard: Dashboard, study: str) -> Job | None:
+    """The job that is at work on a study now, or is about to be."""
+    found = (job for job in all_jobs(dashboard) if job.study == study and not job.is_over)
+    return next(found, None)
+
+
+def tail(dashboard: Dashboard, job: Job, lines: int = TAIL) -> list[str]:
+    """The last lines of a job's log; [] while it has none.
+
+    Raises:
+        StudyError: its node does not answer.
+    """
+    if not job.node:
+        return []
+    path = "/api/v0/logs/file"
+    return list(dashboard.lines(path, node_id=job.node, filename=job.log, lines=lines))
+
+
+def last_status(lines: Sequence[str]) -> dict[str, Any] | None:
+    """What the last whole status line among these says."""
+    for line in reversed(lines):
+        if line.startswith(PREFIX):
+            try:
+                told = json.loads(line.removeprefix(PREFIX))
+            except ValueError:  # cut off, or written over by another process
+                continue
+            if isinstance(told, dict):
+                return told
+    return None
+
+
+def stop(dashboard: Dashboard, job: Job) -> None:
+    """Asks Ray to end a job: SIGTERM, which caviar's driver answers in order.
+
+    Raises:
+        StudyError: it is over already.
+    """
+    if job.is_over:
+        raise StudyError(f"{job.id}: it is {job.state} already; nothing was stopped")
+    dashboard.post(f"/api/jobs/{job.id}/stop")
+
+
+def await_end(dashboard: Dashboard, job: Job, patience_s: float = END_S) -> Job:
+    """The job once it is over, or as it is when that takes too long."""
+    deadline = time.monotonic() + patience_s
+    while not job.is_over and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        job = find(dashboard, job.id)
+    return job

@@ -1,0 +1,97 @@
+"""A job's log, whole or as it grows."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.service.dashboard import Dashboard
+from caviar.service.jobs import Job, find
+
+POLL_S: Final = 1.0
+"""Seconds between two questions whether a job has ended."""
+_ALL: Final = -1
+_PATIENCE_S: Final = 60.0
+_TRANSFER_S: Final = 3600
+_DAY_S: Final = 86400.0
+
+
+def whole(dashboard: Dashboard, job: Job) -> Iterator[str]:
+    """Every line of a job's log so far.
+
+    Raises:
+        StudyError: it has none yet, or its node does not answer.
+    """
+    if not job.node:
+        raise StudyError(f"{job.id}: it is {job.state} and has no log")
+    return dashboard.lines(
+        "/api/v0/logs/file",
+        patience_s=_PATIENCE_S,
+        node_id=job.node,
+        filename=job.log,
+        lines=_ALL,
+        timeout=_TRANSFER_S,
+    )
+
+
+def followed(dashboard: Dashboard, job: Job, write: Callable[[str], None]) -> Job:
+    """Writes a job's log as it grows, each line once, until the job has ended.
+
+    Returns:
+        The job as it ended.
+
+    Raises:
+        StudyError: the dashboard no longer answers.
+    """
+    while not job.node and not job.is_over:
+        time.sleep(POLL_S)
+        job = find(dashboard, job.id)
+    written = 0
+    if not job.is_over:
+        job, written = _while_it_runs(dashboard, job, write)
+    # Whatever the stream had not brought when the job ended.
+    for number, line in enumerate(whole(dashboard, job)):
+        if number >= written:
+            write(line)
+    return job
+
+
+def _while_it_runs(dashboard: Dashboard, job: Job, write: Callable[[str], None]) -> tuple[Job, int]:
+    """Writes what comes while the job runs.
+
+    Returns:
+        The job as it ended, and how many lines were written.
+    """
+    came: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_stream, args=(dashboard, job, came), daemon=True).start()
+    written, asked = 0, time.monotonic()
+    while not job.is_over:
+        try:
+            write(came.get(timeout=POLL_S))
+            written += 1
+        except queue.Empty:
+            pass
+        if time.monotonic() - asked >= POLL_S:
+            job, asked = find(dashboard, job.id), time.monotonic()
+    return job, written
+
+
+def _stream(dashboard: Dashboard, job: Job, came: queue.SimpleQueue[str]) -> None:
+    """Puts the lines of a growing log into a queue; when it breaks off there are just no more."""
+    lines = dashboard.lines(
+        "/api/v0/logs/stream",
+        patience_s=_DAY_S,
+        node_id=job.node,
+        filename=job.log,
+        lines=_ALL,
+        interval="0.5",
+    )
+    try:
+        for line in lines:
+            came.put(line)
+    except StudyError:
+        return

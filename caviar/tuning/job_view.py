@@ -1,0 +1,134 @@
+"""What a study prints as a Ray job: its log is all that the dashboard shows of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from caviar import __version__
+from caviar.errors import StudyError
+from caviar.search.successive_halving import merit_of
+from caviar.study.facts import TrialSummary
+from caviar.study.journal import Journal
+from caviar.study.metric_words import metric_name, metric_value
+from caviar.study.wording import configuration, one_line
+from caviar.tuning.forecast import Forecast
+from caviar.tuning.job_words import standing_lines, status_line, table
+from caviar.tuning.status import Status
+
+JOB: Final = "CAVIAR_JOB"
+"""The environment variable that `caviar submit` puts the submission id into."""
+FIRST_S: Final = 5.0
+"""Seconds before the first table."""
+EVERY_S: Final = 30.0
+"""Seconds between two tables at first."""
+MOST_S: Final = 300.0
+"""And at most: days of a study are some megabytes of log."""
+SHARE: Final = 0.02
+"""How long to wait for the next table, as a share of the time that has passed."""
+LEADERS: Final = 5
+
+
+def is_job() -> bool:
+    """Whether this process is a job that `caviar submit` submitted."""
+    return bool(os.environ.get(JOB))
+
+
+class JobView(AbstractContextManager["JobView"]):
+    """Plain lines, now and then a table and the line for programs; a last one when it is left."""
+
+    def __init__(
+        self,
+        study: str,
+        directory: Path,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Tells of the study in `directory`; `clock` in seconds."""
+        self._directory = directory.resolve()
+        self._write = write
+        self._clock = clock
+        self._forecast = Forecast()
+        self._began = clock()
+        self._next = self._began + FIRST_S
+        self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
+        self._over = False
+
+    def __enter__(self) -> Self:
+        """Says where the study is, for those who ask before it has begun."""
+        self._write(f"study {self._told['study']} in {self._directory}")
+        self._write(self._line())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Says how it ended."""
+        if isinstance(error, StudyError):
+            self._told["trouble"] = self._told["trouble"] or str(error)
+        self._write(self._line())
+
+    def say(self, line: str) -> None:
+        """One plain line."""
+        self._write(line)
+
+    def update(self, status: Status) -> None:
+        """A table now and then, and a last one when there is nothing left to train."""
+        left = self._forecast.update(status)
+        self._told = status.to_json()
+        over = status.finished or bool(status.trouble)
+        if self._clock() < self._next and (not over or self._over):
+            return
+        self._over = over
+        passed = self._clock() - self._began
+        self._next = self._clock() + min(MOST_S, max(EVERY_S, SHARE * passed))
+        self._write("\n".join(["", *standing_lines(self._told, left), *self._leaders(status)]))
+        self._write(self._line())
+
+    def conclude(self, account: Mapping[str, Any]) -> None:
+        """Takes what the journal says of the search at the end: `caviar.report.account`."""
+        kept = {key: account[key] for key in ("counts", "trial_epochs", "best", "metric", "ending")}
+        rungs = [
+            [rung[key] for key in ("epoch", "reached", "promoted")] for rung in account["rungs"]
+        ]
+        finished = account["status"] == "finished"
+        ended = {"stage": "", "slices": {}, "planned": 0, "arrived": 0, "finished": finished}
+        elapsed = {"elapsed_s": account["elapsed_s"]}
+        self._told = elapsed | self._told | kept | ended | {"rungs": rungs}
+
+    def _line(self) -> str:
+        # The newest time: what is old about it is told by a reader's clock.
+        about = {"dir": str(self._directory), "version": __version__, "at": round(time.time(), 1)}
+        return status_line(self._told | about)
+
+    def _leaders(self, status: Status) -> list[str]:
+        """The head of the leaderboard, from the journal; of the finals there is none."""
+        if status.stage:
+            return []
+        with suppress(StudyError), Journal.open(self._directory) as journal:
+            return leaders(journal.summary(), status.metric)
+        return []
+
+
+def leaders(trials: Iterable[TrialSummary], metric: str) -> list[str]:
+    """The best trials by where they stand now, a line each below their headings; [] of none."""
+    trained = [(one.last, one.hyperparameters) for one in trials if one.last is not None]
+    able = [(last, values) for last, values in trained if not last.diverged]
+    able.sort(key=lambda one: merit_of(one[0], metric))
+    metrics = list(dict.fromkeys(["dev_accuracy", "dev_loss", metric]))
+    rows = [["trial", "epochs", *map(metric_name, metrics)]]
+    words = ["hyperparameters"]
+    for last, values in able[:LEADERS]:
+        scores = (metric_value(key, getattr(last, key)) for key in metrics)
+        rows.append([str(last.trial), str(last.epoch), *scores])
+        words.append(one_line(configuration(values)))
+    lines = [f"{row}  {text}" for row, text in zip(table(rows), words, strict=True)]
+    return lines if able else []
