@@ -22,9 +22,10 @@ from caviar.report.commands import (
 from caviar.report.doubling import FEWEST as FEWEST_POINTS
 from caviar.report.doubling import doubling
 from caviar.report.evidence import Evidence
-from caviar.report.verdicts import NOTHING, Check, Verdict, checked, home_of, plural, small, spaced
+from caviar.report.verdicts import NOTHING, Check, Verdict, checked, home_of, plural
 from caviar.space.domain import Choice
 from caviar.space.home import home_span
+from caviar.study.metric_words import difference, difference_span, metric_name
 from caviar.study.records import TrialState
 from caviar.study.wording import number
 
@@ -130,11 +131,13 @@ def points(evidence: Evidence) -> Check:
     gain = doubling(_values(cohort))
     assert gain is not None
     least = tolerance(evidence)
-    bought = f"{small(gain.expected)} ({small(gain.low)} to {small(gain.high)})"
+    metric = evidence.metric
+    bought = difference(metric, gain.expected)
+    bought += f" ({difference_span(metric, gain.low, gain.high)})"
     twice = f"twice as many trials as the {len(cohort.trials)} at epoch {cohort.epoch}"
-    line = f"{twice} would buy about {bought} of {spaced(evidence.metric)}"
+    line = f"{twice} would buy about {bought} of {metric_name(metric)}"
     then = more(evidence, len(evidence.trials))
-    nothing = f"up to {small(least)} is nothing"
+    nothing = f"up to {difference(metric, least)} is nothing"
     if gain.high <= least:
         return checked("points", "fine", f"{line}; {nothing}: enough points")
     if gain.low <= least:

@@ -13,8 +13,9 @@ from caviar.report.checks_of_search import DIVERGED, all_diverged, tolerance
 from caviar.report.cohort import cohorts
 from caviar.report.commands import Next, beside, is_over, more, narrow, resume
 from caviar.report.evidence import Evidence
-from caviar.report.verdicts import NOTHING, Check, checked, metric, plural, small, spaced
+from caviar.report.verdicts import NOTHING, Check, checked, plural
 from caviar.space.domain import Value
+from caviar.study.metric_words import difference, metric_name, metric_value
 
 SHORTEST: Final = 4
 """Epochs, at least, of a curve whose quarters are told apart."""
@@ -104,11 +105,12 @@ def _late(evidence: Evidence, curves: Mapping[int, Array]) -> Check:
     of, search = len(curve), evidence.spec.search
     quarter = math.ceil(LATE * of)
     gain = _after(curve, quarter) - _after(curve, of)
-    what = f"from epoch {quarter} to {of} trial {trial} gained {small(max(0.0, gain))}"
-    what = f"{what} of {spaced(evidence.metric)}"
+    what = f"from epoch {quarter} to {of} trial {trial} gained"
+    metric = evidence.metric
+    what = f"{what} {difference(metric, max(0.0, gain))} of {metric_name(metric)}"
     least = tolerance(evidence)
     if gain <= least:
-        line = f"{what}; up to {small(least)} is nothing: long enough"
+        line = f"{what}; up to {difference(metric, least)} is nothing: long enough"
         return checked("epochs", "fine", line)
     if of < search.max_epochs:
         line = f"{what}; none was trained to {search.max_epochs} epochs yet"
@@ -182,7 +184,7 @@ def _quality(
     good = min(means.keys() - {fast}, key=means.__getitem__)
     where = f"at epoch {cohort.epoch}"
     told = {size: _middle(evidence, [score[t] for t in one]) for size, one in groups.items()}
-    median = f"median {spaced(evidence.metric)} {where}"
+    median = f"median {metric_name(evidence.metric)} {where}"
     least, most = _worse(*([regret[t] for t in groups[s]] for s in (fast, good)))
     if least > 0:
         line = f"{line}, but {good} does better than {fast} ({median} {told[good]}, {told[fast]})"
@@ -235,7 +237,11 @@ def _middle(evidence: Evidence, scores: Sequence[float]) -> str:
     """The median metric, in the metric's own direction."""
     # "lower" takes a value that is there: halfway to who diverged is nowhere.
     middle = float(np.percentile(scores, 50, method="lower"))
-    return metric(evidence.sign * middle) if math.isfinite(middle) else "of who diverged"
+    return (
+        metric_value(evidence.metric, evidence.sign * middle)
+        if math.isfinite(middle)
+        else "of who diverged"
+    )
 
 
 def _only(evidence: Evidence, size: int) -> Next:

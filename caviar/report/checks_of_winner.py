@@ -11,9 +11,16 @@ from caviar.report.checks_of_search import DIVERGED, all_diverged
 from caviar.report.cohort import cohorts
 from caviar.report.commands import Next, beside, is_driven, winner
 from caviar.report.evidence import Evidence
-from caviar.report.verdicts import NOTHING, Check, checked, metric, plural, small, spaced
+from caviar.report.verdicts import NOTHING, Check, checked, plural
 from caviar.search.intervals import Interval, paired_interval
 from caviar.study.finals import BASELINE, RETRAINING
+from caviar.study.metric_words import (
+    difference,
+    difference_span,
+    metric_name,
+    metric_value,
+    span,
+)
 from caviar.study.wording import one_line
 
 
@@ -34,7 +41,8 @@ def _of_card(evidence: Evidence, card: Mapping[str, Any]) -> Check:
     if first is None or first["low"] is None:
         line = "the winner was trained once, so nobody knows how much of it is luck"
         return checked("lead", "unknown", line)
-    told = f"{one_line(name)} has {_interval(first)} over {plural(len(_values(first)), 'seed')}"
+    seeds = plural(len(_values(first)), "seed")
+    told = f"{one_line(name)} has {_interval(evidence.metric, first)} over {seeds}"
     search_on = beside(evidence, "-longer", trials=2 * max(1, len(evidence.trials)))
     if name == BASELINE:
         line = f"{told}: nothing that was searched is better; search longer, or elsewhere"
@@ -65,9 +73,8 @@ def _told_apart(evidence: Evidence, first: Mapping[str, Any], second: Mapping[st
         line = f"{one} and {other} share fewer than two seeds: nobody can tell them apart"
         return checked("lead", "unknown", line)
     seeds = plural(len(ours.keys() & theirs.keys()), "seed")
-    line = (
-        f"{one} leads {other} by {_spread(found)} of {spaced(evidence.metric)}, paired over {seeds}"
-    )
+    by = f"{_spread(evidence.metric, found)} of {metric_name(evidence.metric)}"
+    line = f"{one} leads {other} by {by}, paired over {seeds}"
     if found.excludes_zero and found.mean > 0:
         return checked("lead", "fine", f"{line}: more than luck")
     line = f"{line}: either may be the better one, so take the cheaper"
@@ -96,15 +103,14 @@ def _retrained(evidence: Evidence) -> Next:
     return Next(shlex.join(["caviar", "show", str(folder)]))
 
 
-def _spread(found: Interval) -> str:
+def _spread(metric: str, found: Interval) -> str:
     assert found.low is not None
     assert found.high is not None
-    return f"{small(found.mean)} ({small(found.low)} to {small(found.high)})"
+    return f"{difference(metric, found.mean)} ({difference_span(metric, found.low, found.high)})"
 
 
-def _interval(candidate: Mapping[str, Any]) -> str:
-    low, high = metric(candidate["low"]), metric(candidate["high"])
-    return f"{metric(candidate['mean'])} ({low} to {high})"
+def _interval(metric: str, candidate: Mapping[str, Any]) -> str:
+    return f"{metric_value(metric, candidate['mean'])} ({span(metric, candidate)})"
 
 
 def _of_search(evidence: Evidence) -> Check:
@@ -123,7 +129,7 @@ def _of_search(evidence: Evidence) -> Check:
         return checked(
             "lead", "unknown", f"{told}; nobody knows yet what another seed changes", then
         )
-    least = f"differences up to {small(noise)} are noise"
+    least = f"differences up to {difference(evidence.metric, noise)} are noise"
     if by > noise:
         return checked("lead", "fine", f"{told}; {least}")
     return checked("lead", "look", f"{told}; {least}, so it may be luck", then)
@@ -141,5 +147,5 @@ def _lead(evidence: Evidence) -> tuple[str, float | None]:
     assert math.isfinite(by)
     if not by:
         return f"trial {trial} and trial {other} did alike at epoch {cohort.epoch}", by
-    what = f"{small(by)} of {spaced(evidence.metric)}"
+    what = f"{difference(evidence.metric, by)} of {metric_name(evidence.metric)}"
     return f"trial {trial} leads trial {other} by {what} at epoch {cohort.epoch}", by

@@ -53,21 +53,6 @@ def home_of(domain: Domain) -> tuple[Value, Value]:
     return domain.bounds if home is None else home
 
 
-def metric(value: float) -> str:
-    """A metric's value."""
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
-
-
-def small(value: float) -> str:
-    """A difference of a metric: two digits."""
-    return f"{value:.2g}"
-
-
-def spaced(name: str) -> str:
-    """A metric's name in a sentence."""
-    return name.replace("_", " ")
-
-
 def plural(count: int, noun: str) -> str:
     """As `1 trial` or `3 trials`."""
     return f"{count} {noun}{'s' * (count != 1)}"

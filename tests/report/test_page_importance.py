@@ -30,4 +30,4 @@ def test_importance_shows_both_measures_beside_the_lectures_tiers() -> None:
     rows = str(figure.table)
     assert "l2" in rows
     assert "90 %" in rows
-    assert rows.count("Importance after") == 2
+    assert rows.count("<caption>Importance after") == 2

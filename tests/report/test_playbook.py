@@ -121,7 +121,10 @@ def test_enough_points_where_twice_as_many_buy_nothing(tmp_path) -> None:
 
     check = by_name(planted(tmp_path, STUDY, two))["points"]
     assert check.verdict == "fine"
-    assert "twice as many trials as the 20 at epoch 3 would buy about 0 (0 to 0)" in check.line
+    assert (
+        "twice as many trials as the 20 at epoch 3 would buy about 0.00 points (0.00 to"
+        in check.line
+    )
 
 
 def test_more_points_where_they_pay(tmp_path) -> None:
@@ -211,7 +214,12 @@ def test_none_diverged(study) -> None:
         ),
         (lambda e: 0.5 + 0.01 * e, "act", "train longer", " --max-epochs 81"),
         (lambda e: 0.9 - 0.04 / e, "fine", "is nothing: long enough", ""),
-        (lambda e: 0.9 - abs(e - 18) / 100, "fine", "gained 0 of dev accuracy; up to", ""),
+        (
+            lambda e: 0.9 - abs(e - 18) / 100,
+            "fine",
+            "gained 0.00 points of dev accuracy",
+            "",
+        ),
     ],
     ids=["early", "late", "flat", "between"],
 )
@@ -242,7 +250,8 @@ def test_a_batch_size_that_does_better_is_not_thrown_away(tmp_path) -> None:
     check = by_name(planted(tmp_path, STUDY, small_is_good, pace=paced))["batch size"]
     assert (check.verdict, check.command) == ("fine", "")
     assert (
-        "but 32 does better than 256 (median dev accuracy at epoch 1 0.8868, 0.7146)" in check.line
+        "but 32 does better than 256 (median dev accuracy at epoch 1 88.68 %, 71.46 %)"
+        in check.line
     )
 
 
@@ -270,7 +279,7 @@ def test_a_lead_below_the_noise_may_be_luck(tmp_path) -> None:
         "lead"
     ]
     assert close.verdict == "look"
-    assert close.line.endswith("differences up to 0.05 are noise, so it may be luck")
+    assert close.line.endswith("differences up to 5.00 points are noise, so it may be luck")
     assert close.command == f"caviar winner {tmp_path / 'a'}"
     clear = by_name(planted(tmp_path / "b", known.replace("NOISE", "1e-9"), accuracy, noise=0.002))[
         "lead"
@@ -302,9 +311,9 @@ FIRST = candidate("trial 1", 0.90, 0.93, 0.96)
     ("candidates", "beats", "verdict", "words"),
     [
         ([FIRST, candidate("trial 2", 0.892, 0.921, 0.951), BASE], True, "fine",
-         "leads trial 2 by 0.0087 (0.0072 to 0.01) of dev accuracy, paired over 3 seeds: more"),
+         "by 0.87 points (0.72 to 1.01 points) of dev accuracy, paired over 3 seeds: more"),
         ([FIRST, candidate("trial 2", 0.91, 0.92, 0.93), BASE], True, "look",
-         "by 0.01 (-0.04 to 0.06) of dev accuracy, paired over 3 seeds: either may be the better"),
+         "by 1.00 points (-3.97 to 5.97 points) of dev accuracy, paired over 3 seeds: either"),
         ([FIRST, candidate("trial 2", 0.91, 0.92, 0.93)], False, "act", "no better than"),
         ([candidate("baseline", 0.95, 0.94), FIRST], None, "act", "nothing that was"),
         ([candidate("trial 1", 0.95)], None, "unknown", "was trained once"),
