@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from caviar.report.evidence import Evidence
 from caviar.report.page.images import image_of
 from caviar.report.page.markup import Html, clipped, join, tag
-from caviar.report.page.tables import table
+from caviar.report.page.tables import framed, table
 
 MOST_CLASSES: Final = 30
 """Classes whose confusion is a table; of more only the commonest confusions are told."""
@@ -114,7 +114,7 @@ def _table(matrix: NDArray[np.int64], names: list[str]) -> Html:
     whole = tag(
         "table", caption, tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="confusion"
     )
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label="Confusion")
+    return framed(whole, "Confusion")
 
 
 def _shade(count: int, total: int) -> int:
@@ -144,7 +144,7 @@ def _example(dev: Dev, k: int, names: list[str]) -> Html:
     picture = image_of(dev.worst_x[k])
     if picture is not None:
         about = f"dev example {row}: {name}, taken for {other}"
-        shown = tag("img", src=picture, alt=about, loading="lazy")
+        shown = tag("img", src=picture, alt=about)
     else:
         flat = np.asarray(dev.worst_x[k]).ravel()
         values = ", ".join(f"{float(v):.3g}" for v in flat[:VALUES])
