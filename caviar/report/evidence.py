@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from caviar.study import card_file
 from caviar.study.facts import Attempt, Event
 from caviar.study.growth import in_force
 from caviar.study.journal import Journal
-from caviar.study.records import Measurement, Trial, TrialState
+from caviar.study.records import Assignment, Measurement, Trial, TrialState
 from caviar.study.spec import StudySpec
 
 
@@ -39,6 +39,7 @@ class Evidence:
         attempts: every try of an assignment on a slice.
         events: all events of the journal.
         card: `winner/card.json`, or None before there is a winner.
+        assignments: by number, whom an attempt trained; {} where nobody asked.
     """
 
     directory: Path
@@ -49,6 +50,7 @@ class Evidence:
     attempts: Sequence[Attempt]
     events: Sequence[Event]
     card: Mapping[str, Any] | None
+    assignments: Mapping[int, Assignment] = field(default_factory=dict)
 
     @cached_property
     def states(self) -> tuple[TrialState, ...]:
@@ -119,6 +121,7 @@ def evidence(directory: Path) -> Evidence:
             curves=dict(curves),
             attempts=journal.attempts(),
             events=journal.events(),
+            assignments=journal.assignments(),
             card=card,
         )
 

@@ -27,7 +27,16 @@ from caviar.study.facts import (
     Request,
     TrialSummary,
 )
-from caviar.study.records import Change, Entry, Measurement, Round, Settled, Signature, Trial
+from caviar.study.records import (
+    Assignment,
+    Change,
+    Entry,
+    Measurement,
+    Round,
+    Settled,
+    Signature,
+    Trial,
+)
 
 _Ordered = tuple[int, Callable[[], Entry]]
 
@@ -159,6 +168,13 @@ class Reads:
                 for number, parent, *columns in found
                 if number in unfinished
             )
+
+    def assignments(self) -> dict[int, Assignment]:
+        """Every assignment by its number, those that splits made included."""
+        with self._db.snapshot():
+            found = self._db.rows(f"SELECT assignment, {rows.ASSIGNMENT} FROM assignments")
+            lanes = self._grouped("SELECT assignment, trial FROM lanes ORDER BY assignment, lane")
+        return {number: rows.assignment(columns, lanes[number]) for number, *columns in found}
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Every attempt, by assignment and number."""

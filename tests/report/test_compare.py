@@ -9,7 +9,7 @@ import pytest
 from exported_studies import DATA, make_study
 from hypothesis import given
 from hypothesis import strategies as st
-from page_studies import cost_of
+from page_studies import cost_of, record_reading
 from rich.console import Console
 
 from caviar.report.compare import comparison, differing, winner_of
@@ -44,6 +44,7 @@ def card(values, name="trial 7", test=True):
 
 
 def crown(directory, values, **more):
+    record_reading(directory, 2)
     (directory / "winner").mkdir()
     (directory / "winner" / "card.json").write_text(json.dumps(card(values, **more)))
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from page_studies import RUNGS, WHOLE, card_of, journalled, lucky, planted, write_winner
+from page_studies import ANY, RUNGS, WHOLE, card_of, journalled, lucky, planted, write_winner
 
+from caviar.report.evidence import evidence
 from caviar.report.page.axis_plots import axis_plots
 from caviar.report.page.boxes import boxes
 from caviar.report.page.confusion import confusion_part, read_dev, worst_part
@@ -26,6 +27,9 @@ from caviar.space.domain import Float
 from caviar.space.scale import LOG
 from caviar.space.search_space import SearchSpace
 from caviar.study.facts import Attempt, Event, Outcome
+from caviar.study.finals import RETRAINING, SIZES, Candidate, Finals, event_of
+from caviar.study.journal import Journal
+from caviar.study.records import Assignment, Trial
 
 
 @pytest.fixture(scope="module")
@@ -209,8 +213,75 @@ def test_the_clock_cuts_out_the_time_between_drivers(scores) -> None:
     assert found.busy == pytest.approx(27 / 60)
     figure = timeline(found)
     assert figure is not None
-    assert {t["name"] for t in figure.views[0].data} == {"complete", "failed", "running"}
+    assert {t["name"] for t in figure.views[0].data} == {"search", "failed", "running", "idle"}
     assert "dotted line" in str(figure.caption)
+
+
+def test_idle_time_is_drawn_and_told(scores) -> None:
+    def attempt(number, name, at, until):
+        return Attempt(number, 1, name, at, until, Outcome.COMPLETE, None, 1)
+
+    events = [Event(0, 100.0, "driver_started", {}), Event(1, 120.0, "driver_stopped", {})]
+    works = [attempt(1, "s-0", 105.0, 115.0), attempt(2, "s-1", 104.0, 110.0)]
+    works += [attempt(3, "s-1", 112.0, 120.0), attempt(4, "s-0", 108.0, 110.0)]
+    found = clock(replace(scores.evidence, attempts=works, events=events))
+    assert [(g.slice_name, g.start, g.end, g.first) for g in found.gaps] == [
+        ("s-0", 0.0, 5.0, True), ("s-0", 15.0, 20.0, False),
+        ("s-1", 0.0, 4.0, True), ("s-1", 10.0, 12.0, False),
+    ]  # fmt: skip
+    figure = timeline(found)
+    assert figure is not None
+    told = str(figure.caption)
+    assert "40 % of what 2 slices had in 20 s" in told
+    assert "9 s of it before a slice's first assignment" in told
+    assert "7 s between assignments and after the last" in told
+    idle = next(t for t in figure.views[0].data if t["name"] == "idle")
+    assert sum(idle["x"]) == pytest.approx(16.0)
+    assert idle["width"] < 0.2
+
+
+def test_an_attempt_tells_whom_it_trained(scores) -> None:
+    trials = scores.evidence.trials
+    ways = {1: Assignment((4,), 0, 1, ANY), 2: Assignment((4, 5), 1, 3, ANY),
+            3: Assignment(tuple(range(20)), 0, 1, ANY)}  # fmt: skip
+    works = [
+        Attempt(k, 1, "s-0", 1000.0 + k, 1000.5 + k, Outcome.COMPLETE, None, 1) for k in range(1, 5)
+    ]
+    found = clock(replace(scores.evidence, attempts=works, assignments=ways))
+    one, two, many, unknown = (work.who.splitlines() for work in found.works)
+    assert one[0] == "epoch 1 of trial 4"
+    assert one[1] == f"learning_rate: {trials[4].hyperparameters['learning_rate']:.4g}"
+    assert two[0] == "epochs 2 to 3 of trials 4, 5"
+    assert two[2].startswith("5: learning_rate: ")
+    assert many[0].endswith("8, 9, 10 and 9 more")
+    rates = sorted(t.hyperparameters["learning_rate"] for t in trials[:20])
+    assert many[1] == f"learning_rate: {rates[0]:.4g} to {rates[-1]:.4g}"
+    assert unknown == []
+    figure = timeline(found)
+    assert figure is not None
+    assert "epoch 1 of trial 4\n" in str(figure.views[0].data[1]["customdata"][0])
+
+
+def test_finals_are_told_by_candidate_and_kind(tmp_path) -> None:
+    study = journalled(tmp_path / "study")
+    candidates = (Candidate("trial 2", {"learning_rate": 0.5}), Candidate("baseline", {}))
+    with Journal.open(tmp_path / "study", write=True) as journal:
+        journal.acquire_lease()
+        for kind in (RETRAINING, SIZES):
+            finals = Finals(1, 3, 2, candidates, kind)
+            journal.record(event_of(kind), finals.to_json())
+            with Journal.create(finals.folder(tmp_path / "study"), "{}", "x") as child:
+                child.acquire_lease()
+                trials = [Trial(k, (), candidates[k // 2].hyperparameters) for k in range(4)]
+                work = child.issue(Assignment((0, 1, 2), 0, 3, ANY), decisions=trials)
+                child.start_attempt(work, "study:slice-0")
+                child.release_lease()
+        journal.release_lease()
+    found = clock(evidence(study.directory))
+    assert [work.kind for work in found.works] == ["search", RETRAINING, SIZES]
+    told = [work.who for work in found.works]
+    assert told[1] == "epochs 1 to 3 of trial 2, seed 1; trial 2, seed 2; baseline, seed 1"
+    assert told[2].startswith("epochs 1 to 3 of trial 2 on 100 % of the data")
 
 
 def test_many_attempts_are_merged_and_that_is_said(scores) -> None:

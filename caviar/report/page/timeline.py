@@ -8,18 +8,25 @@ from typing import Any, Final
 from caviar.report.page.figure import Figure, Trace, View, axis, bars
 from caviar.report.page.markup import clipped, plotly
 from caviar.report.page.tables import table
-from caviar.report.page.work import Clock, Work
+from caviar.report.page.work import Clock, Gap, Work
+from caviar.study.expenses import SEARCH
 from caviar.study.facts import Outcome
+from caviar.study.finals import RETRAINING, SIZES
 from caviar.study.wording import duration
 
 MOST_BARS: Final = 4000
 """Attempts that are drawn; of more, neighbours become one bar."""
 MOST_SLICES: Final = 64
-_RETRAINED: Final = "retrained"
+_SHORTEST: Final = 1 / 1500
+"""Of the clock: what is shorter than that cannot be seen."""
+IDLE: Final = "idle"
 _COLOURS: Final = {
-    "complete": "@s3", _RETRAINED: "@c3", "failed": "@bad", "lost": "@warn",
+    IDLE: "@s0", SEARCH: "@s3", RETRAINING: "@c3", SIZES: "@c4", "failed": "@bad", "lost": "@warn",
     "interrupted": "@faint", "running": "@good",
 }  # fmt: skip
+_THICK: Final = 0.72
+_THIN: Final = 0.14
+"""Of a slice's row: of its work, and of what lies between."""
 _LONG_S: Final = 600.0
 
 Row = tuple[int, str, float, float, str]
@@ -45,8 +52,7 @@ def timeline(clock: Clock) -> Figure | None:
 
 
 def _caption(clock: Clock, thinned: int) -> str:
-    told = [f"Slices were at work {100 * clock.busy:.0f} % of the time that drivers were there;"]
-    told.append("the gaps are idle, or wait for Ray to start.")
+    told = [_idle_told(clock)]
     if len(clock.shifts) > 1:
         told.append("At a dotted line one driver left and another came; what lay between is cut.")
     if len(clock.slices) > MOST_SLICES:
@@ -56,6 +62,20 @@ def _caption(clock: Clock, thinned: int) -> str:
     return " ".join(told)
 
 
+def _idle_told(clock: Clock) -> str:
+    """How much of the slices' time went by idle, and when."""
+    first = sum(g.end - g.start for g in clock.gaps if g.first)
+    later = sum(g.end - g.start for g in clock.gaps if not g.first)
+    whole = clock.length * len(clock.slices)
+    share = 100 * (first + later) / whole if whole > 0 else 0.0
+    slices = f"{len(clock.slices)} slice{'s' * (len(clock.slices) != 1)}"
+    return (
+        f"Thin lines are idle time: {share:.0f} % of what {slices} had in {duration(clock.length)};"
+        f" {duration(first)} of it before a slice's first assignment, while Ray and TensorFlow"
+        f" start, {duration(later)} between assignments and after the last."
+    )
+
+
 def _rows(clock: Clock, slices: Sequence[str]) -> tuple[list[Row], bool]:
     places = {name: place for place, name in enumerate(slices)}
     rows = [
@@ -63,10 +83,15 @@ def _rows(clock: Clock, slices: Sequence[str]) -> tuple[list[Row], bool]:
         for w in clock.works
         if w.attempt.slice_name in places
     ]
+    rows += [
+        (places[g.slice_name], IDLE, g.start, g.end, _gap_told(g))
+        for g in clock.gaps
+        if g.slice_name in places and g.end - g.start > clock.length * _SHORTEST
+    ]
     rows.sort(key=lambda row: (row[0], row[2]))
     if len(rows) <= MOST_BARS:
         return rows, False
-    return _merged(rows, clock.length / 1500), True
+    return _merged(rows, clock.length * _SHORTEST), True
 
 
 def _merged(rows: list[Row], gap: float) -> list[Row]:
@@ -83,14 +108,20 @@ def _merged(rows: list[Row], gap: float) -> list[Row]:
 
 def _kind(work: Work) -> str:
     done = work.attempt.outcome == Outcome.COMPLETE
-    return _RETRAINED if done and work.retraining else str(work.attempt.outcome or "running")
+    return work.kind if done else str(work.attempt.outcome or "running")
+
+
+def _gap_told(gap: Gap) -> str:
+    why = "\nbefore its first assignment" if gap.first else ""
+    return f"idle for {gap.end - gap.start:.3g} s{why}"
 
 
 def _told(work: Work) -> str:
     attempt = work.attempt
     again = f", attempt {attempt.attempt}" if attempt.attempt > 1 else ""
-    what = "retraining, assignment" if work.retraining else "assignment"
+    what = "assignment" if work.kind == SEARCH else f"{work.kind}, assignment"
     told = f"{what} {attempt.assignment}{again}: {attempt.outcome or 'running'}\n"
+    told += f"{work.who}\n" if work.who else ""
     told += f"{attempt.trained_epochs} trial-epochs in {work.end - work.start:.3g} s"
     return told + (f"\n{clipped(attempt.error, 120)}" if attempt.error else "")
 
@@ -106,7 +137,8 @@ def _traces(rows: list[Row], unit: float) -> list[Trace]:
                     [round((end - start) / unit, 4) for _, _, start, end, _ in some],
                     [place for place, *_ in some], [told for *_, told in some], colour,
                     base=[round(start / unit, 4) for _, _, start, _, _ in some],
-                    orientation="h", width=0.72, name=kind, showlegend=several,
+                    orientation="h", width=_THIN if kind == IDLE else _THICK, name=kind,
+                    showlegend=several,
                 )
             )  # fmt: skip
     return data

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.report.evidence import Evidence
+from caviar.report.page.trained import Trained
+from caviar.study.expenses import SEARCH
 from caviar.study.facts import Attempt, Event
 from caviar.study.finals import RETRAINING, SIZES, Finals, event_of
 from caviar.study.journal import Journal
 from caviar.study.spent import STARTS, STOP
-
-_BEGUN: Final = (event_of(RETRAINING), event_of(SIZES))
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,32 @@ class Work:
         attempt: in the journal's words.
         start: seconds since the study began, without what lay between drivers.
         end: the same; of one that a killed driver left, when that went.
-        retraining: whether it retrained a candidate rather than search.
+        kind: `SEARCH`, or of the finals it was part of.
+        who: whom it trained and with what, in lines; "" if that is not known.
     """
 
     attempt: Attempt
     start: float
     end: float
-    retraining: bool = False
+    kind: str = SEARCH
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Time in which a slice had nothing to do while a driver was there.
+
+    Attributes:
+        slice_name: whose.
+        start: on the clock, in seconds.
+        end: the same.
+        first: whether it lies before the slice's first work under that driver.
+    """
+
+    slice_name: str
+    start: float
+    end: float
+    first: bool
 
 
 @dataclass(frozen=True)
@@ -78,32 +98,63 @@ class Clock:
         whole = self.length * len(self.slices)
         return min(1.0, sum(w.end - w.start for w in self.works) / whole) if whole > 0 else 0.0
 
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """All idle time, by slice and start."""
+        by_slice: defaultdict[str, list[Work]] = defaultdict(list)
+        for work in sorted(self.works, key=lambda w: w.start):
+            by_slice[work.attempt.slice_name].append(work)
+        return tuple(
+            gap
+            for name in self.slices
+            for shift in self.shifts
+            for gap in _gaps(name, shift, by_slice[name])
+        )
+
 
 def clock(evidence: Evidence) -> Clock:
     """Reads it off the evidence, and off the journals of the retraining beside it."""
-    retrained = _retrained(evidence.directory, evidence.events)
-    attempts = [*evidence.attempts, *retrained]
-    if not attempts:
+    told = Trained(evidence)
+    known = [(a, SEARCH, told.searched(evidence.assignments.get(a.assignment)))
+             for a in evidence.attempts]  # fmt: skip
+    known += _retrained(evidence.directory, evidence.events, told)
+    if not known:
         return Clock((), ())
-    found = tuple(_shifts(evidence.events, attempts))
-    works = [Work(a, *_span(a, found)) for a in evidence.attempts]
-    works += [Work(a, *_span(a, found), retraining=True) for a in retrained]
-    return Clock(found, tuple(works))
+    found = tuple(_shifts(evidence.events, [attempt for attempt, *_ in known]))
+    return Clock(found, tuple(Work(a, *_span(a, found), *more) for a, *more in known))
 
 
-def _retrained(directory: Path, events: Sequence[Event]) -> list[Attempt]:
-    """Attempts of every retraining whose folder is there."""
-    numbers: dict[Path, Any] = {}
-    for event in events:
-        if event.kind in _BEGUN:
-            numbers[Finals.from_json(event.detail).folder(directory)] = None
-    found: list[Attempt] = []
-    for folder in numbers:
+def _gaps(name: str, shift: Shift, works: Sequence[Work]) -> Iterator[Gap]:
+    """When a slice did nothing while this driver was there."""
+    at, last = shift.start, shift.start + shift.ended - shift.began
+    first = True
+    for work in works:
+        if not shift.start <= work.start <= last:
+            continue
+        if work.start > at:
+            yield Gap(name, at, work.start, first)
+        at, first = max(at, work.end), False
+    if last > at:
+        yield Gap(name, at, last, first)
+
+
+def _retrained(
+    directory: Path, events: Sequence[Event], told: Trained
+) -> list[tuple[Attempt, str, str]]:
+    """Attempts of all finals whose folder is there, of which kind, and whom they trained."""
+    begun = {event_of(kind) for kind in (RETRAINING, SIZES)}
+    finals = [Finals.from_json(event.detail) for event in events if event.kind in begun]
+    found: list[tuple[Attempt, str, str]] = []
+    for one in {each.folder(directory): each for each in finals}.values():
         try:
-            with Journal.open(folder) as journal:
-                found += journal.attempts()
+            with Journal.open(one.folder(directory)) as journal:
+                assignments = journal.assignments()
+                attempts = journal.attempts()
         except StudyError:
             continue  # it was deleted, or is not begun
+        found += [
+            (a, one.kind, told.retrained(one, assignments.get(a.assignment))) for a in attempts
+        ]
     return found
 
 
