@@ -260,14 +260,14 @@ def _wrong(database: Database) -> Iterator[str]:
         yield from _wrong_values(database, table)
     if len(database.rows("SELECT 1 FROM meta")) != 1:
         yield "it does not say what study it is of"
-    for table, _, parent, _ in database.rows("PRAGMA foreign_key_check"):
-        yield f"a row of {table} belongs to none of {parent}"
     later = {2: (_OF_ENDS,), 3: (_OF_AGES, _OF_PARENTS)}
     newest = [one for since, found in later.items() if since <= database.version for one in found]
     for statement, words in (*_RELATIONS, *newest):
         row = database.row(f"{statement} LIMIT 1")
         if row is not None:
             yield words.format(*row)
+    for table, _, parent, _ in database.rows("PRAGMA foreign_key_check"):
+        yield f"a row of {table} belongs to none of {parent}"
 
 
 def _lacking(database: Database) -> Iterator[str]:

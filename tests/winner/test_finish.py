@@ -272,7 +272,7 @@ def test_all_trials_of_a_search_diverged(tmp_path, exported):
     refused(
         tmp_path,
         data,
-        "all 2 measured trials diverged, so there is no winner to choose; try a smaller",
+        "all 2 measured trials diverged, so there is no winner to",
     )
 
 
