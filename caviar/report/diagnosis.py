@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from caviar.report import size_curve
 from caviar.report.case import Case, Step
 from caviar.report.causes import finding_of
-from caviar.report.commands import resume
+from caviar.report.commands import is_driven, resume
 from caviar.report.curves import Named, shapes_of, still_falling
 from caviar.report.evidence import Evidence
 from caviar.report.less_bias import longer
@@ -113,7 +113,7 @@ def diagnose(evidence: Evidence, trial: int | None = None, place: Path | None = 
         edges={edge["name"]: edge["side"] for edge in evidence.account["edges"]},
         sizes=curve if own else None,
         measure_sizes=_measure_sizes(typed, trial, curve if own else None),
-        train_longer="" if spec.is_raised else resume(typed, longer(spec)).command,
+        train_longer=_train_longer(typed),
     )
     return Diagnosis(
         study=spec.name,
@@ -158,16 +158,28 @@ def _best_rate(evidence: Evidence, subject: Subject) -> float | None:
     return float(rate) if isinstance(rate, int | float) else None
 
 
+def _can_run(evidence: Evidence) -> bool:
+    """Whether a command could train on: no driver is at work, and no panda goes its own way."""
+    return not evidence.spec.is_raised and not is_driven(evidence)
+
+
+def _train_longer(evidence: Evidence) -> str:
+    """The command that trains on in the same directory, where there is one."""
+    return resume(evidence, longer(evidence.spec)).command if _can_run(evidence) else ""
+
+
 def _measure_sizes(evidence: Evidence, trial: int | None, known: SizeVerdict | None) -> str:
     """The command that trains on parts of the data, where it is this one's and not done."""
     done = known is not None and len(known.points) >= len(SHARES)
-    if done or trial is not None or evidence.spec.is_raised or not evidence.spec.winner.top:
+    if done or trial is not None or not _can_run(evidence) or not evidence.spec.winner.top:
         return ""
     return shlex.join(["caviar", "diagnose", str(evidence.directory), "--sizes"])
 
 
 def _remarks(evidence: Evidence, subject: Subject, parts: Parts) -> Iterator[str]:
     """What to bear in mind about these numbers."""
+    if is_driven(evidence):
+        yield "a driver is at work on the study, so this is how it stands now"
     if evidence.spec.goal.target_error is None:
         yield (
             "goal.target_error is not given, so 0 is assumed and all train error counts as "

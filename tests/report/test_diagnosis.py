@@ -357,6 +357,16 @@ def test_before_sizes_were_trained_the_recipe_has_the_command_that_does():
     assert data_step(kept).command == "caviar diagnose s --sizes"
 
 
+def test_no_command_is_offered_that_a_driver_at_work_would_refuse():
+    text = "[search]\nmax_epochs = 1"
+    found = diagnose(known((0.1, 0.3), text=text, status="running"))
+    assert not any(step.command for step in found.recipe)
+    assert found.remarks[0] == "a driver is at work on the study, so this is how it stands now"
+    over = diagnose(known((0.1, 0.3), text=text))
+    assert [step.title for step in over.recipe if step.command] == ["more data", "train longer"]
+    assert not any("driver" in remark for remark in over.remarks)
+
+
 def test_what_the_sizes_told_is_told(monkeypatch):
     found = diagnose(sized(monkeypatch, SHARED))
     step = data_step(found)
