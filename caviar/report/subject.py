@@ -9,7 +9,7 @@ from typing import Any
 
 from caviar.errors import StudyError
 from caviar.report.evidence import Evidence
-from caviar.study.finals import finals_of
+from caviar.study.finals import BASELINE, finals_of
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement, TrialState, Value
 from caviar.study.wording import one_line, show
@@ -127,8 +127,9 @@ def _winner(evidence: Evidence) -> Subject | None:
     if not runs:
         return None
     seeds = "1 seed" if len(runs) == 1 else f"the mean of {len(runs)} seeds"
+    name = "the baseline" if winner["name"] == BASELINE else one_line(str(winner["name"]))
     return Subject(
-        about=f"the winner, {one_line(str(winner['name']))}, {seeds} at epoch {winner['epochs']}",
+        about=f"the winner, {name}, {seeds} at epoch {winner['epochs']}",
         trial=winner["trial"],
         epoch=winner["epochs"],
         hyperparameters=winner["hyperparameters"],

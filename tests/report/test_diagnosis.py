@@ -250,7 +250,7 @@ def test_trainings_without_errors_do_not_count():
 def test_a_baseline_that_won_has_no_trial_of_the_search():
     found = diagnose(known((0.5, 0.6), card=card(SEEDS, "baseline", None)))
     assert (found.trial, found.shapes) == (None, ())
-    assert found.about.startswith("the winner, baseline")
+    assert found.about.startswith("the winner, the baseline, ")
 
 
 def test_a_trial_is_judged_where_it_was_kept_and_best():

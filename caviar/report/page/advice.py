@@ -86,7 +86,9 @@ def checks_part(evidence: Evidence) -> Html:
     found = guest("checks", "checks_for_keeping", evidence)
     if not found.told:
         return tag("p", clipped(found.why_not, LONGEST))
-    return tag("ul", *map(_check, found.told["rows"]), class_="checks")
+    name = tag("code", clipped(evidence.directory.resolve().name, 200))
+    where = tag("p", "Commands are for the folder that ", name, " lies in.", class_="hint")
+    return join([tag("ul", *map(_check, found.told["rows"]), class_="checks"), where])
 
 
 def lines(found: Any) -> Html:
@@ -107,8 +109,7 @@ def _check(row: Mapping[str, Any]) -> Html:
 
 
 def _about(told: Mapping[str, Any]) -> str:
-    runs = f", mean of {told['runs']} trainings" if told["runs"] > 1 else ""
-    return f"({clipped(told['about'], 120)}{runs})"
+    return f"({clipped(told['about'], 120)})"
 
 
 def _errors(told: Mapping[str, Any]) -> Html:
