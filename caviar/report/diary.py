@@ -17,6 +17,7 @@ from rich.text import Text
 from caviar.search.choosing import pandas_of
 from caviar.search.days import COPY, ROLLBACK, Day, Days
 from caviar.search.standing import Standing
+from caviar.study.metric_words import metric_value
 from caviar.study.records import Change, ChangeKind, Entry, TrialState, Value
 from caviar.study.spec import StudySpec
 from caviar.study.wording import number, one_line
@@ -167,7 +168,8 @@ def _numbers(row: Mapping[str, Any]) -> list[str]:
     first, last = row["first_epoch"], row["last_epoch"]
     if last < first:  # it has only just begun
         return [f"{first}-", "-", "-"]
-    return [f"{first}-{last}", _metric(row["train_loss"]), _metric(row["dev_accuracy"])]
+    metrics = ("train_loss", "dev_accuracy")
+    return [f"{first}-{last}", *(_metric(name, row[name]) for name in metrics)]
 
 
 def _row(panda: int, day: Day, previous: Day | None) -> dict[str, Any]:
@@ -208,7 +210,5 @@ def _told(value: Value | None) -> str:
     return "-" if value is None else number(value)
 
 
-def _metric(value: float | None) -> str:
-    if value is None:
-        return "not finite"
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+def _metric(name: str, value: float | None) -> str:
+    return "not finite" if value is None else metric_value(name, value)

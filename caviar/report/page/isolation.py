@@ -21,7 +21,10 @@ from caviar.report.page.scores import Scores
 from caviar.space.domain import Choice
 
 BUCKETS: Final = 8
-"""Stretches of an axis without cells."""
+"""Stretches of an axis, at most ..."""
+_EACH: Final = 4
+"""... of about so many trials each, at least: the best of one or two tells nothing."""
+_FEWEST: Final = 3
 _ROOM: Final = 0.06
 """Of the metric's range, below and above what is drawn."""
 _FARTHEST: Final = 3.0
@@ -159,18 +162,19 @@ def _layout(scores: Scores, one: Axis, rows: list[Stretch], scale: Scale) -> dic
     }  # fmt: skip
 
 
-def _edges(one: Axis) -> list[float]:
+def _edges(one: Axis, trials: int) -> list[float]:
     """Of the stretches: the cells where there are few, else evenly cut."""
     cells = one.domain.axis.cells
     if isinstance(one.domain, Choice) or (cells is not None and cells <= BUCKETS):
         values = [one.domain.decode((k + 0.5) / 1000) for k in range(1000)]
         ends = [k / 1000 for k in range(1, 1000) if values[k] != values[k - 1]]
         return [0.0, *ends, 1.0]
-    return [float(u) for u in np.linspace(one.low, one.high, BUCKETS + 1)]
+    count = max(_FEWEST, min(BUCKETS, trials // _EACH))
+    return [float(u) for u in np.linspace(one.low, one.high, count + 1)]
 
 
 def _stretches(scores: Scores, one: Axis) -> list[Stretch]:
-    edges = _edges(one)
+    edges = _edges(one, len(scores.evidence.trials))
     inside: list[list[int]] = [[] for _ in edges[1:]]
     for trial in scores.evidence.trials:
         place = one.place(trial)
