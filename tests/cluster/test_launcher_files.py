@@ -1,4 +1,4 @@
-"""The cluster launcher's files: Ray's own validator takes them, no key is unknown, all is closed."""
+"""The cluster launcher's files: Ray's own validator takes them, no key unknown, nothing open."""
 
 from __future__ import annotations
 
