@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +57,8 @@ def winner(
             _write(f"stopped; to go on: caviar winner {directory}")
             raise typer.Exit(128 + outcome.signal)
         data = outcome.data
-    crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
+    with _stoppable(f"caviar winner {directory}{' --reopen' * reopen}{' --onnx' * onnx}"):
+        crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
 
 
 def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str) -> None:
@@ -78,11 +81,31 @@ def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str)
             f"it once more: caviar winner {directory} --reopen"
         )
         return
-    try:
+    with _stoppable(again):
         crown(directory, data, say=_write)
+
+
+@contextmanager
+def _stoppable(again: str) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is inside in order, and are told.
+
+    Raises:
+        typer.Exit: one of them came.
+    """
+    came = [int(signal.SIGINT)]
+
+    def stop(number: int, _frame: object) -> None:
+        came[0] = number
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
     except KeyboardInterrupt:
         _write(f"stopped; to go on: {again}")
-        raise typer.Exit(128 + signal.SIGINT) from None
+        raise typer.Exit(128 + came[0]) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write(line: str) -> None:
