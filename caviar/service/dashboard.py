@@ -132,6 +132,15 @@ class Dashboard:
         """
         return self._json("POST", path, {}, body or {})
 
+    def delete(self, path: str) -> Any:
+        """Deletes what is at `path`.
+
+        Raises:
+            NotThereError: there is nothing of that name.
+            StudyError: no dashboard answers, it wants another token, or it fails.
+        """
+        return self._json("DELETE", path, {})
+
     def lines(self, path: str, patience_s: float = PATIENCE_S, **query: str | int) -> Iterator[str]:
         """The lines of a text at `path`, as they come.
 

@@ -62,11 +62,6 @@ class Job:
         """Whether nothing more comes of it."""
         return self.state not in {"pending", "running"}
 
-    @property
-    def log(self) -> str:
-        """The name of its log on its node."""
-        return f"job-driver-{self.id}.log"
-
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Job | None:
         """What the dashboard tells of a job; None if it is none of caviar's."""
@@ -88,6 +83,11 @@ class Job:
             began_s=(told.get("start_time") or 0) / 1000,
             ended_s=(told.get("end_time") or 0) / 1000,
         )
+
+
+def log_of(job: str) -> str:
+    """The name of a job's log on its node, by its submission id."""
+    return f"job-driver-{job}.log"
 
 
 def all_jobs(dashboard: Dashboard) -> list[Job]:
@@ -136,7 +136,7 @@ def tail(dashboard: Dashboard, job: Job, lines: int = TAIL) -> list[str]:
     if not job.node:
         return []
     path = "/api/v0/logs/file"
-    return list(dashboard.lines(path, node_id=job.node, filename=job.log, lines=lines))
+    return list(dashboard.lines(path, node_id=job.node, filename=log_of(job.id), lines=lines))
 
 
 def last_status(lines: Sequence[str]) -> dict[str, Any] | None:

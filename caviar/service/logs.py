@@ -10,7 +10,7 @@ from typing import Final
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
-from caviar.service.jobs import Job, find
+from caviar.service.jobs import Job, find, log_of
 
 POLL_S: Final = 1.0
 """Seconds between two questions whether a job has ended."""
@@ -28,11 +28,16 @@ def whole(dashboard: Dashboard, job: Job) -> Iterator[str]:
     """
     if not job.node:
         raise StudyError(f"{job.id}: it is {job.state} and has no log")
+    return log_lines(dashboard, job.node, job.id)
+
+
+def log_lines(dashboard: Dashboard, node: str, job: str) -> Iterator[str]:
+    """Every line that a job on a node has printed so far, by its submission id."""
     return dashboard.lines(
         "/api/v0/logs/file",
         patience_s=_PATIENCE_S,
-        node_id=job.node,
-        filename=job.log,
+        node_id=node,
+        filename=log_of(job),
         lines=_ALL,
         timeout=_TRANSFER_S,
     )
@@ -86,7 +91,7 @@ def _stream(dashboard: Dashboard, job: Job, came: queue.SimpleQueue[str]) -> Non
         "/api/v0/logs/stream",
         patience_s=_DAY_S,
         node_id=job.node,
-        filename=job.log,
+        filename=log_of(job.id),
         lines=_ALL,
         interval="0.5",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from caviar.search.successive_halving import merit_of
 from caviar.study.facts import TrialSummary
 from caviar.study.journal import Journal
 from caviar.study.metric_words import metric_name, metric_value
+from caviar.study.records import Value
 from caviar.study.wording import configuration, one_line
 from caviar.tuning.forecast import Forecast
 from caviar.tuning.job_words import standing_lines, status_line, table
@@ -58,6 +59,7 @@ class JobView(AbstractContextManager["JobView"]):
         self._next = self._began + FIRST_S
         self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
         self._over = False
+        self._shown: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
         """Says where the study is, for those who ask before it has begun."""
@@ -90,7 +92,11 @@ class JobView(AbstractContextManager["JobView"]):
         self._over = over
         passed = self._clock() - self._began
         self._next = self._clock() + min(MOST_S, max(EVERY_S, SHARE * passed))
-        self._write("\n".join(["", *standing_lines(self._told, left), *self._leaders(status)]))
+        now = status.trial_epochs, status.arrived, over
+        if now != self._shown:  # a study that waits for its slices fills no log
+            self._shown = now
+            lines = [*standing_lines(self._told, left), *self._leaders(status)]
+            self._write("\n".join(["", *lines]))
         self._write(self._line())
 
     def conclude(self, account: Mapping[str, Any]) -> None:
@@ -124,11 +130,18 @@ def leaders(trials: Iterable[TrialSummary], metric: str) -> list[str]:
     able = [(last, values) for last, values in trained if not last.diverged]
     able.sort(key=lambda one: merit_of(one[0], metric))
     metrics = list(dict.fromkeys(["dev_accuracy", "dev_loss", metric]))
+    names = _varied([values for _, values in trained])
     rows = [["trial", "epochs", *map(metric_name, metrics)]]
     words = ["hyperparameters"]
     for last, values in able[:LEADERS]:
         scores = (metric_value(key, getattr(last, key)) for key in metrics)
         rows.append([str(last.trial), str(last.epoch), *scores])
-        words.append(one_line(configuration(values)))
+        words.append(one_line(configuration({n: values[n] for n in names if n in values})))
     lines = [f"{row}  {text}" for row, text in zip(table(rows), words, strict=True)]
     return lines if able else []
+
+
+def _varied(configurations: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Hyperparameters that are not the same in all of them."""
+    names = dict.fromkeys(name for values in configurations for name in values)
+    return [n for n in names if len({values.get(n) for values in configurations}) > 1]
