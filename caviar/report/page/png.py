@@ -23,7 +23,7 @@ from caviar.report.page.writing import write_whole
 DPI: Final = 144
 WIDE, NARROW = 9.0, 4.5
 _PIXELS_PER_INCH: Final = 80
-_MARKERS: Final = {"x-thin-open": "x"}
+_MARKERS: Final = {"x-thin-open": "x", "triangle-down": "v", "triangle-up": "^"}
 _DASHES: Final = {"dot": ":", "dash": "--"}
 
 
