@@ -202,7 +202,7 @@ def test_show_json_has_its_keys(study):
     told = json.loads(caviar("show", study, "--json", "--trial", 1).stdout)
     assert list(told) == [
         *("study", "metric", "searcher", "status", "ending", "counts", "trial_epochs"),
-        "elapsed_s",
+        *("elapsed_s", "cost"),
         *("noise", "best", "rungs", "origins", "rounds", "edges", "asked", "choice", "diary"),
         *("trials", "retraining", "winner", "curve", "findings"),
     ]

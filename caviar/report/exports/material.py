@@ -12,7 +12,7 @@ from caviar.errors import StudyError
 from caviar.report.evidence import Evidence, evidence
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement, Trial, TrialState, Value
-from caviar.study.wording import one_line, show
+from caviar.study.wording import one_line
 
 Tick = Callable[[int, int], None]
 """Is told how many trials are written, and of how many."""
@@ -123,17 +123,11 @@ def material(directory: Path) -> Material:
 
 
 def _plain(trial: Trial) -> Trial:
-    """The trial without what no tool can write: a journal that was edited may hold anything.
-
-    Raises:
-        StudyError: something in it is no value.
-    """
-    values: dict[str, Value] = {}
-    for name, value in trial.hyperparameters.items():
-        if not isinstance(value, str | int | float):
-            rule = f"is no value of a hyperparameter: {show(value)}"
-            raise StudyError(f"trial {trial.index}: {one_line(name)}: {rule}")
-        values[one_line(name)] = one_line(value) if isinstance(value, str) else value
+    """The trial with every text on one line, which all tools can write."""
+    values: dict[str, Value] = {
+        one_line(name): one_line(value) if isinstance(value, str) else value
+        for name, value in trial.hyperparameters.items()
+    }
     origin, why = one_line(trial.origin), one_line(trial.why)
     return replace(trial, hyperparameters=values, origin=origin, why=why)
 
