@@ -32,7 +32,7 @@ from ray.tune.schedulers import ASHAScheduler
 from caviar.data.load import load_dataset
 from caviar.space.domain import Choice, Domain, Integer
 from caviar.study.spec import StudySpec
-from caviar.tuning.placement import plan_slices
+from caviar.tuning.placement import Need, Node, plan_slices
 
 ONE_MINUS = "one_minus_"
 """Tune has no such scale; people draw 1 - x on a log scale and turn it round in the trainable."""
@@ -153,8 +153,8 @@ def trainable(spec: StudySpec, jit: str) -> Any:
 
 def tuner(spec: StudySpec, jit: str, storage: str) -> tune.Tuner:
     """The whole of it, as in Tune's own examples."""
-    nodes = [dict(node["Resources"]) for node in ray.nodes()]
-    plan = plan_slices(nodes, spec.resources.cpus_per_slice, 0, None, spec.search.trials)
+    nodes = [Node(dict(node["Resources"])) for node in ray.nodes()]
+    plan = plan_slices(nodes, Need(spec.resources.cpus_per_slice), "auto", spec.search.trials)
     asha = ASHAScheduler(
         time_attr="training_iteration",
         grace_period=spec.search.grace_epochs,

@@ -23,6 +23,10 @@ class Affinity:
         self._starts = 0
         self._last_start: dict[Signature, int] = {}
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._slices = max(1, slices)
+
     def note(self, signature: Signature) -> None:
         """An assignment of `signature` was started."""
         self._last_start[signature] = self._starts

@@ -112,6 +112,7 @@ class AutoStrategy:
         self._panda = panda
         self._means = means
         self._inner = caviar(True)
+        self._sharing = means.slices
         self._chosen: Change | None = None
         self._entries: list[Entry] = []
         self._news: list[Trial | Round | Change] = []
@@ -169,6 +170,11 @@ class AutoStrategy:
     def rung_table(self) -> list[tuple[int, int, int]]:
         """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
         return self._inner.rung_table()
+
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work, whatever is chosen."""
+        self._sharing = slices
+        self._inner.shared_by(slices)
 
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()

@@ -165,6 +165,10 @@ class CaviarStrategy:
         expected = ledger.expected_lane_epochs(signature, self._supply.most, brackets)
         return int(min(expected, self._spending.left))
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._dispatch.shared_by(slices)
+
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
     ) -> Assignment | None:

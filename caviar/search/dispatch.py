@@ -32,6 +32,11 @@ class Dispatch:
         self._pace = Pace()
         self._affinity = Affinity(slices)
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._stack_size.shared_by(slices)
+        self._affinity.shared_by(slices)
+
     def observe(self, signature: Signature, elapsed_s: float) -> None:
         """A lane-epoch of `signature` took so many seconds."""
         self._pace.observe(signature, elapsed_s)

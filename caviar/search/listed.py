@@ -102,6 +102,10 @@ class Listed:
         """The end, and who came there."""
         return [(self._epochs, len(self.trials) - len(self._left()), 0)]
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._dispatch.shared_by(slices)
+
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
     ) -> Assignment | None:

@@ -122,6 +122,10 @@ class Raising:
         """An upper bound of the lane-epochs still to come for trials of `signature`."""
         return self.most_lane_epochs
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._stack_size.shared_by(slices)
+
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
     ) -> Assignment | None:

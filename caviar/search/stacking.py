@@ -62,6 +62,10 @@ class StackSize:
         self._most = MOST_LANES if stack == "auto" else stack
         self._slices = slices
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._slices = max(1, slices)
+
     def lanes(self, startable: int, epochs: int, lane_epoch_s: float | None) -> int:
         """Most lanes of the next assignment, at least one.
 

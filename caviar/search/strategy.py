@@ -73,6 +73,10 @@ class Strategy(Protocol):
         """Of each rung: its epoch, how many tried to reach it, how many went on from it."""
         ...
 
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work; how it is packed changes, and no result."""
+        ...
+
     def next_assignment(
         self, warm: Collection[Signature] = (), attended: Collection[Signature] = ()
     ) -> Assignment | None:

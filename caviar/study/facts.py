@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     LOST = "lost"
     """The slice claimed again without reporting, or vanished; counts against the assignment."""
     INTERRUPTED = "interrupted"
-    """The driver was stopped or killed: nobody's fault."""
+    """The driver was stopped or killed, or the slice's node was lost: nobody's fault."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
@@ -162,6 +163,8 @@ class Resources(Table):
 
     cpus_per_slice: int = Field(default=1, ge=1, le=1024)
     gpus_per_slice: float = Field(default=0.0, ge=0, le=1024)
+    slices_per_gpu: int = Field(default=0, ge=0, le=100)
+    accelerator: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$")
     max_slices: Annotated[Literal["auto"] | int, _auto_or_whole(10_000)] = "auto"
     stack: Annotated[Literal["auto"] | int, _auto_or_whole(1024)] = "auto"
     checkpoint_s: float = Field(default=120.0, ge=1)
@@ -173,3 +176,29 @@ class Resources(Table):
             rule = "must be 0, a share of one GPU from 0.01 to 1, or a whole number"
             raise broken_rule(f"{rule}, got {gpus}")
         return gpus
+
+    @model_validator(mode="after")
+    def _one_way_of_saying(self) -> Resources:
+        if self.slices_per_gpu and self.gpus_per_slice:
+            raise broken_rule(
+                f"says what gpus_per_slice says, give one of them, got {self.slices_per_gpu} "
+                f"beside gpus_per_slice = {self.gpus_per_slice:g}",
+                "slices_per_gpu",
+            )
+        if self.accelerator and not self.gpus:
+            raise broken_rule(
+                "needs slices with GPUs (slices_per_gpu or gpus_per_slice), "
+                f"got {show(self.accelerator)} and none",
+                "accelerator",
+            )
+        return self
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of a slice, whichever way they were said; never rounded up.
+
+        Ray counts in ten-thousandths and rounds to the nearest: seven slices of 0.142857 would be
+        seven of 0.1429, and the last would have no room.
+        """
+        share = 1 / self.slices_per_gpu if self.slices_per_gpu else self.gpus_per_slice
+        return math.floor(share * 1e4 + 1e-6) / 1e4

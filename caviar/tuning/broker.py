@@ -204,7 +204,7 @@ class Broker:
             if not (current and complete):
                 recalled = self._holdings.is_recalled(slice_name)
                 return Answer(go_on=current and not (self._stopping or recalled))
-            self._holdings.done(slice_name)
+            self._holdings.done(assignment, attempt)
             order = None if warm is None else self.claim(slice_name, warm)
             return Answer(not self._stopping, order)
 
@@ -217,6 +217,15 @@ class Broker:
         """What a slice held is to be tried again: by trials of their own if it had several."""
         self._warm.pop(slice_name, None)
         self._holdings.lose(slice_name, error, outcome)
+
+    def set_aside(self, slice_name: str) -> str | None:
+        """A slice is gone: see `Holdings.set_aside`; `lose` tells what it was."""
+        self._warm.pop(slice_name, None)
+        return self._holdings.set_aside(slice_name)
+
+    def shared_by(self, slices: int) -> None:
+        """From now on so many slices share the work."""
+        self._strategy.shared_by(slices)
 
     def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
         """Settles how a signature's step is called, for the study's life; the first word stands."""

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from caviar.errors import LeaseError, StudyError
 from caviar.search.choosing import strategy_of
 from caviar.study import lease
+from caviar.study.facts import Outcome
 from caviar.study.growth import in_force, to_replay
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
@@ -26,6 +27,7 @@ from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
 from caviar.tuning.broker import PAUSED_S, Broker
+from caviar.tuning.crew import Crew
 from caviar.tuning.messages import AT_ONCE, Answer, Extra, Finished, Wait, Welcome
 from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
@@ -55,6 +57,7 @@ class BrokerActor:
         self._trouble = ""
         self._starts: Counter[str] = Counter()
         self._actors: dict[str, Any] = {}
+        self._sharing = 0
         self._closed = False
         self._trained = 0
         self._claimed = 0.0
@@ -69,6 +72,7 @@ class BrokerActor:
         data: list[Any],
         facts: Mapping[str, Any],
         finals: Extra = Extra.NEVER,
+        placed: int | None = None,
     ) -> None:
         """Takes the study up, making it if it is new.
 
@@ -81,13 +85,14 @@ class BrokerActor:
                 that Ray passes the reference and not the data).
             facts: what the journal keeps of the data, its `fingerprint` above all.
             finals: when the best are retrained.
+            placed: how many slices have a place from the start; None: all.
 
         Raises:
             StudyError: another driver holds it, its data set changed, or the disk refuses.
         """
         self._spec = asked = StudySpec.from_json(spec_json)
         self._data = data[0]
-        self._planned = slices
+        self._crew = Crew(slices, slices if placed is None else placed)
         folder = Path(directory)
         resumed = Journal.exists(folder)
         if resumed:
@@ -114,9 +119,11 @@ class BrokerActor:
                 return None
             journal = self._journal
             take = partial(_take_lease, holder=holder)
-            return retraining.begin(journal, asked, due, take, slices=slices, facts=about)
+            sharing = self._crew.sharing
+            return retraining.begin(journal, asked, due, take, slices=sharing, facts=about)
 
         self._begin_finals = begin
+        self._share()
         self._move_on()
 
     def _move_on(self) -> bool:
@@ -132,9 +139,18 @@ class BrokerActor:
             search.stay()
         return stage is not None
 
+    def _share(self) -> None:
+        """Work is shared by those slices that are there, however many are to come."""
+        sharing = self._crew.sharing
+        if sharing != self._sharing:
+            self._sharing = sharing
+            for stage in (self._search, self._stage):
+                stage.broker.shared_by(sharing)
+
     def welcome(self, slice_name: str) -> Welcome:
         """What a slice needs to know once."""
         self._starts[slice_name] += 1
+        self._crew.start(slice_name)
         spec = self._spec
         return Welcome(
             self._data,
@@ -152,11 +168,13 @@ class BrokerActor:
         """A slice is ready to claim; `actor` is its handle, in a list."""
         self._actors[slice_name] = actor[0]
         self._starts[slice_name] = 0
+        self._crew.arrive(slice_name, str(facts.get("node_id", "")))
         detail = {"slice": slice_name, **facts}
         self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
 
     def start_failed(self, slice_name: str, error: str) -> None:
         """A slice could not even start; Tune tries again, up to `STARTS` times."""
+        self._crew.leave(slice_name)
         detail = {"slice": slice_name, "error": error}
         self._guarded(None, lambda: self._journal.record("slice_failed", detail))
         if self._starts[slice_name] >= STARTS:
@@ -166,6 +184,7 @@ class BrokerActor:
         """See `Broker.claim`."""
         if not self._claimed:
             self._claimed = time.monotonic()
+        self._share()
         home: Claim | Wait | Finished = Finished("the study cannot go on")
         return self._guarded(home, lambda: self._claim(slice_name, warm))
 
@@ -246,9 +265,18 @@ class BrokerActor:
         home = Settled(width)
         return self._guarded(home, lambda: self._broker.settle(signature, width, evidence))
 
-    def lose(self, slice_name: str, error: str) -> None:
-        """Tune found a slice dead."""
-        self._guarded(None, lambda: self._broker.lose(slice_name, error))
+    def set_aside(self, slice_name: str) -> tuple[str, str | None]:
+        """Tune found a slice dead, and why is to be told by `lose`.
+
+        Returns:
+            The node it was ready on, or "", and the name to tell `lose`; None: it held nothing.
+        """
+        node = self._crew.leave(slice_name)
+        return node, self._guarded(None, lambda: self._broker.set_aside(slice_name))
+
+    def lose(self, name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:
+        """What was set aside under a name is to be tried again; whose fault it was."""
+        self._guarded(None, lambda: self._broker.lose(name, error, outcome))
 
     def status(self) -> dict[str, Any]:
         """How the study stands, for any job of the cluster: plain data (`Status.to_json`)."""
@@ -275,11 +303,12 @@ class BrokerActor:
             best=best,
             best_hyperparameters=configuration,
             slices={name: _told(work) for name, work in broker.held.items()},
-            planned=self._planned,
-            arrived=len(self._actors),
+            planned=self._crew.planned,
+            arrived=self._crew.ready,
+            starting=self._crew.starting,
             metric=self._spec.metric,
             likely_remaining=strategy.likely_lane_epochs,
-            clock_left_s=broker.clock_left_s(self._planned),
+            clock_left_s=broker.clock_left_s(self._crew.sharing),
         )
 
     @property

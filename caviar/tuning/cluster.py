@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from caviar.errors import StudyError
+from caviar.tuning.placement import Growth, Node
 
 _ANSWER_S = 5.0
+_LAUNCHER_FILE = "~/ray_bootstrap_config.yaml"
 
 _TUNE_ENVIRONMENT = {
     # Read when ray.tune is imported: no result files, no snapshots, no signal handler of its own.
@@ -55,6 +59,11 @@ def connect(address: str | None) -> str:
     return f"http://{url}" if url else ""
 
 
+def is_joined(address: str | None) -> bool:
+    """Whether `connect` joins a cluster that is there, rather than starting one of its own."""
+    return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
+
+
 def _local_arguments() -> dict[str, Any]:
     return {
         "address": "local",
@@ -92,11 +101,74 @@ def check_address(address: str | None) -> None:
         ) from error
 
 
-def node_resources() -> list[dict[str, float]]:
-    """What each living node of the joined cluster has in all, as Ray names it."""
+def nodes() -> list[Node]:
+    """The living nodes of the joined cluster."""
     import ray
 
-    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return [_node(found) for found in ray.nodes() if found["Alive"]]
+
+
+def _node(found: Mapping[str, Any]) -> Node:
+    return Node(dict(found["Resources"]), dict(found.get("Labels") or {}))
+
+
+def growth(*, joined: bool) -> Growth:
+    """What the cluster may become, as far as it can be known from inside it.
+
+    Args:
+        joined: whether it is a cluster that was there before; one of our own never grows.
+    """
+    if not joined:
+        return Growth()
+    types = _node_types()
+    return Growth(types, by_itself=bool(types) or _is_autoscaled(), at_all=True)
+
+
+def _node_types() -> list[Node]:
+    """The kinds of node that an autoscaler may start: told by it, or by the launcher's file."""
+    told = _told_node_types()
+    if told:
+        return told
+    try:
+        text = Path(_LAUNCHER_FILE).expanduser().read_text("utf-8")
+    except OSError:
+        return []
+    return _types_of_launcher(text)
+
+
+def _told_node_types() -> list[Node]:
+    """Of an autoscaler that leaves its configuration with the cluster."""
+    try:
+        from ray._private.state import state
+
+        config = state.get_cluster_config()
+        groups = config.node_group_configs if config is not None else ()
+        return [Node(dict(each.resources)) for each in groups if each.max_count]
+    except (ImportError, AttributeError, RuntimeError):  # Ray's own affair, and it may change
+        return []
+
+
+def _types_of_launcher(text: str) -> list[Node]:
+    """Of `ray up`, which leaves its file on the head node."""
+    import yaml  # type: ignore[import-untyped, unused-ignore] # with Ray
+
+    try:
+        types = yaml.safe_load(text)["available_node_types"]
+        return [
+            Node(
+                {name: float(amount) for name, amount in (each.get("resources") or {}).items()},
+                {str(key): str(value) for key, value in (each.get("labels") or {}).items()},
+            )
+            for each in types.values()
+            if each.get("max_workers", 1) and each.get("resources")
+        ]
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def _is_autoscaled() -> bool:
+    """Whether an autoscaler starts nodes that we cannot know, as on Kubernetes."""
+    return "--no-monitor" in os.environ.get("KUBERAY_GEN_RAY_START_CMD", "")
 
 
 def here() -> Any:

@@ -18,9 +18,9 @@ from caviar.search.choosing import useful_slices
 from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
-from caviar.tuning.cluster import check_address, connect, here, node_resources
+from caviar.tuning.cluster import check_address, connect, growth, here, is_joined, nodes
 from caviar.tuning.messages import NAMESPACE, Extra, broker_name
-from caviar.tuning.placement import Plan, plan_slices
+from caviar.tuning.placement import Need, Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
 from caviar.tuning.signals import Signals
@@ -99,8 +99,9 @@ def run_study(
         try:
             if url:
                 view.say(f"dashboard {url}")
+            plan = _plan(spec, joined=is_joined(address))
             run = _Run(spec, directory, view, worker, prepared, signals, finals)
-            run.go()
+            run.go(plan)
         except BaseException:
             # Ray may have turned what the signal raised into an error of its own.
             if not signals.came:
@@ -137,14 +138,9 @@ class _Run:
         self.ending = ""
         self.finished = False
 
-    def go(self) -> None:
+    def go(self, plan: Plan) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
-        plan = self._plan()
-        self._view.say(
-            f"{plan.count} slice{'s' * (plan.count != 1)} of {plan.cpus:g} CPUs"
-            + (f" and {plan.gpus:g} GPUs" if plan.gpus else "")
-            + f" (as many as {plan.why})"
-        )
+        self._view.say(plan.told(self._spec.resources.accelerator))
         with self._brokered(plan):
             self._tell()
             if self._call("ending") == "paused":
@@ -162,17 +158,6 @@ class _Run:
         for line in self._call("words", timeout_s=10.0):
             self._view.say(line)
 
-    def _plan(self) -> Plan:
-        resources = self._spec.resources
-        most = None if resources.max_slices == "auto" else resources.max_slices
-        return plan_slices(
-            node_resources(),
-            resources.cpus_per_slice,
-            resources.gpus_per_slice,
-            most,
-            useful_slices(self._spec),
-        )
-
     @contextlib.contextmanager
     def _brokered(self, plan: Plan) -> Iterator[None]:
         """The broker as a named actor, with the study open; closed and gone afterwards."""
@@ -187,7 +172,7 @@ class _Run:
             folder, spec = str(self._directory), self._spec.to_json()
             facts = self._prepared.facts
             opened = self._broker.open.remote(
-                folder, spec, plan.count, os.getpid(), data, facts, self._finals
+                folder, spec, plan.count, os.getpid(), data, facts, self._finals, plan.now
             )
             # It takes seconds to import, and the broker's process takes as long to start.
             import ray.tune
@@ -216,7 +201,9 @@ class _Run:
                     status = self._call("standing", timeout_s=10.0)
                     self._tell()
                     self._view.update(status)
-                    switch.pulled |= bool(status.trouble)
+                    # Slices that have no place would never end, nor those whose node is lost.
+                    alone = status.finished and status.arrived < status.planned
+                    switch.pulled |= bool(status.trouble) or alone
 
         thread = threading.Thread(target=watch, name="watch", daemon=True)
         thread.start()
@@ -241,6 +228,8 @@ class _Run:
             "slice": tune.grid_search(list(range(plan.count))),
             "cpus": plan.cpus,
             "gpus": plan.gpus,
+            "extra": dict(plan.extra),
+            "labels": dict(plan.labels),
             "worker": self._worker,
         }
         switch = StopSwitch()
@@ -265,6 +254,15 @@ class _Run:
 
     def _call(self, method: str, *args: Any, timeout_s: float | None = None) -> Any:
         return _get(getattr(self._broker, method).remote(*args), timeout_s)
+
+
+def _plan(spec: StudySpec, *, joined: bool) -> Plan:
+    resources = spec.resources
+    key = "slices_per_gpu" if resources.slices_per_gpu else "gpus_per_slice"
+    need = Need(resources.cpus_per_slice, resources.gpus, resources.accelerator, key)
+    return plan_slices(
+        nodes(), need, resources.max_slices, useful_slices(spec), growth(joined=joined)
+    )
 
 
 def _create(actor: Any, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,6 +11,9 @@ from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
 from caviar.study.records import Assignment, Signature
 
+NODES_LOST: Final = 5
+"""Nodes that may be lost in a row under an assignment, without an epoch reported between, before it
+is suspected: training that takes more memory than a machine has takes the machine with it."""
 OWN_TRIES: Final = 3
 """Tries that a trial gets with no neighbour in its assignment before it is given up."""
 
@@ -50,6 +53,7 @@ class Holdings:
         self._give_up = give_up
         self._held: dict[str, tuple[Open, int]] = {}
         self._recalled: set[str] = set()
+        self._nodes_lost: Counter[int] = Counter()
         # An earlier driver's slices are gone with it; nobody is to blame.
         journal.end_running_attempts(Outcome.INTERRUPTED)
         self._waiting: deque[Open] = deque(
@@ -90,10 +94,26 @@ class Holdings:
         found = self._held.get(slice_name)
         return found is not None and (found[0].number, found[1]) == (assignment, attempt)
 
-    def done(self, slice_name: str) -> None:
-        """A slice has reported the end of what it held."""
-        self._recalled.discard(slice_name)
-        self._held.pop(slice_name, None)
+    def done(self, number: int, attempt: int) -> None:
+        """The end of an attempt was reported."""
+        for name, (found, current) in list(self._held.items()):
+            if (found.number, current) == (number, attempt):
+                self._forget(name)
+
+    def set_aside(self, slice_name: str) -> str | None:
+        """A slice is gone, and why is not known yet: what it held waits for the verdict, `lose`.
+
+        The slice may meanwhile come back and claim something else.
+
+        Returns:
+            The name by which it is held now; None if the slice held nothing.
+        """
+        if slice_name not in self._held:
+            return None
+        found, attempt = self._forget(slice_name)
+        name = f"{slice_name} (lost, {found.number}.{attempt})"
+        self._held[name] = (found, attempt)
+        return name
 
     def recall(self, trial: int | None = None) -> None:
         """Slices are to come back from what they hold, all or those that train `trial`."""
@@ -119,13 +139,37 @@ class Holdings:
         self.lose(slice_name, "its slice came back without it", Outcome.LOST)
 
     def lose(self, slice_name: str, error: str, outcome: Outcome) -> None:
-        """What a slice held is to be tried again: by trials of their own if it had several."""
+        """What a slice held is to be tried again: by trials of their own if it had several.
+
+        An interruption, as by a lost node, is nobody's fault: the same is tried again as it was.
+        """
         if slice_name not in self._held:
             return
-        found, attempt = self._held.pop(slice_name)
+        found, attempt = self._forget(slice_name)
+        if outcome is Outcome.INTERRUPTED and self._is_suspect(found, attempt):
+            outcome = Outcome.LOST
         with self._journal.transaction():
             self._journal.end_attempt(found.number, attempt, outcome, error)
-            self._retry(self._as_it_stands(found), error)
+            rest = self._as_it_stands(found)
+            if outcome is not Outcome.INTERRUPTED:
+                self._retry(rest, error)
+            elif rest is not None:
+                self._waiting.append(rest)
+
+    def _forget(self, name: str) -> tuple[Open, int]:
+        self._recalled.discard(name)
+        return self._held.pop(name)
+
+    def _is_suspect(self, found: Open, attempt: int) -> bool:
+        """Whether too many nodes were lost under it; those that saw it go on do not count."""
+        for known in self._journal.open_assignments():
+            if known.id == found.number:
+                lost = next(each for each in known.attempts if each.attempt == attempt)
+                if lost.trained_epochs:
+                    self._nodes_lost[found.number] = 0
+                    return False
+        self._nodes_lost[found.number] += 1
+        return self._nodes_lost[found.number] >= NODES_LOST
 
     def _as_it_stands(self, found: Open) -> Open | None:
         """The same, less what was reported; None if nothing is left to do."""

@@ -61,9 +61,16 @@ def _best(status: Status) -> str:
 
 
 def _strangers(status: Status) -> str:
-    """Says that slices are still to come: a cluster may be busy, TensorFlow takes seconds."""
-    missing = status.planned - status.arrived
-    return f"; {missing} of {status.planned} slices starting" if missing > 0 else ""
+    """Says that slices are still to come: TensorFlow takes seconds, a cluster may be full."""
+    starting = max(0, min(status.starting, status.planned - status.arrived))
+    waiting = status.planned - status.arrived - starting
+    told = [(starting, "starting"), (0 if status.finished else waiting, "waiting for a place")]
+    words = [(count, word) for count, word in told if count > 0]
+    if not words:
+        return ""
+    (count, word), *rest = words
+    more = "".join(f", {count} {word}" for count, word in rest)
+    return f"; {count} of {status.planned} slices {word}{more}"
 
 
 class PlainView:

@@ -30,6 +30,7 @@ class Status:
         slices: what each slice is at, by name.
         planned: how many slices there are to be.
         arrived: how many of them are ready or at work.
+        starting: how many more have a place; the rest waits for one.
         metric: by which trials are compared.
         likely_remaining: the lane-epochs that are most likely still to come; None: unknown.
         clock_left_s: seconds until a budget of hours is spent; None without one.
@@ -50,6 +51,7 @@ class Status:
     slices: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
     arrived: int = 0
+    starting: int = 0
     metric: str = "dev_accuracy"
     likely_remaining: int | None = None
     clock_left_s: float | None = None
@@ -87,6 +89,7 @@ class Status:
             "slices": dict(self.slices),
             "planned": self.planned,
             "arrived": self.arrived,
+            "starting": self.starting,
             "version": version("caviar"),
             "at": round(time.time(), 1),
         }

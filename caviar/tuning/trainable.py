@@ -61,7 +61,8 @@ class SliceTrainable(tune.Trainable):
     """One slice of the cluster, claiming and training assignments until the study is done.
 
     Its `config`, kept tiny because Tune copies it everywhere: `study` and `broker` (names),
-    `slice` (number), `cpus`, `gpus`, `worker` (`module:name` of what makes the Worker).
+    `slice` (number), `cpus`, `gpus`, `extra` (further resources), `labels` (of its node), `worker`
+    (`module:name` of what makes the Worker).
     """
 
     @classmethod
@@ -70,7 +71,11 @@ class SliceTrainable(tune.Trainable):
         bundle = {"CPU": float(config["cpus"])}
         if config["gpus"]:
             bundle["GPU"] = float(config["gpus"])
-        return tune.PlacementGroupFactory([bundle])
+        bundle |= config.get("extra") or {}
+        labels = config.get("labels")
+        # Not given at all where there are none: clusters before Ray 2.49 know no labels.
+        more = {"bundle_label_selector": [dict(labels)]} if labels else {}
+        return tune.PlacementGroupFactory([bundle], **more)
 
     def setup(self, config: dict[str, Any]) -> None:
         """Enters the slice and fetches the data; called by Tune in a new process."""
@@ -142,7 +147,8 @@ class SliceTrainable(tune.Trainable):
 
     def _describe(self) -> dict[str, Any]:
         node = ray.util.get_node_ip_address()
-        return {"pid": os.getpid(), "node": node, "held": str(self._held)}
+        node_id = ray.get_runtime_context().get_node_id()
+        return {"pid": os.getpid(), "node": node, "node_id": node_id, "held": str(self._held)}
 
 
 class _Report:

@@ -11,7 +11,9 @@ from caviar.errors import StudyError
 from caviar.study.reading import LONGEST_FILE
 from caviar.study.spec import StudySpec
 
-RESOURCES = "cpus_per_slice, gpus_per_slice, max_slices, stack, checkpoint_s"
+RESOURCES = (
+    "cpus_per_slice, gpus_per_slice, slices_per_gpu, accelerator, max_slices, stack, checkpoint_s"
+)
 MISTAKES = [
     # What the metric cannot have.
     (

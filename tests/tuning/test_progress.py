@@ -26,6 +26,7 @@ STATUS = Status(
     slices={"digits:slice-0": "2 lanes, epochs 1-3"},
     planned=2,
     arrived=1,
+    starting=1,
 )
 
 
@@ -153,3 +154,11 @@ def test_hours_end_a_study_before_its_work_is_done():
 def test_a_long_time_is_told_roughly():
     assert told_of(lambda s: (s, 20_000), 40)[-1] == "about 5 h 30 min left"
     assert told_of(lambda s: (s, 450), 40)[-1] == "about 7 min 30 s left"
+
+
+def test_a_line_tells_slices_without_a_place():
+    full = replace(STATUS, planned=8, arrived=5, starting=0)
+    assert "; 3 of 8 slices waiting for a place;" in summary_line(full)
+    some = replace(STATUS, planned=8, arrived=4, starting=1)
+    assert "; 1 of 8 slices starting, 3 waiting for a place;" in summary_line(some)
+    assert "waiting for a place" not in summary_line(replace(full, finished=True))
