@@ -146,21 +146,6 @@ def logs(
         _write(line)
 
 
-def stop_job(id: str, dashboard: str | None) -> None:
-    """What `caviar stop` does where no study directory is meant."""
-    from caviar.service import jobs as asking
-    from caviar.service.dashboard import Dashboard
-
-    there = Dashboard(dashboard)
-    job = asking.find(there, id)
-    asking.stop(there, job)
-    ended = asking.await_end(there, job)
-    if ended.is_over:
-        typer.echo(f"{job.id}: {ended.state}; submit the study again to go on with it")
-    else:
-        typer.echo(f"{job.id}: asked to stop; see: caviar status {job.id}")
-
-
 def fetch(
     id: Id,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put it here.")],

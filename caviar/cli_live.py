@@ -84,11 +84,9 @@ def stop(
     from caviar.study.records import Change, ChangeKind
 
     if _is_job(target, dashboard):
-        from caviar.cli_jobs import stop_job
-
         if trial is not None:
             raise StudyError(f"--trial {trial}: is for a study directory, not for a job")
-        stop_job(target, dashboard)
+        _stop_job(target, dashboard)
         return
     one = trial is not None
     kind = ChangeKind.STOP_TRIAL if one else ChangeKind.STOP
@@ -99,6 +97,22 @@ def _is_job(target: str, dashboard: str | None) -> bool:
     """Whether a job is meant: a directory that is there goes first, and so does a path."""
     there = Path(target)
     return dashboard is not None or not (there.exists() or there.name != target)
+
+
+def _stop_job(name: str, url: str | None) -> None:
+    """Ends a submitted job in order, and says what became of it."""
+    from caviar.service import jobs
+    from caviar.service.dashboard import Dashboard
+
+    dashboard = Dashboard(url)
+    job = jobs.find(dashboard, name)
+    jobs.stop(dashboard, job)
+    typer.echo(f"{job.id}: asked to stop")
+    ended = jobs.await_end(dashboard, job)
+    if ended.is_over:
+        typer.echo(f"{job.id}: {ended.state}; submit the study again to go on with it")
+    else:
+        typer.echo(f"{job.id}: still stopping; see: caviar status {job.id}")
 
 
 def pause(directory: Directory) -> None:

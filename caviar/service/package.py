@@ -11,11 +11,11 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from caviar import __version__
 from caviar.errors import StudyError
 from caviar.study.reading import read_text
 from caviar.study.spec import StudySpec, init_text
@@ -135,13 +135,12 @@ def _caviar(staged: Path) -> tuple[Path, ...]:
     them, are then of one version; a cluster's image need not be built anew for each of ours.
     What asks for the installed version finds it beside the package.
     """
-    import caviar
-
     package = staged / "caviar"
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(Path(caviar.__file__).parent, package, ignore=ignored)
-    about = staged / f"caviar-{__version__}.dist-info"
+    shutil.copytree(Path(__file__).parents[1], package, ignore=ignored)
+    number = version("caviar")
+    about = staged / f"caviar-{number}.dist-info"
     about.mkdir()
-    described = f"Metadata-Version: 2.1\nName: caviar\nVersion: {__version__}\n"
+    described = f"Metadata-Version: 2.1\nName: caviar\nVersion: {number}\n"
     (about / "METADATA").write_text(described, encoding="utf-8")
     return package, about

@@ -7,10 +7,10 @@ import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from caviar import __version__
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
 from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, running
@@ -56,7 +56,7 @@ class Submission:
         """What the dashboard shows beside the job, and what caviar knows it by."""
         return {
             STUDY: self.study,
-            VERSION: __version__,
+            VERSION: version("caviar"),
             DIRECTORY: self.directory,
             STORAGE: self.storage,
         }
@@ -178,10 +178,10 @@ def _last(lines: Iterable[str]) -> str:
     return one_line(found[-1][:300]) if found else "it says no more"
 
 
-def _parts(version: str) -> tuple[int, ...]:
-    """The numbers a version begins with."""
+def _parts(number: str) -> tuple[int, ...]:
+    """What numbers a version begins with."""
     found: list[int] = []
-    for part in version.split("."):
+    for part in number.split("."):
         if not part.isdigit():
             break
         found.append(int(part))

@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from caviar import __version__
 from caviar.errors import StudyError
 from caviar.search.successive_halving import merit_of
 from caviar.study.facts import TrialSummary
@@ -112,7 +112,11 @@ class JobView(AbstractContextManager["JobView"]):
 
     def _line(self) -> str:
         # The newest time: what is old about it is told by a reader's clock.
-        about = {"dir": str(self._directory), "version": __version__, "at": round(time.time(), 1)}
+        about = {
+            "dir": str(self._directory),
+            "version": version("caviar"),
+            "at": round(time.time(), 1),
+        }
         return status_line(self._told | about)
 
     def _leaders(self, status: Status) -> list[str]:
