@@ -215,7 +215,7 @@ def test_show_json_has_its_keys(study):
     ]
     assert list(told["rungs"][0]) == ["bracket", "epoch", "reached", "promoted"]
     assert list(told["trials"][1]) == [
-        *("trial", "origin", "state", "epochs"),
+        *("trial", "origin", "state", "epochs", "best_epoch"),
         *("dev_accuracy", "dev_loss", "train_loss", "reason", "hyperparameters"),
     ]
     assert told["trials"][0]["state"] == "diverged"
