@@ -5,7 +5,7 @@ import math
 import subprocess
 
 import pytest
-from made_winner import begin, data_set, make_study
+from made_winner import begin, data_set
 from markdown_it import MarkdownIt  # comes with rich
 
 from caviar.errors import StudyError
