@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.study.readiness import check_ready
 from caviar.study.reading import read_text
 from caviar.study.spec import StudySpec, init_text
 from caviar.study.wording import one_line, show
@@ -58,7 +59,12 @@ def packed(
         StudyError: a mistake in the study file, or its data cannot travel.
     """
     text = init_text() if study is None else read_text(study)
-    spec = StudySpec.parse(text, "study.toml" if study is None else one_line(str(study)))
+    place = STUDY_FILE if study is None else one_line(str(study))
+    spec = StudySpec.parse(text, place)
+    try:
+        check_ready(spec)
+    except StudyError as error:
+        raise StudyError(f"{place}: {error}") from None
     with TemporaryDirectory(prefix="caviar-submit-") as staged:
         folder = Path(staged) / "job"
         folder.mkdir()

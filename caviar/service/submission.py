@@ -115,8 +115,10 @@ def refuse_second(dashboard: Dashboard, study: str) -> None:
     """
     job = running(dashboard, study)
     if job is not None:
-        what = f"{study} runs there as {job.id}" if job.state == "running" else f"{job.id} waits"
-        raise StudyError(f"name: a study named {what}; see: caviar status {job.id}")
+        what = "runs there" if job.state == "running" else "waits there"
+        raise StudyError(
+            f"name: a study named {study} {what} as {job.id}; see: caviar status {job.id}"
+        )
 
 
 def free_id(dashboard: Dashboard, study: str) -> str:

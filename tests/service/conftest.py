@@ -1,0 +1,46 @@
+"""A dashboard that only pretends, and the command line that asks it."""
+
+import sys
+
+import pytest
+from fake_dashboard import TOKEN, FakeDashboard, serving
+
+from caviar.cli import main
+
+
+@pytest.fixture
+def fake(monkeypatch, tmp_path):
+    for name in ("RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    with serving(FakeDashboard()) as dashboard:
+        monkeypatch.setenv("RAY_API_SERVER_ADDRESS", dashboard.url)
+        dashboard.python = ".".join(map(str, sys.version_info[:3]))
+        yield dashboard
+
+
+@pytest.fixture
+def caviar(monkeypatch, capsys):
+    """Calls the command line in this process; the status, and what it printed and complained."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["caviar", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return (end.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def refused(caviar):
+    """The one line that a mistake is told in."""
+
+    def call(*words):
+        status, out, complaint = caviar(*words)
+        assert (status, out) == (2, "")
+        (line,) = complaint.splitlines()
+        return line.removeprefix("caviar: ")
+
+    return call

@@ -1,0 +1,374 @@
+"""The commands that ask a dashboard for submitted studies, against one that only pretends."""
+
+import json
+import shlex
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+from fake_dashboard import NODE, TOKEN
+
+from caviar.service import submission
+from caviar.service.dashboard import Dashboard
+from caviar.service.jobs import last_status
+from caviar.service.package import packed
+from caviar.service.submission import RAY, Submission, check_cluster, on_cluster
+from caviar.tuning.job_words import PREFIX, status_line
+
+TOLD = {
+    "study": "small",
+    "stage": "",
+    "finished": False,
+    "trouble": "",
+    "counts": {"running": 2, "paused": 9, "waiting": 1},
+    "rungs": [[1, 12, 4], [3, 4, 1]],
+    "trial_epochs": 26,
+    "trial_epochs_per_s": 3.5,
+    "elapsed_s": 61.0,
+    "metric": "dev_accuracy",
+    "best": {
+        "trial": 10,
+        "epoch": 3,
+        "dev_accuracy": 0.9526,
+        "dev_loss": 0.3311,
+        "train_loss": 0.1,
+        "hyperparameters": {"learning_rate": 0.0053, "units": 95},
+    },
+    "slices": {"small:slice-0": "5 lanes, epochs 3-9"},
+    "planned": 2,
+    "arrived": 2,
+    "version": "0.1.0",
+    "dir": "/home/ray/caviar/studies/small",
+}
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What was submitted, with the text of the files that went along."""
+    found = []
+
+    def send(dashboard, **job):
+        folder = Path(job["runtime_env"]["working_dir"])
+        files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        modules = [Path(one).name for one in job["runtime_env"].get("py_modules", [])]
+        found.append(job | {"files": files, "modules": modules})
+
+    monkeypatch.setattr(submission, "send", send)
+    return found
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "mine" / "study.toml"
+    path.parent.mkdir()
+    path.write_text('name = "small" # a comment\n[search]\ntrials = 12\n')
+    return path
+
+
+def running_log(fake, name="caviar-small-1", **told):
+    fake.add(name, "small")
+    line = status_line(TOLD | {"at": time.time()} | told)
+    fake.logs[name] = f"study small in /x\n{PREFIX}{{}}\n{line}\nmore\n{PREFIX}cut off"
+
+
+def test_submit_sends_the_study_and_caviar_itself_and_prints_where_it_is(fake, sent, caviar, study):
+    status, out, complaint = caviar("submit", study, "--no-winner", "--storage", "s3://b/x y")
+    assert (status, complaint) == (0, "")
+    (job,) = sent
+    assert job["submission_id"] == "caviar-small-1"
+    assert job["metadata"] == {
+        "caviar.study": "small",
+        "caviar.version": "0.1.0",
+        "caviar.dir": "studies/small",
+        "caviar.storage": "s3://b/x y",
+    }
+    assert job["entrypoint"] == (
+        "python -m caviar run study.toml --dir "
+        "\"${CAVIAR_HOME:-$HOME/caviar}\"/studies/small --storage 's3://b/x y' --no-winner"
+    )
+    assert job["files"] == {"study.toml": study.read_bytes()}
+    assert job["modules"] == ["caviar", "caviar-0.1.0.dist-info"]
+    assert job["runtime_env"]["env_vars"]["CAVIAR_JOB"] == "caviar-small-1"
+    assert f"page       {fake.url}/#/jobs/caviar-small-1\n" in out
+    assert "directory  ~/caviar/studies/small" in out
+    for command in ("status", "logs -f", "stop", "fetch"):
+        assert f"caviar {command} caviar-small-1" in out
+
+
+def test_submit_takes_the_next_number_and_the_cluster_s_own_caviar_if_told(
+    fake, sent, caviar, study
+):
+    for number in (1, 2, 4):
+        fake.add(f"caviar-small-{number}", "small", "STOPPED")
+    words = ("--no-package", "--dir", "/data/it's", "--dashboard", fake.url)
+    _, out, _ = caviar("submit", study, *words)
+    assert sent[0]["submission_id"] == "caviar-small-3"
+    assert "py_modules" not in sent[0]["runtime_env"]
+    assert shlex.split(sent[0]["entrypoint"])[-1] == "/data/it's"
+    assert f"caviar stop caviar-small-3 --dashboard {fake.url}\n" in out
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+def test_a_second_submission_while_one_runs_is_refused(fake, sent, refused, study, state):
+    fake.add("caviar-small-1", "small", "FAILED")
+    fake.add("by-hand", "small", state)
+    line = refused("submit", study)
+    assert line.startswith("name: a study named small")
+    assert "by-hand" in line
+    assert not sent
+
+
+def test_submit_with_another_name(fake, sent, caviar, refused, study):
+    fake.add("caviar-small-1", "small")
+    assert caviar("submit", study, "--name", "other")[0] == 0
+    assert tomllib.loads(sent[0]["files"]["study.toml"].decode()) == {
+        "name": "other",
+        "search": {"trials": 12},
+    }
+    assert refused("submit", study, "--name", "No Name").startswith("--name: name: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("ray", "2.58.1", "the cluster's Ray must be 2.60, it is 2.58.1"),
+        ("ray", "", "the cluster's Ray must be 2.60, it is unknown"),
+        ("python", "3.9.1", "as here, it is 3.9.1"),
+    ],
+)
+def test_a_cluster_of_other_versions_is_refused_before_anything_is_sent(
+    fake, sent, refused, study, key, value, rule
+):
+    setattr(fake, key, value)
+    assert rule in refused("submit", study)
+    assert not sent
+
+
+def test_the_ray_we_ask_for_is_the_one_that_is_declared():
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    (ray,) = (one for one in declared["project"]["dependencies"] if one.startswith("ray["))
+    assert f">={RAY[0]}.{RAY[1]}," in ray
+
+
+def test_a_cluster_that_anybody_may_use_is_refused_but_on_loopback(fake, monkeypatch):
+    fake.mode = "disabled"
+    there = Dashboard(fake.url)
+    check_cluster(there)
+    monkeypatch.setattr(Dashboard, "on_loopback", property(lambda self: False))
+    with pytest.raises(Exception, match="turn token authentication on, with RAY_AUTH_MODE=token"):
+        check_cluster(there)
+    fake.mode = "token"
+    check_cluster(there)
+
+
+def test_a_mistake_in_the_study_file_is_told_before_the_cluster_is_asked(
+    fake, sent, refused, study
+):
+    study.write_text("[search]\ntrails = 3\n")
+    assert refused("submit", study).startswith(f"{study}: search.trails: unknown key")
+    study.write_text("[search]\nsearcher = 'grid'\n[budget]\nhours = 1\n")
+    assert "search.trials: a grid is laid out" in refused("submit", study)
+    assert not fake.asked
+
+
+def test_jobs_lists_the_studies_the_latest_first(fake, caviar):
+    assert caviar("jobs")[1] == "no study was submitted to this cluster\n"
+    fake.add("caviar-a-1", "a", "SUCCEEDED")
+    fake.add("raysubmit_x", None)
+    fake.add("caviar-b-1", "b")
+    lines = caviar("jobs")[1].splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["job", "study", "state"],
+        ["caviar-b-1", "b", "running"],
+        ["caviar-a-1", "a", "finished"],
+    ]
+    assert "1 min 00 s" in lines[2]
+
+
+def test_status_tells_the_last_whole_status_line(fake, caviar):
+    running_log(fake)
+    status, out, _ = caviar("status", "small")
+    assert status == 0
+    assert out.splitlines()[:8] == [
+        "study small: running",
+        "  2 running, 9 paused, 1 waiting",
+        "  26 trial-epochs, 3.5 a second, 1 min 01 s so far",
+        "  rung (epochs)  reached  promoted",
+        "              1       12         4",
+        "              3        4         1",
+        "  best: trial 10 at epoch 3, dev accuracy 95.26 %, dev loss 0.3311",
+        "    learning_rate=0.0053 units=95",
+    ]
+    assert "small:slice-0  5 lanes, epochs 3-9" in out
+    assert "directory /home/ray/caviar/studies/small on the cluster" in out
+    assert "ago" not in out
+
+
+def test_status_says_how_old_the_news_is(fake, caviar):
+    running_log(fake, at=time.time() - 600)
+    assert "as of 10 min 00 s ago" in caviar("status", "small")[1]
+
+
+def test_status_as_json(fake, caviar):
+    running_log(fake)
+    told = json.loads(caviar("status", "caviar-small-1", "--json")[1])
+    assert told["best"] == TOLD["best"]
+    assert told["job"]["state"] == "running"
+    assert told["job"]["page"].endswith("/#/jobs/caviar-small-1")
+
+
+def test_status_of_a_failed_job_shows_the_end_of_its_log(fake, caviar):
+    running_log(fake)
+    fake.jobs["caviar-small-1"] |= {"status": "FAILED", "end_time": 1_700_000_009_000}
+    fake.logs["caviar-small-1"] += "\n" + "".join(f"line {n}\x1b[31m\n" for n in range(30))
+    out = caviar("status", "small")[1]
+    assert out.startswith("study small: failed\n")
+    assert out.splitlines()[-1] == "  line 29\\x1b[31m"
+    assert "  line 20" in out
+    assert "line 19" not in out
+    assert PREFIX not in out
+
+
+def test_status_of_a_job_whose_node_is_gone_or_that_waits(fake, caviar):
+    running_log(fake)
+    fake.nodes = []
+    out = caviar("status", "small")[1]
+    assert "its log cannot be read, its node may be gone" in out
+    fake.add("caviar-small-2", "small", "PENDING")
+    assert "study small: pending: the cluster" in caviar("status", "small")[1]
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "stop", "fetch"])
+def test_of_what_the_cluster_does_not_know(fake, refused, tmp_path, command):
+    fake.add("caviar-other-1", "other")
+    target = [tmp_path / "new"] if command == "fetch" else []
+    line = refused(command, "nothing", *target)
+    assert line.startswith(f"nothing: {fake.url} knows no such job or study of caviar's")
+    assert "caviar-other-1" in line
+    assert "must be a submission id" in refused(command, "a b", *target, "--dashboard", fake.url)
+
+
+@pytest.mark.parametrize("words", [("jobs",), ("status", "x"), ("logs", "x"), ("stop", "x")])
+def test_a_dashboard_that_is_not_there_or_wants_another_token(fake, refused, monkeypatch, words):
+    assert "no Ray dashboard answers there" in refused(*words, "--dashboard", "http://127.0.0.1:9")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+    assert "does not take this token" in refused(*words)
+
+
+def test_logs_prints_all_or_follows_to_the_end(fake, caviar):
+    running_log(fake)
+    assert caviar("logs", "small")[1].startswith("study small in /x\n")
+    begun = len(fake.asked)
+
+    def go_on(path):
+        if len(fake.asked) - begun == 4:
+            fake.logs["caviar-small-1"] += "\nlast words\n"
+            fake.jobs["caviar-small-1"] |= {"status": "SUCCEEDED", "end_time": 1}
+
+    fake.on_ask = go_on
+    status, out, _ = caviar("logs", "-f", "small")
+    assert status == 0
+    assert out.endswith("last words\ncaviar-small-1: finished\n")
+    assert out.count("more\n") == 1  # once, though it was read twice
+
+
+def test_following_is_left_by_ctrl_c_which_leaves_the_job_alone(fake, caviar, monkeypatch):
+    running_log(fake)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("caviar.service.logs.followed", interrupted)
+    status, out, _ = caviar("logs", "-f", "small")
+    assert status == 130
+    assert "caviar-small-1 goes on without you" in out
+    assert not any(asked.startswith("POST") for asked in fake.asked)
+
+
+def test_stop_ends_a_job_once(fake, caviar, refused):
+    running_log(fake)
+    status, out, _ = caviar("stop", "small")
+    assert status == 0
+    assert "caviar-small-1: stopped; submit the study again" in out
+    assert "POST /api/jobs/caviar-small-1/stop" in fake.asked
+    assert refused("stop", "caviar-small-1") == (
+        "caviar-small-1: it is stopped already; nothing was stopped"
+    )
+
+
+def test_stop_of_a_directory_that_is_there_is_for_the_study_in_it(
+    fake, refused, tmp_path, monkeypatch
+):
+    running_log(fake)
+    monkeypatch.chdir(tmp_path)
+    Path("small").mkdir()
+    assert refused("stop", "small") == "small: not a study directory: it has no journal.sqlite3"
+    assert "not a study directory" in refused("stop", "no/such")
+    assert not fake.asked
+    assert "--trial 3: is for a study directory" in refused("stop", "other", "--trial", 3)
+
+
+def test_the_token_goes_nowhere(fake, sent, caviar, study, tmp_path):
+    (study.parent / ".env").write_text(TOKEN)
+    (study.parent / "auth_token").write_text(TOKEN)
+    printed = "".join(map(str, caviar("submit", study)))
+    fake.add("caviar-small-1", "small")
+    fake.logs["caviar-small-1"] = status_line(TOLD)
+    printed += "".join(map(str, caviar("status", "small", "--json")))
+    assert TOKEN not in printed
+    assert TOKEN not in repr(sent)
+    assert set(sent[0]["files"]) == {"study.toml"}
+
+
+def test_a_directory_in_words_of_the_cluster_s_shell():
+    assert on_cluster("studies/a b") == "\"${CAVIAR_HOME:-$HOME/caviar}\"/'studies/a b'"
+    assert on_cluster("/x/$HOME") == "'/x/$HOME'"
+    words = Submission("s", "$(rm -rf /)").entrypoint
+    assert words.endswith("/'$(rm -rf /)'")
+
+
+def test_last_status_of_lines_without_one():
+    assert last_status([]) is None
+    assert last_status([f"{PREFIX}[1]", f"{PREFIX}{{"]) is None
+
+
+def test_data_of_one_s_own_travel_beside_the_study_file(tmp_path):
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "other.csv").write_text("secret")
+    here = tmp_path / "study.toml"
+    for named in ("table.csv", "./table.csv", str(tmp_path / "table.csv")):
+        here.write_text(f'[data]\npath = "{named}"\nlabel = "b"\n')
+        with packed(here, with_caviar=False) as package:
+            found = sorted(path.name for path in package.folder.iterdir())
+            assert found == ["study.toml", "table.csv"]
+            data = tomllib.loads((package.folder / "study.toml").read_text())["data"]
+            assert data == {"path": "table.csv", "label": "b"}
+            assert package.notes == ()
+    assert not package.folder.exists()
+
+
+def test_data_that_cannot_travel(tmp_path, monkeypatch):
+    here = tmp_path / "study.toml"
+    here.write_text('[data]\npath = "table.csv"\n')
+    with (
+        pytest.raises(Exception, match=r"data.path: 'table.csv': there is no such file"),
+        packed(here),
+    ):
+        pass
+    (tmp_path / "table.csv").write_text("a" * 100)
+    monkeypatch.setattr("caviar.service.package.MOST_BYTES", 99)
+    with pytest.raises(Exception, match="travel with a job"), packed(here):
+        pass
+    for named in ("/data/there.csv", str(tmp_path / "table.csv")):
+        here.write_text(f'[data]\npath = "{named}"\n')
+        with packed(here, with_caviar=False) as package:
+            assert [path.name for path in package.folder.iterdir()] == ["study.toml"]
+            assert "it must be there on the cluster's head" in package.notes[0]
+
+
+def test_a_log_on_another_node_is_asked_of_it(fake, caviar):
+    running_log(fake)
+    fake.jobs["caviar-small-1"]["driver_node_id"] = "b2" * 28
+    fake.nodes = [NODE, "b2" * 28]
+    assert "26 trial-epochs" in caviar("status", "small")[1]
