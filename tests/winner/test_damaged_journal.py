@@ -334,3 +334,12 @@ def somewhere(
     found = connection.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
     condition = " AND ".join(f"{key} = ?" for key in keys)
     return condition, rng.choice(found) if found else (None,) * len(keys)
+
+
+def test_a_reading_that_was_deleted_opens_no_test_set(whole: Path, tmp_path: Path) -> None:
+    directory = copied(whole, tmp_path)
+    with closing(sqlite3.connect(directory / FILE, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM events WHERE kind = 'test_read'")
+    for reopen in (False, True):
+        with pytest.raises(StudyError, match="tells of 1 reading of the test set"):
+            refuse_second_reading(directory, reopen=reopen)
