@@ -232,7 +232,8 @@ def unpack(archive: IO[bytes], directory: Path) -> int:
 def _is_plain(member: tarfile.TarInfo) -> bool:
     """A regular file whose name leads nowhere but down, as it is written."""
     path = PurePosixPath(member.name)
-    inside = not path.is_absolute() and ".." not in path.parts and path.as_posix() == member.name
+    inside = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+    inside = inside and path.as_posix() == member.name
     return member.isreg() and inside and member.name.isprintable() and "\\" not in member.name
 
 

@@ -59,6 +59,8 @@ class JobView(AbstractContextManager["JobView"]):
         self._next = self._began + FIRST_S
         self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
         self._over = False
+        self._status: Status | None = None
+        self._concluded: dict[str, Any] = {}
         self._shown: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
@@ -74,6 +76,9 @@ class JobView(AbstractContextManager["JobView"]):
         traceback: TracebackType | None,
     ) -> None:
         """Says how it ended."""
+        if self._status is not None:  # there may be later news than what was printed
+            self._told = self._status.to_json()
+        self._told |= self._concluded
         if isinstance(error, StudyError):
             self._told["trouble"] = self._told["trouble"] or str(error)
         self._write(self._line())
@@ -85,10 +90,11 @@ class JobView(AbstractContextManager["JobView"]):
     def update(self, status: Status) -> None:
         """A table now and then, and a last one when there is nothing left to train."""
         left = self._forecast.update(status)
-        self._told = status.to_json()
         over = status.finished or bool(status.trouble)
+        self._status = status
         if self._clock() < self._next and (not over or self._over):
             return
+        self._told = status.to_json()
         self._over = over
         passed = self._clock() - self._began
         self._next = self._clock() + min(MOST_S, max(EVERY_S, SHARE * passed))
@@ -107,8 +113,9 @@ class JobView(AbstractContextManager["JobView"]):
         ]
         finished = account["status"] == "finished"
         ended = {"stage": "", "slices": {}, "planned": 0, "arrived": 0, "finished": finished}
-        elapsed = {"elapsed_s": account["elapsed_s"]}
-        self._told = elapsed | self._told | kept | ended | {"rungs": rungs}
+        if self._status is None:  # there was nothing left to train
+            kept["elapsed_s"] = account["elapsed_s"]
+        self._concluded = kept | ended | {"rungs": rungs}
 
     def _line(self) -> str:
         # The newest time: what is old about it is told by a reader's clock.

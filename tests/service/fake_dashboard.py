@@ -100,10 +100,10 @@ def serving(fake: FakeDashboard) -> Iterator[FakeDashboard]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
+        do_GET = do_POST = do_DELETE = answer
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         fake.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield fake
         server.shutdown()
