@@ -25,10 +25,29 @@ ray=$(PATH="$here/.venv/bin:$PATH" command -v ray) || {
 
 # Ray's internal ports listen on every address, whatever the dashboard does: hence the token.
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
-token=${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}
-if [ -z "${RAY_AUTH_TOKEN:-}" ] && [ ! -s "$token" ]; then
-    "$ray" get-auth-token --generate >/dev/null
+if [ -n "${RAY_AUTH_TOKEN:-}" ]; then
+    kept="RAY_AUTH_TOKEN, as it is set here"
+elif [ -n "${RAY_AUTH_TOKEN_PATH:-}" ]; then
+    kept="RAY_AUTH_TOKEN_PATH=$RAY_AUTH_TOKEN_PATH, as it is set here"
+    [ -s "$RAY_AUTH_TOKEN_PATH" ] || {
+        echo "cluster/local.sh: RAY_AUTH_TOKEN_PATH: no token in $RAY_AUTH_TOKEN_PATH" >&2
+        exit 2
+    }
+else
+    kept="in $HOME/.ray/auth_token, where these commands look"
+    "$ray" get-auth-token --generate >/dev/null 2>&1
 fi
+there=""
+[ "$dashboard_port" = 8265 ] ||
+    there=$'\n'"  first     export RAY_API_SERVER_ADDRESS=http://127.0.0.1:$dashboard_port"
+
+# Ray would take the next port for its dashboard, and end in a traceback for its own.
+for taken in "$port" "$dashboard_port"; do
+    if (: <>"/dev/tcp/127.0.0.1/$taken") 2>/dev/null; then
+        echo "cluster/local.sh: port $taken is taken; choose --port and --dashboard-port" >&2
+        exit 2
+    fi
+done
 
 session=$(mktemp -d /tmp/caviar-ray.XXXXXX)
 child=""
@@ -67,9 +86,11 @@ for _ in $(seq 300); do
     if grep -q "Ray runtime started" "$session/start.log"; then
         cat <<TEXT
 Ray is up on this machine: dashboard http://127.0.0.1:$dashboard_port
-  attach    RAY_AUTH_MODE=token caviar run --address 127.0.0.1:$port
-  submit    RAY_AUTH_MODE=token ray job submit --address http://127.0.0.1:$dashboard_port -- caviar run --dir DIR
-  token     ray get-auth-token
+From another shell:$there
+  submit    caviar submit STUDY.toml
+  ask       caviar jobs; caviar status ID; caviar logs -f ID; caviar stop ID; caviar fetch ID DIR
+  attach    RAY_AUTH_MODE=token caviar run STUDY.toml --address 127.0.0.1:$port
+  token     $kept
   stop      Ctrl-C here, or: kill $$
 TEXT
         wait "$child" || true
