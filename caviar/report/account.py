@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from caviar.errors import StudyError
 from caviar.report.diary import (
@@ -24,6 +24,7 @@ from caviar.report.diary import (
 from caviar.report.edges import edges
 from caviar.report.rounds import origins, rounds
 from caviar.report.watching import findings
+from caviar.search.bests import usable
 from caviar.search.change_words import told
 from caviar.search.standing import Standing, standing_of
 from caviar.search.successive_halving import merit_of
@@ -42,9 +43,6 @@ from caviar.study.records import (
 )
 from caviar.study.spec import StudySpec
 from caviar.study.spent import STOP, drivers, elapsed_s
-
-_USELESS: Final = (TrialState.DIVERGED, TrialState.FAILED)
-"""How a trial ended whose network nobody wants."""
 
 
 def account(journal: Journal, now: float | None = None) -> dict[str, Any]:
@@ -133,25 +131,13 @@ def _account(journal: Journal, now: float) -> dict[str, Any]:
 
 
 def bests_of(standing: Standing, metric: str) -> tuple[Measurement | None, ...]:
-    """Of each trial its best: what every part of the report means by that word.
-
-    The best is the best measurement at the end of an assignment: of a rung, a day, or where early
-    stopping ended the trial. Only there promotions are decided, and only there a checkpoint is
-    kept, so whoever wants the network gets what was measured. A trial that is compared at every
-    epoch would also be the better for having more of them. Trials that diverged or failed have
-    none.
+    """Of each trial its best, as `caviar.search.bests` defines it.
 
     Args:
         standing: of the study.
         metric: by which its trials are compared.
     """
-    pairs = zip(standing.bests, standing.states, strict=True)
-    return tuple(
-        best
-        if best and state not in _USELESS and math.isfinite(merit_of(best, metric)[0])
-        else None
-        for best, state in pairs
-    )
+    return usable(standing.bests, standing.states, metric)
 
 
 def course(journal: Journal, trial: int) -> dict[str, Any]:

@@ -154,6 +154,11 @@ class AutoStrategy:
         return self._inner.best
 
     @property
+    def bests(self) -> Sequence[Measurement | None]:
+        """Of each trial its best measurement, by index."""
+        return self._inner.bests
+
+    @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
         return self._inner.most_lane_epochs

@@ -146,6 +146,11 @@ class CaviarStrategy:
         return self._history.best
 
     @property
+    def bests(self) -> Sequence[Measurement | None]:
+        """Of each trial its best measurement at the end of an assignment, by index."""
+        return [course.best for course in self._history.ledger.courses]
+
+    @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
         most = self._history.ledger.most_lane_epochs(self._supply.most, self._history.brackets)

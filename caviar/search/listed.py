@@ -56,6 +56,7 @@ class Listed:
         self._terms = [terms_of(trial) for trial in trials]
         self.trials: Sequence[Trial] = tuple(trials)
         self.best: Measurement | None = None
+        self.bests: list[Measurement | None] = [None] * len(self.trials)
         self._epochs = epochs
         self._metric = metric
         self._signatures = [signature_of(trial.hyperparameters) for trial in trials]
@@ -187,5 +188,6 @@ class Listed:
             self._states[trial] = TrialState.COMPLETED
         else:
             return
+        self.bests[trial] = measurement
         known = [measurement] if self.best is None else [self.best, measurement]
         self.best = min(known, key=partial(merit_of, metric=self._metric))

@@ -100,6 +100,11 @@ class Raising:
         return self._days.best
 
     @property
+    def bests(self) -> Sequence[Measurement | None]:
+        """Of each trial its best measurement at the end of a day, by index."""
+        return [day.best for day in self._days.days]
+
+    @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
         days = 0 if self.ending else self._days_left * self._asked.day_epochs

@@ -56,6 +56,14 @@ class Strategy(Protocol):
         ...
 
     @property
+    def bests(self) -> Sequence[Measurement | None]:
+        """Of each trial the best of its measurements where it has a checkpoint, by index.
+
+        Also of those that diverged later: `caviar.search.bests` tells whose count.
+        """
+        ...
+
+    @property
     def most_lane_epochs(self) -> int:
         """An upper bound of the lane-epochs still to come."""
         ...

@@ -114,6 +114,13 @@ class Reads:
             values,
         )
 
+    def epochs_of(self, trial: int) -> int:
+        """The epoch of a trial's last measurement; 0 if there is none."""
+        found = self._db.row(
+            "SELECT ifnull(max(epoch), 0) FROM measurements WHERE trial = ?", (trial,)
+        )
+        return int(found[0])
+
     def recorded_at(self) -> dict[tuple[int, int], float]:
         """By trial and epoch, when the measurement was committed; of epoch 0, when it was drawn.
 
@@ -124,6 +131,11 @@ class Reads:
             " UNION ALL SELECT trial, epoch, recorded_at FROM measurements"
         )
         return {(trial, epoch): when for trial, epoch, when in found}
+
+    def values(self, metric: str) -> dict[tuple[int, int], float]:
+        """A metric of every measurement by trial and epoch, without making records of them."""
+        found = self._db.rows(f"SELECT trial, epoch, {metric} FROM measurements")
+        return {(trial, epoch): math.nan if v is None else v for trial, epoch, v in found}
 
     def best(self, trial: int, metric: str) -> tuple[int, float] | None:
         """The epoch and the value of a trial's best metric so far, the earliest of equals.

@@ -25,10 +25,12 @@ from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
-from caviar.tuning import retraining
+from caviar.tuning import answers, retraining
 from caviar.tuning.broker import PAUSED_S, Broker
 from caviar.tuning.crew import Crew
+from caviar.tuning.forecast import Forecast
 from caviar.tuning.messages import AT_ONCE, Answer, Extra, Finished, Wait, Welcome
+from caviar.tuning.metrics import Figures, StudyMetrics
 from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
 from caviar.tuning.taking_up import extend
@@ -52,8 +54,13 @@ class BrokerActor:
     study: it is kept for the driver to find in `status`, and the slices are sent home.
     """
 
-    def __init__(self) -> None:
-        """Nothing yet: `open` may fail, and its error shall reach the driver as it is."""
+    def __init__(self, title: str = "") -> None:
+        """Nothing yet: `open` may fail, and its error shall reach the driver as it is.
+
+        Args:
+            title: what the dashboard calls it.
+        """
+        self._title = title
         self._trouble = ""
         self._starts: Counter[str] = Counter()
         self._actors: dict[str, Any] = {}
@@ -103,6 +110,7 @@ class BrokerActor:
         _take_lease(self._journal, holder)
         _check_data(self._journal, facts)
         about = {"pid": driver, "slices": slices, "versions": _versions()}
+        self._metrics, self._forecast = StudyMetrics(self._spec.name), Forecast()
         self._journal.record("driver_resumed" if resumed else "driver_started", about)
         self._spec = extend(self._journal, self._spec)
         changes = self._journal.changes()
@@ -278,18 +286,70 @@ class BrokerActor:
         """What was set aside under a name is to be tried again; whose fault it was."""
         self._guarded(None, lambda: self._broker.lose(name, error, outcome))
 
-    def status(self) -> dict[str, Any]:
-        """How the study stands, for any job of the cluster: plain data (`Status.to_json`)."""
-        return self.standing().to_json()
+    def __repr__(self) -> str:
+        """How the dashboard names it: as it was named when it was made."""
+        return self._title or type(self).__name__
 
-    def standing(self) -> Status:
-        """How the study stands, for its driver."""
+    def status(self) -> dict[str, Any]:
+        """How the study stands, for any job of the cluster: plain data (`Status.to_json`).
+
+        Raises:
+            ValueError: the study is not open yet.
+        """
+        self._check_open()
+        return self._standing().to_json()
+
+    def leaderboard(self, n: int = 10) -> list[dict[str, Any]]:
+        """The search's best trials, best first: see `caviar.tuning.answers.leaderboard`."""
+        self._check_open()
+        return answers.leaderboard(
+            self._search.journal, self._search.strategy, self._spec.metric, n
+        )
+
+    def curve(self, trial: int) -> list[dict[str, Any]]:
+        """A trial of the search, a row an epoch: see `caviar.tuning.answers.curve`."""
+        self._check_open()
+        return answers.curve(self._search.journal, self._search.strategy, trial)
+
+    def _check_open(self) -> None:
+        """Raises ValueError, which whoever asks can unpickle without caviar."""
+        if self._closed or not hasattr(self, "_stage"):
+            raise ValueError("the study is over" if self._closed else "the study is not open yet")
+
+    def standing(self, asked_at: float | None = None) -> Status:
+        """How the study stands, for its driver; sets the metrics every few seconds.
+
+        Args:
+            asked_at: when the driver asked, by `time.monotonic` of this machine.
+        """
+        lag_s = 0.0 if asked_at is None else time.monotonic() - asked_at
+        found = self._standing()
+        if not self._closed:
+            self._metrics.update(self._figures, lag_s)
+        return found
+
+    def _figures(self) -> Figures:
+        """Of the search, also while the finals are trained; but slices and pace of both."""
+        search = self._search
+        best = search.strategy.best
+        return Figures(
+            states=search.broker.counts(),
+            rungs=search.strategy.rung_table(),
+            trial_epochs=search.broker.trial_epochs,
+            trained=self._trained,
+            best=getattr(best, self._spec.metric) if best else None,
+            busy=len(self._broker.held),
+            planned=self._crew.planned,
+            journal=search.journal.directory,
+        )
+
+    def _standing(self) -> Status:
         self._guarded(None, self._broker.look)
         self._guarded(None, self._look_at_search)
         broker, strategy = self._broker, self._stage.strategy
         best = strategy.best
         configuration = strategy.trials[best.trial].hyperparameters if best else {}
-        return Status(
+        found = Status(
             study=self._spec.name,
             stage=self._stage.title,
             finished=broker.finished and not self._finals_may_come,
@@ -310,6 +370,7 @@ class BrokerActor:
             likely_remaining=strategy.likely_lane_epochs,
             clock_left_s=broker.clock_left_s(self._crew.sharing),
         )
+        return replace(found, eta_s=self._forecast.left_s(found))
 
     @property
     def _broker(self) -> Broker:

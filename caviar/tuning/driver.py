@@ -198,7 +198,7 @@ class _Run:
                         self._call("close", timeout_s=2.0)
                     return
                 with contextlib.suppress(Exception):
-                    status = self._call("standing", timeout_s=10.0)
+                    status = self._call("standing", time.monotonic(), timeout_s=10.0)
                     self._tell()
                     self._view.update(status)
                     # Slices that have no place would never end, nor those whose node is lost.
@@ -275,7 +275,7 @@ def _create(actor: Any, name: str) -> Any:
     options = actor.options(name=name, namespace=NAMESPACE, scheduling_strategy=here())
     while True:
         try:
-            return options.remote()
+            return options.remote(name)
         except ValueError as error:
             if time.monotonic() > deadline:
                 raise StudyError(

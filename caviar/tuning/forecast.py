@@ -19,6 +19,8 @@ PARTS: Final = 3
 UNSTEADY: Final = 3.0
 """How much faster one of so many parts of these seconds may be than another: a study that is
 compiling, or was just now, has no pace to tell anything by."""
+LOOK_S: Final = 0.5
+"""Seconds between two looks at least, however often somebody asks."""
 SMOOTHING: Final = 0.15
 """How far one look moves the forecast towards what it says by itself."""
 
@@ -38,26 +40,30 @@ class Forecast:
         Returns:
             As "about 3 min left", or "" while that cannot be told.
         """
+        return left_words(self.left_s(status))
+
+    def left_s(self, status: Status) -> float | None:
+        """Takes how the study stands now; seconds left, to two digits or so, or None: unknown."""
         now = status.elapsed_s
-        if now > self._now:
+        if now - self._now >= LOOK_S:
             self._now = now
             self._look(now, status)
         if self._ends_s is None or status.finished:
-            return ""
-        return f"about {duration(rounded(self._ends_s - now)).removesuffix(' 00 s')} left"
+            return None
+        return rounded(self._ends_s - now)
 
     def _look(self, now: float, status: Status) -> None:
         if status.trained_here:  # what came before was compiling
             self._seen.append((now, status.trained_here))
         while self._seen and now - self._seen[0][0] > MOST_S:
             self._seen.popleft()
-        left = self._left_s(status)
+        left = self._by_pace_s(status)
         ends = None if left is None else now + left
         if ends is not None and self._ends_s is not None:
             ends = self._ends_s + SMOOTHING * (ends - self._ends_s)
         self._ends_s = ends
 
-    def _left_s(self, status: Status) -> float | None:
+    def _by_pace_s(self, status: Status) -> float | None:
         """Seconds left by the pace of late alone; None while there is none."""
         pace = self._pace()
         if status.likely_remaining is None or pace is None:
@@ -94,6 +100,11 @@ class Forecast:
 
 def _nearest(seen: Sequence[tuple[float, int]], moment: float) -> tuple[float, int]:
     return min(seen, key=lambda one: abs(one[0] - moment))
+
+
+def left_words(seconds: float | None) -> str:
+    """As "about 3 min left"; "" of None."""
+    return "" if seconds is None else f"about {duration(seconds).removesuffix(' 00 s')} left"
 
 
 def rounded(seconds: float) -> float:

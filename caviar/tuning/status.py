@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from caviar.study.records import Measurement, Value
+from caviar.tuning.answers import metrics_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Status:
         likely_remaining: the lane-epochs that are most likely still to come; None: unknown.
         clock_left_s: seconds until a budget of hours is spent; None without one.
         stage: "retraining" in the finals, else "".
+        eta_s: seconds it still takes by the pace of late (`caviar.tuning.forecast`); None: unknown.
     """
 
     study: str
@@ -56,6 +58,7 @@ class Status:
     likely_remaining: int | None = None
     clock_left_s: float | None = None
     stage: str = ""
+    eta_s: float | None = None
 
     @property
     def rate(self) -> float:
@@ -75,15 +78,14 @@ class Status:
             "trial_epochs": self.trial_epochs,
             "trial_epochs_per_s": round(self.rate, 3),
             "elapsed_s": round(self.elapsed_s, 1),
+            "eta_s": self.eta_s,
             "likely_remaining": self.likely_remaining,
             "metric": self.metric,
             "best": best
             and {
                 "trial": best.trial,
                 "epoch": best.epoch,
-                "train_loss": best.train_loss,
-                "dev_loss": best.dev_loss,
-                "dev_accuracy": best.dev_accuracy,
+                **metrics_of(best),
                 "hyperparameters": dict(self.best_hyperparameters),
             },
             "slices": dict(self.slices),

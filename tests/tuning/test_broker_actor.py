@@ -1,10 +1,16 @@
 """The broker's actor without Ray: what it tells slices of the study."""
 
+import json
 import os
+import re
 
 import pytest
 from stand_ins import StandIn, curve
 
+from caviar.report.account import account
+from caviar.report.evidence import evidence
+from caviar.search.successive_halving import merit_of
+from caviar.study.journal import Journal
 from caviar.study.records import Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
@@ -71,3 +77,117 @@ def test_lanes_are_told_their_best_where_early_stopping_is_on(tmp_path, patience
     actor._journal.close()
     losses = [curve(lane.trial.index, 1)[0] for lane in lanes]
     assert [lane.best for lane in lanes] == [(1, loss) if patience else None for loss in losses]
+
+
+# What it tells other jobs
+
+SMALL = "[search]\ntrials = 9\nmax_epochs = 9\nmetric = '{metric}'\nstrategy = '{strategy}'\n{more}"
+
+
+def trained(directory, metric="dev_accuracy", strategy="caviar", more="", until=10**9):
+    """A study trained by a stand-in, to its end or to so many assignments."""
+    actor = opened(directory, SMALL.format(metric=metric, strategy=strategy, more=more))
+    worker = StandIn()
+    actor.welcome("a")
+    for _ in range(until):
+        claim = actor.claim("a", worker.warm)
+        if not isinstance(claim, Claim):
+            break
+        for progress in worker.train(claim, 1):
+            head = ("a", claim.assignment, claim.attempt, progress.measurements)
+            complete = (
+                progress.done and progress.measurements[0].trial == claim.lanes[-1].trial.index
+            )
+            actor.report(*head, progress.checkpoints(), complete)
+    assert not actor.trouble(), actor.trouble()
+    return actor
+
+
+STUDIES = [
+    {},
+    {"metric": "dev_loss"},
+    {"strategy": "panda", "more": "[panda]\ndays = 4"},
+    {"until": 4},
+]
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: "-".join(map(str, study.values())))
+def test_the_leaderboard_is_the_reports(tmp_path, study):
+    actor = trained(tmp_path, **study)
+    found = actor.leaderboard(100)
+    actor._journal.close()
+    metric = study.get("metric", "dev_accuracy")
+    with Journal.open(tmp_path / "s") as journal:
+        told = account(journal)
+    ranked = ranking(tmp_path / "s", metric)
+    assert ranked
+    assert [(row["trial"], row["epoch"], row[metric]) for row in found] == ranked
+    assert found[0]["hyperparameters"] == told["best"]["hyperparameters"]
+    trials = {row["trial"]: row for row in told["trials"]}
+    for row in found:
+        assert row["epochs"] == trials[row["trial"]]["epochs"]
+        if trials[row["trial"]]["state"] != "paused":
+            assert row["state"] == trials[row["trial"]]["state"]
+
+
+def ranking(directory, metric):
+    """Trial, epoch and metric as the report ranks them."""
+    bests = sorted(evidence(directory).bests.values(), key=lambda best: merit_of(best, metric))
+    return [(best.trial, best.epoch, getattr(best, metric)) for best in bests]
+
+
+def test_answers_are_plain_data(tmp_path):
+    actor = trained(tmp_path)
+    answers = [actor.status(), actor.leaderboard(3), actor.curve(0)]
+    actor._journal.close()
+    assert json.loads(json.dumps(answers, allow_nan=False)) == answers
+    assert len(answers[1]) == 3
+    assert answers[0]["best"]["trial"] == answers[1][0]["trial"]
+    assert "eta_s" in answers[0]
+
+
+def test_a_curve_has_a_row_an_epoch(tmp_path):
+    actor = trained(tmp_path)
+    best = actor.leaderboard(1)[0]
+    rows = actor.curve(best["trial"])
+    actor._journal.close()
+    assert [row["epoch"] for row in rows] == list(range(1, best["epochs"] + 1))
+    for row in rows:
+        loss, accuracy = curve(best["trial"], row["epoch"])
+        assert (row["dev_loss"], row["dev_accuracy"]) == (loss, accuracy)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument", "line"),
+    [
+        ("curve", 9, "curve: trial 9: the study has trials 0 to 8"),
+        ("curve", -1, "curve: trial -1: the study has trials 0 to 8"),
+        ("curve", "0", "curve: trial '0': the study has trials 0 to 8"),
+        ("curve", True, "curve: trial True: the study has trials 0 to 8"),
+        ("leaderboard", 0, "leaderboard: n must be from 1 to 100, got 0"),
+        ("leaderboard", 101, "leaderboard: n must be from 1 to 100, got 101"),
+        ("leaderboard", 1.0, "leaderboard: n must be from 1 to 100, got 1.0"),
+    ],
+)
+def test_a_wrong_question_is_one_line_and_no_trouble_of_the_study(tmp_path, method, argument, line):
+    actor = trained(tmp_path)
+    with pytest.raises(ValueError, match="^" + re.escape(line) + "$"):
+        getattr(actor, method)(argument)
+    assert not actor.trouble()
+    actor._journal.close()
+
+
+def test_before_and_after_a_study_it_says_so():
+    actor = BrokerActor("caviar:s")
+    assert repr(actor) == "caviar:s"
+    for ask in (actor.status, actor.leaderboard, lambda: actor.curve(0)):
+        with pytest.raises(ValueError, match=r"^the study is not open yet$"):
+            ask()
+
+
+def test_after_a_study_it_says_so(tmp_path):
+    actor = trained(tmp_path)
+    actor.close()
+    for ask in (actor.status, actor.leaderboard, lambda: actor.curve(0)):
+        with pytest.raises(ValueError, match=r"^the study is over$"):
+            ask()
