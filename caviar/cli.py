@@ -125,6 +125,8 @@ def run(
         live = console.is_terminal and job is None
         plain = stack.enter_context(LiveView(console)) if live else job or PlainView(_write)
         view = _Checked(plain, AfterRounds(directory, plain.say))
+        if job is not None:  # the cluster around it, which is as good as told
+            address = address or os.environ.get("RAY_ADDRESS")
         outcome = run_study(spec, directory, view, address=address, finals=finals)
         stack.close()
         _show(console, directory, job)

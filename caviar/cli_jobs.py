@@ -63,6 +63,7 @@ def submit(
     from caviar.service.dashboard import Dashboard
     from caviar.service.package import packed
 
+    submission.check_places(dir, storage)
     there = Dashboard(dashboard)
     with packed(study, name, with_caviar=not no_package) as package:
         submission.check_cluster(there)
@@ -71,7 +72,7 @@ def submit(
             typer.echo(note)
         asked = submission.Submission(
             study=package.study,
-            directory=dir or f"studies/{package.study}",
+            directory=f"studies/{package.study}" if dir is None else dir,
             storage=storage or "",
             options=("--no-winner",) * no_winner,
         )
@@ -86,7 +87,7 @@ def submit(
     if wait:
         from caviar.service.jobs import find
 
-        _follow(there, find(there, number))
+        raise typer.Exit(_follow(there, find(there, number)))
 
 
 def jobs(dashboard: Url = None) -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
 from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, running
 from caviar.service.package import STUDY_FILE, Package
-from caviar.study.wording import one_line
+from caviar.study.wording import one_line, show
 from caviar.tuning.job_view import JOB
 
 RAY: Final = (2, 60)
@@ -67,6 +68,33 @@ def on_cluster(directory: str) -> str:
     if PurePosixPath(directory).is_absolute():
         return shlex.quote(directory)
     return f"{HOME}/{shlex.quote(directory)}"
+
+
+def check_places(directory: str | None, storage: str | None) -> None:
+    """Checks what a person says of places on the cluster; both are shown on the dashboard.
+
+    Args:
+        directory: the study directory, or None.
+        storage: where it is to be backed up, or None.
+
+    Raises:
+        StudyError: the directory is neither absolute nor plainly relative, the storage's address
+            holds a password, or one of them cannot be written in a line.
+    """
+    for option, value in (("--dir", directory), ("--storage", storage)):
+        if value is not None and not (value and value.isprintable()):
+            raise StudyError(f"{option}: must be a path or an address, got {show(value)}")
+    parts = PurePosixPath(directory or "").parts
+    if ".." in parts or (directory or "").startswith("~"):
+        rule = "must be absolute, or relative to $CAVIAR_HOME on the cluster, without ~ and .."
+        raise StudyError(f"--dir: {rule}, got {show(directory)}")
+    # Whatever comes before an @, and pyarrow's `access_key=`, would stand on the job's page.
+    address = urlsplit(storage or "")
+    if "@" in address.netloc or "key=" in address.query:
+        raise StudyError(
+            "--storage: must hold no password, the dashboard shows it: give the nodes theirs by "
+            "environment or role"
+        )
 
 
 def check_cluster(dashboard: Dashboard) -> None:

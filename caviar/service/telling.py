@@ -48,8 +48,9 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
     if told.get("at"):
         found["age_s"] = round(max(0.0, time.time() - told["at"]), 1)
     if job.state == "failed":
-        plain = [one_line(line) for line in lines if line and not line.startswith(PREFIX)]
-        found["log"] = plain[-LAST_LINES:] or [one_line(job.message)]
+        plain = [line for line in lines or job.message.splitlines() if line]
+        shown = [one_line(line) for line in plain if not line.startswith(PREFIX)]
+        found["log"] = shown[-LAST_LINES:]
     return found
 
 

@@ -372,3 +372,34 @@ def test_a_log_on_another_node_is_asked_of_it(fake, caviar):
     fake.jobs["caviar-small-1"]["driver_node_id"] = "b2" * 28
     fake.nodes = [NODE, "b2" * 28]
     assert "26 trial-epochs" in caviar("status", "small")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--dir", "../x"), "--dir: must be absolute, or relative to $CAVIAR_HOME"),
+        (("--dir", "~/x"), "--dir: must be absolute"),
+        (("--dir", ""), "--dir: must be a path"),
+        (("--dir", "a\nb"), "--dir: must be a path"),
+        (("--storage", "s3://key:secret@bucket/x"), "--storage: must hold no password"),
+        (("--storage", "s3://bucket/x?secret_key=secret"), "--storage: must hold no password"),
+    ],
+)
+def test_places_that_are_none_or_hold_a_secret(fake, sent, refused, study, words, line):
+    told = refused("submit", study, *words)
+    assert told.startswith(line)
+    assert "secret@" not in told
+    assert "=secret" not in told
+    assert not sent
+
+
+def test_submit_and_wait_leaves_with_how_it_ended(fake, caviar, study, monkeypatch):
+    def send(dashboard, **job):
+        fake.add(job["submission_id"], "small", fails.pop())
+        fake.logs[job["submission_id"]] = "all of it"
+
+    fails = ["SUCCEEDED", "FAILED"]
+    monkeypatch.setattr(submission, "send", send)
+    status, out, _ = caviar("submit", study, "--wait")
+    assert (status, out.splitlines()[-2:]) == (1, ["all of it", "caviar-small-1: failed"])
+    assert caviar("submit", study, "--wait")[0] == 0
