@@ -8,6 +8,7 @@ the repository; without that folder those tests are skipped.
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import re
 import tomllib
@@ -186,6 +187,20 @@ def test_gpu_group_scales_from_none(spec: Document) -> None:
 
 
 @pytest.mark.parametrize("spec", CLUSTERS.values(), ids=CLUSTERS)
+def test_rays_autoscaler_reads_what_a_node_of_each_group_has(spec: Document) -> None:
+    """Ray's own reading of the cluster, which it starts pods by."""
+    config = importlib.import_module("ray.autoscaler._private.kuberay.autoscaling_config")
+    document = {"metadata": {"name": "caviar", "namespace": "caviar"}, "spec": spec}
+    read = config._derive_autoscaling_config_from_ray_cr(copy.deepcopy(document))
+    nodes = read["available_node_types"]
+    assert nodes["headgroup"]["resources"]["CPU"] == 0
+    kind = nodes["gpu"]["labels"]["ray.io/accelerator-type"]
+    assert nodes["gpu"]["resources"].items() >= {"GPU": 1, f"accelerator_type:{kind}": 1}.items()
+    assert "GPU" not in nodes["cpu"]["resources"]
+    assert read["max_workers"] == 12
+
+
+@pytest.mark.parametrize("spec", CLUSTERS.values(), ids=CLUSTERS)
 def test_studies_are_on_the_claim(spec: Document) -> None:
     (claim,) = [d for _, d in DOCUMENTS if d["kind"] == "PersistentVolumeClaim"]
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
@@ -219,6 +234,7 @@ def test_job_and_cluster_have_one_specification() -> None:
 
 
 def test_job_runs_the_study_it_brings() -> None:
+    from caviar.service.submission import STOP_WAIT_S
     from caviar.study.spec import StudySpec
 
     documents = {d["kind"]: d for _, d in DOCUMENTS if d["kind"] in ("RayJob", "ConfigMap")}
@@ -231,7 +247,8 @@ def test_job_runs_the_study_it_brings() -> None:
         "caviar.storage": "",
     }
     assert job["jobId"] == f"caviar-{name}-1"
-    assert yaml.safe_load(job["runtimeEnvYAML"]) == {"env_vars": {"CAVIAR_JOB": job["jobId"]}}
+    variables = yaml.safe_load(job["runtimeEnvYAML"])["env_vars"]
+    assert variables == {"CAVIAR_JOB": job["jobId"], "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
     words = job["entrypoint"].split()
     head = job["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     mounts = {mount["mountPath"] for mount in head["containers"][0]["volumeMounts"]}
