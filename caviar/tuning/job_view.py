@@ -32,6 +32,8 @@ MOST_S: Final = 300.0
 """And at most: days of a study are some megabytes of log."""
 SHARE: Final = 0.02
 """How long to wait for the next table, as a share of the time that has passed."""
+COST: Final = 100
+"""How many times as long as a table took to wait for the next: of ten thousand trials a second."""
 LEADERS: Final = 5
 
 
@@ -61,6 +63,7 @@ class JobView(AbstractContextManager["JobView"]):
         self._over = False
         self._status: Status | None = None
         self._concluded: dict[str, Any] = {}
+        self._table_from = 0.0
         self._shown: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
@@ -99,10 +102,12 @@ class JobView(AbstractContextManager["JobView"]):
         passed = self._clock() - self._began
         self._next = self._clock() + min(MOST_S, max(EVERY_S, SHARE * passed))
         now = status.trial_epochs, status.arrived, over
-        if now != self._shown:  # a study that waits for its slices fills no log
-            self._shown = now
+        due = over or self._clock() >= self._table_from
+        if due and now != self._shown:  # a study that waits for its slices fills no log
+            self._shown, before = now, self._clock()
             lines = [*standing_lines(self._told, left), *self._leaders(status)]
             self._write("\n".join(["", *lines]))
+            self._table_from = self._clock() + COST * (self._clock() - before)
         self._write(self._line())
 
     def conclude(self, account: Mapping[str, Any]) -> None:

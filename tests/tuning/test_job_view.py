@@ -15,7 +15,9 @@ from caviar.tuning.job_view import EVERY_S, FIRST_S, MOST_S, JobView
 from caviar.tuning.job_words import LONGEST, PREFIX, standing_lines, status_line
 from caviar.tuning.status import Status
 
-SPEC = StudySpec.parse("name = 'mine'\n[search]\ntrials = 9\nmax_epochs = 9\n[training]\nbatch_size = 32\n")
+SPEC = StudySpec.parse(
+    "name = 'mine'\n[search]\ntrials = 9\nmax_epochs = 9\n[training]\nbatch_size = 32\n"
+)
 BEST = Measurement(3, 1, 0.5, 0.9, 0.25, 0.875, 0.1)
 
 
@@ -109,6 +111,19 @@ def test_the_end_is_told_at_once_and_once(study):
     assert log.at(FIRST_S + 1) == []
     assert len(log.at(FIRST_S + 2, finished=True)) == 2
     assert log.at(FIRST_S + 3, finished=True) == []
+
+
+def test_a_table_that_takes_long_comes_seldom(study, monkeypatch):
+    log = Log(study)
+
+    def slow(*_):
+        log.now += 1.0
+        return []
+
+    monkeypatch.setattr("caviar.tuning.job_view.leaders", slow)
+    assert len(log.at(FIRST_S)) == 2
+    assert len(log.at(FIRST_S + 90, trial_epochs=10)) == 1  # the status line alone
+    assert len(log.at(FIRST_S + 190, trial_epochs=10)) == 2
 
 
 def test_days_of_a_study_are_some_megabytes(study):
