@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 CONTEXT_MIB = 600
 """What a process's CUDA context is allowed to take beside TensorFlow's own memory, in MiB.
@@ -24,6 +25,11 @@ TensorFlow's limit does not count the context, so a quarter of a card is a quart
 """
 
 _SMALLEST_LIMIT_MIB = 256
+
+_WHOLE: Final = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[^)]+)\)")
+_PART: Final = re.compile(r"\s+MIG \S*?(\d+)gb\S*\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+_PART_SHARE: Final = 0.95
+"""Of its nominal size that a part of a card has: 1g.5gb has 4,864 MiB, the larger ones more."""
 
 
 @dataclass
@@ -96,19 +102,43 @@ def card_memory_mib(card: str) -> int | None:
     """Total memory of a GPU in MiB as the NVIDIA driver tells it, or None without a driver.
 
     Args:
-        card: the card's number or UUID, as in CUDA_VISIBLE_DEVICES.
+        card: the card's number or UUID, or that of a part of it (MIG), as in CUDA_VISIBLE_DEVICES.
     """
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
-    query = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits", "-i", card]
     try:
-        answer = subprocess.run(  # noqa: S603 the tool found on the path, arguments of ours
-            query, capture_output=True, text=True, timeout=20, check=True
-        )
-        return int(answer.stdout.strip().splitlines()[0])
+        part = _part_memory_mib(card, _asked(tool, "-L"))
+        if part is not None:
+            return part
+        query = ("--query-gpu=memory.total", "--format=csv,noheader,nounits", "-i", card)
+        return int(_asked(tool, *query).strip().splitlines()[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
+
+
+def _asked(tool: str, *arguments: str) -> str:
+    answer = subprocess.run(  # noqa: S603 the tool found on the path, arguments of ours
+        [tool, *arguments], capture_output=True, text=True, timeout=20, check=True
+    )
+    return answer.stdout
+
+
+def _part_memory_mib(card: str, listing: str) -> int | None:
+    """Memory of a part of a card, from `nvidia-smi -L`; None where the card is whole.
+
+    The driver tells no memory of a part but its profile, as `1g.5gb`; that is a nominal size. A
+    card that is cut up can be named by its number too: then CUDA gives its first part.
+    """
+    whole: tuple[str, ...] = ()
+    for line in listing.splitlines():
+        if found := _WHOLE.match(line):
+            whole = found.groups()
+        elif found := _PART.match(line):
+            gigabytes, uuid = found.groups()
+            if card in whole or (card.startswith("MIG-") and uuid.startswith(card)):
+                return math.floor(int(gigabytes) * 1024 * _PART_SHARE)
+    return None
 
 
 def memory_limit_mib(total_mib: int, fraction: float) -> int:
@@ -120,7 +150,7 @@ def memory_limit_mib(total_mib: int, fraction: float) -> int:
     limit = math.floor(total_mib * fraction) - CONTEXT_MIB
     if limit < _SMALLEST_LIMIT_MIB:
         raise ValueError(
-            f"resources.gpus_per_slice: {fraction:g} of a card of {total_mib} MiB leaves "
+            f"resources: {fraction:g} of a card of {total_mib} MiB leaves "
             f"{max(limit, 0)} MiB for tensors, and {_SMALLEST_LIMIT_MIB} are needed"
         )
     return limit
@@ -134,11 +164,13 @@ class Slice:
         cores: the core numbers it is pinned to, empty if unpinned.
         cards: what CUDA_VISIBLE_DEVICES names.
         memory_mib: TensorFlow's limit on a shared card, or None.
+        shared: whether the card is shared with others.
     """
 
     cores: Cores
     cards: tuple[str, ...] = ()
     memory_mib: int | None = None
+    shared: bool = False
 
     def __str__(self) -> str:
         """As the dashboard and the journal show it."""
@@ -146,6 +178,7 @@ class Slice:
         parts = [f"core {pinned}" if pinned else "unpinned"]
         if self.cards:
             limit = f" ({self.memory_mib} MiB)" if self.memory_mib else ""
+            limit = limit or " (shared, its memory unknown)" * self.shared
             parts.append(f"gpu {','.join(self.cards)}{limit}")
         return ", ".join(parts)
 
@@ -168,17 +201,21 @@ def enter(
     """
     if not gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    # Ray numbers cards as the driver does, CUDA by their speed unless told otherwise: where a
+    # machine has cards of two kinds, the card asked about would not be the card given.
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     cards = tuple(c for c in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if c)
-    total = card_memory(cards[0]) if cards and gpus < 1 else None
+    shared = bool(cards) and 0 < gpus < 1
+    total = card_memory(cards[0]) if shared else None
     limit = memory_limit_mib(total, gpus) if total else None
     cores = take_cores(int(cpus)) if cpus == int(cpus) else Cores()
     threads = max(1, int(cpus))
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    _bound_tensorflow(threads, limit)
-    return Slice(cores, cards, limit)
+    _bound_tensorflow(threads, limit, shared=shared)
+    return Slice(cores, cards, limit, shared)
 
 
-def _bound_tensorflow(threads: int, memory_mib: int | None) -> None:
+def _bound_tensorflow(threads: int, memory_mib: int | None, *, shared: bool) -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -190,3 +227,6 @@ def _bound_tensorflow(threads: int, memory_mib: int | None) -> None:
         tf.config.set_logical_device_configuration(
             cards[0], [tf.config.LogicalDeviceConfiguration(memory_limit=memory_mib)]
         )
+    elif shared and cards:
+        # Nobody says how large the card is: taking what is needed beats taking all of it.
+        tf.config.experimental.set_memory_growth(cards[0], True)

@@ -65,6 +65,18 @@ class StandIn:
             yield Progress((measured,), lambda files=files: files, epoch == last_epoch)
 
 
+class Gated(StandIn):
+    """Goes slowly until the file $STAND_IN_GATE is there."""
+
+    @property
+    def epoch_s(self) -> float:
+        return 0.0 if os.path.exists(os.environ["STAND_IN_GATE"]) else 0.4
+
+    @epoch_s.setter
+    def epoch_s(self, _: float) -> None:
+        pass
+
+
 class Poisonous(StandIn):
     """Trial `POISON` raises, whoever is beside it."""
 
@@ -95,6 +107,10 @@ def slow(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
 
 def endless(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
     return _slice(), StandIn(epoch_s=1.0)
+
+
+def gated(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:
+    return _slice(), Gated()
 
 
 def poisonous(welcome: Welcome, cpus: float, gpus: float) -> tuple[Slice, StandIn]:

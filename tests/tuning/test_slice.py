@@ -73,23 +73,70 @@ def test_card_memory_is_what_the_driver_says(tmp_path, monkeypatch):
     assert slices.card_memory_mib("0") is None
 
 
+LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-11111111-aaaa)
+  MIG 3g.20gb     Device  0: (UUID: MIG-22222222-bbbb)
+  MIG 1g.5gb+me   Device  1: (UUID: MIG-33333333-cccc)
+GPU 1: NVIDIA L4 (UUID: GPU-44444444-dddd)
+GPU 2: NVIDIA A100 80GB PCIe (UUID: GPU-55555555-eeee)
+  MIG 1c.2g.20gb  Device  0: (UUID: MIG-GPU-55555555-eeee/1/0)
+"""
+MACHINE = f"""#!/bin/sh
+# nvidia-smi of a machine with a small card and two that are cut into parts.
+if [ "$1" = -L ]; then cat <<'TEXT'
+{LISTING}TEXT
+else case "$4" in 1|GPU-44444444-dddd) echo 23034;; *) echo '[Insufficient Permissions]';; esac
+fi
+"""
+
+
+@pytest.mark.parametrize(
+    ("card", "mib"),
+    [
+        ("1", 23034),  # the card given, not the first one
+        ("GPU-44444444-dddd", 23034),
+        ("MIG-33333333-cccc", 4864),
+        ("MIG-22222222-bbbb", 19456),
+        ("MIG-22222222", 19456),  # CUDA takes the beginning of a UUID
+        ("MIG-GPU-55555555-eeee/1/0", 19456),
+        ("0", 19456),  # a card that is cut up: CUDA gives its first part
+        ("GPU-55555555-eeee", 19456),
+        ("7", None),
+    ],
+)
+def test_memory_is_that_of_the_card_or_part_given(tmp_path, monkeypatch, card, mib):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(MACHINE)
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert slices.card_memory_mib(card) == mib
+
+
+def test_a_slice_says_what_it_holds():
+    cores = slices.Cores((3,))
+    assert str(slices.Slice(cores, ("1",), 5000, shared=True)) == "core 3, gpu 1 (5000 MiB)"
+    unknown = slices.Slice(slices.Cores(), ("1",), None, shared=True)
+    assert str(unknown) == "unpinned, gpu 1 (shared, its memory unknown)"
+    assert str(slices.Slice(slices.Cores(), ("0", "1"))) == "unpinned, gpu 0,1"
+
+
 ENTER = """
 import os, sys
 from caviar.tuning.slice import enter
 held = enter(float(sys.argv[1]), float(sys.argv[2]), lambda card: 20000)
 import tensorflow as tf
 print(held.memory_mib, ",".join(held.cards), tf.config.threading.get_intra_op_parallelism_threads(),
-      repr(os.environ["CUDA_VISIBLE_DEVICES"]), len(held.cores.numbers))
+      repr(os.environ["CUDA_VISIBLE_DEVICES"]), len(held.cores.numbers),
+      os.environ["CUDA_DEVICE_ORDER"])
 """
 
 
 @pytest.mark.parametrize(
     ("cpus", "gpus", "visible", "told"),
     [
-        ("1", "0", None, "None  1 '' 1"),  # no card given: none is to be seen
-        ("1", "0.5", "1", "9400 1 1 '1' 1"),
-        ("0.5", "0.25", "0", "4400 0 1 '0' 0"),  # part of a core: pinned to none
-        ("1", "1", "2", "None 2 1 '2' 1"),  # a whole card needs no limit
+        ("1", "0", None, "None  1 '' 1 PCI_BUS_ID"),  # no card given: none is to be seen
+        ("1", "0.5", "1", "9400 1 1 '1' 1 PCI_BUS_ID"),
+        ("0.5", "0.25", "0", "4400 0 1 '0' 0 PCI_BUS_ID"),  # part of a core: pinned to none
+        ("1", "1", "2", "None 2 1 '2' 1 PCI_BUS_ID"),  # a whole card needs no limit
     ],
 )
 def test_entering_bounds_tensorflow(tmp_path, cpus, gpus, visible, told):

@@ -1,0 +1,130 @@
+"""Nodes that are lost and nodes that come: several raylets on one machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from waiting import wait_for
+
+from caviar.report.account import account
+from caviar.study.facts import Outcome
+from caviar.study.journal import Journal
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+PATIENCE_S = 150.0
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Raylets:
+    process: subprocess.Popen
+    address: str
+    nodes: list[str]
+    environment: dict[str, str]
+    gate: Path
+
+    def ask(self, line):
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def run(self, directory, *options):
+        command = [sys.executable, str(HERE / "programs.py"), str(directory), "gated"]
+        return subprocess.Popen(
+            [*command, "--address", self.address, *options],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=directory.parent,
+        )
+
+
+@pytest.fixture(scope="module")
+def raylets(ray_environment, tmp_path_factory):
+    gate = tmp_path_factory.mktemp("gate") / "open"
+    environment = ray_environment | {"STAND_IN_GATE": str(gate)}
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "raylets.py"), "1", "1", "1"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    folder = ""
+    try:
+        address, *nodes, folder = process.stdout.readline().split()
+        yield Raylets(process, address, nodes, environment, gate)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def arrived(directory):
+    if not Journal.exists(directory):
+        return []
+    with Journal.open(directory) as journal:
+        return [event.detail["node_id"] for event in journal.events("slice_arrived")]
+
+
+def attempts(directory):
+    with Journal.open(directory) as journal:
+        return journal.attempts()
+
+
+def test_a_node_is_lost_and_another_comes(raylets, tmp_path):
+    directory = tmp_path / "s"
+    options = ("--trials", "90", "--resources", "max_slices = 4", "--name", "moved")
+    process = raylets.run(directory, *options)
+    try:
+        wait_for(lambda: set(arrived(directory)) == set(raylets.nodes), PATIENCE_S)
+        running = [a for a in attempts(directory) if a.outcome is None]
+        assert len({a.slice_name for a in running}) >= 2
+        lost = raylets.nodes[1]
+        assert raylets.ask(f"kill {lost}") == "killed"
+        gone = wait_for(lambda: [a for a in attempts(directory) if a.error], PATIENCE_S)
+        assert [(a.outcome, a.error) for a in gone] == [(Outcome.INTERRUPTED, "its node was lost")]
+        new = raylets.ask("add 2")
+        # The slice of the lost node, and the one that had no place before.
+        wait_for(lambda: arrived(directory).count(new) == 2, PATIENCE_S)
+        raylets.gate.touch()
+        process.wait(PATIENCE_S)
+    finally:
+        process.kill()
+        out, _ = process.communicate()
+        print(out)
+        raylets.gate.unlink(missing_ok=True)
+    assert process.returncode == 0, out
+    assert "4 slices of 1 CPU (as many as max_slices says); 1 of them wait for a node" in out
+    with Journal.open(directory) as journal:
+        told = account(journal)
+        rows = journal._db.rows("SELECT trial, epoch FROM measurements")
+        assert journal.trained_epochs == journal.measured_epochs == len(rows) == len(set(rows))
+        ended = [a for a in journal.attempts() if a.outcome != Outcome.COMPLETE]
+        assert [a.outcome for a in ended] == [Outcome.INTERRUPTED]
+    assert told["status"] == "finished"
+    assert sum(told["counts"].values()) == 90
+    assert told["counts"]["failed"] == 0
+
+
+def test_a_study_does_not_wait_for_slices_without_a_place(raylets, tmp_path):
+    directory = tmp_path / "s"
+    raylets.gate.touch()
+    options = ("--trials", "24", "--resources", "max_slices = 9", "--name", "waited")
+    out, _ = (process := raylets.run(directory, *options)).communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out
+    with Journal.open(directory) as journal:
+        assert account(journal)["status"] == "finished"
+    assert len(arrived(directory)) <= 4
