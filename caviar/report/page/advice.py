@@ -129,7 +129,7 @@ def _steps(recipe: Iterable[Mapping[str, Any]]) -> Html:
     parts = []
     for cause, steps in groupby(recipe, lambda step: step["against"]):
         title = f"What to try against {NAMES[cause]}, the first thing first"
-        parts += [tag("p", tag("b", title)), _ordered(steps)]
+        parts += [tag("h4", title), _ordered(steps)]
     return join(parts)
 
 

@@ -102,7 +102,8 @@ def _of_search(scores: Scores) -> tuple[Figure, list[str], list[Figure]]:
     if best is None:
         return Figure(name, NONE), [_nothing(scores)], []
     value = scores.told(best.get(evidence.metric))
-    big = Figure(f"best {name} so far", value)
+    so_far = "" if evidence.account["status"] == "finished" else " so far"
+    big = Figure(f"best {name}{so_far}", value)
     told = f"Trial {best['trial']} leads, with {name} {value} after {best['epoch']} epochs."
     luck = "It is the best of many on one dev set, so part of its lead is luck; no test figure may"
     luck += " be quoted before a winner is retrained and chosen (caviar winner DIR)."

@@ -16,8 +16,9 @@ import numpy as np
 
 from caviar.report.page.axes import Axis
 from caviar.report.page.figure import Figure, Trace, View, axis, dots, lines
-from caviar.report.page.markup import NONE, Html, clipped, figures, tag, value_text
+from caviar.report.page.markup import NONE, Html, clipped, figures, value_text
 from caviar.report.page.scores import Scores
+from caviar.report.page.tables import table
 from caviar.space.domain import Choice
 
 BUCKETS: Final = 8
@@ -208,14 +209,13 @@ def _values(one: Axis, start: float, end: float) -> str:
 def _table(scores: Scores, rows: list[Stretch]) -> Html:
     heads = ("values", f"best {scores.name}", "trial", "trials", "diverged")
     body = [
-        tag(
-            "tr", tag("th", row.name, scope="row"),
-            *(tag("td", cell) for cell in (
-                NONE if row.best is None else scores.told(row.value),
-                NONE if row.best is None else row.best, row.trials, row.lost,
-            )),
+        (
+            row.name,
+            NONE if row.best is None else scores.told(row.value),
+            NONE if row.best is None else row.best,
+            row.trials,
+            row.lost,
         )
         for row in rows
-    ]  # fmt: skip
-    head = tag("tr", *(tag("th", text, scope="col") for text in heads))
-    return tag("table", tag("thead", head), tag("tbody", *body))
+    ]
+    return table(heads, body)
