@@ -59,16 +59,20 @@ def fetch(
     if not job.node:
         raise StudyError(f"{job.id}: it is {job.state}, and no study was begun")
     _check_node(dashboard, job)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".caviar-fetch-", dir=directory.parent) as beside:
-        copy = Path(beside) / "study"
-        with TemporaryFile(dir=beside) as archive:
-            with _helper(dashboard, job, checkpoints) as helper:
-                _await(dashboard, helper, say)
-                size = receive(log_lines(dashboard, job.node, helper), archive, say)
-            files = unpack(archive, copy)
-        refuse_other(directory, copy)
-        install(copy, directory)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".caviar-fetch-", dir=directory.parent) as beside:
+            copy = Path(beside) / "study"
+            with TemporaryFile(dir=beside) as archive:
+                with _helper(dashboard, job, checkpoints) as helper:
+                    _await(dashboard, helper, say)
+                    size = receive(log_lines(dashboard, job.node, helper), archive, say)
+                files = unpack(archive, copy)
+            refuse_other(directory, copy)
+            install(copy, directory)
+    except OSError as error:
+        reason = one_line(error.strerror or str(error))
+        raise StudyError(f"{directory}: cannot be written: {reason}") from None
     report = _report(directory, say)
     return f"{files} files, {_mb(size)} compressed, in {directory}{report}"
 
@@ -266,22 +270,19 @@ def install(copy: Path, directory: Path) -> None:
     """Moves what was fetched to its place, the journal last of all.
 
     Raises:
-        StudyError: it cannot be written there.
+        OSError: it cannot be written there.
     """
-    try:
-        if not directory.exists():
-            copy.rename(directory)
-            return
-        found = [path for path in copy.rglob("*") if path.is_file()]
-        for path in sorted(found, key=lambda one: (one.name == sending.JOURNAL, one)):
-            target = directory / path.relative_to(copy)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if path.name == sending.JOURNAL:  # a log of the older one is none of this one's
-                for ending in ("-wal", "-shm"):
-                    target.with_name(target.name + ending).unlink(missing_ok=True)
-            path.replace(target)
-    except OSError as error:
-        raise StudyError(f"{directory}: cannot be written: {error.strerror}") from None
+    if not directory.exists():
+        copy.rename(directory)
+        return
+    found = [path for path in copy.rglob("*") if path.is_file()]
+    for path in sorted(found, key=lambda one: (one.name == sending.JOURNAL, one)):
+        target = directory / path.relative_to(copy)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.name == sending.JOURNAL:  # a log of the older one is none of this one's
+            for ending in ("-wal", "-shm"):
+                target.with_name(target.name + ending).unlink(missing_ok=True)
+        path.replace(target)
 
 
 def _report(directory: Path, say: Say) -> str:

@@ -49,7 +49,7 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
         found["age_s"] = round(max(0.0, time.time() - told["at"]), 1)
     if job.state == "failed":
         plain = [line for line in lines or job.message.splitlines() if line]
-        shown = [one_line(line) for line in plain if not line.startswith(PREFIX)]
+        shown = [one_line(line.expandtabs()) for line in plain if not line.startswith(PREFIX)]
         found["log"] = shown[-LAST_LINES:]
     return found
 
@@ -68,7 +68,7 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {told['note']}")
     lines.append(f"  job {job['id']}, {_times(job)}; {job['page']}")
     lines.append(f"  directory {one_line(str(job['directory']))} on the cluster")
-    if told.get("log"):
+    if told.get("log") and not told.get("trouble"):
         lines += ["the last lines of its log:", *(f"  {line}" for line in told["log"])]
     return lines
 

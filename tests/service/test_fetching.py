@@ -269,6 +269,11 @@ def test_fetch_of_what_cannot_be_had(fake, helped, refused, tmp_path):
     assert "holds other files" in refused("fetch", "small", tmp_path / "full")
     assert not helped
     assert not (tmp_path / "got").exists()
+    fake.nodes = [NODE]
+    line = refused("fetch", "small", tmp_path / "full" / "file" / "x")
+    assert line == f"{tmp_path}/full/file/x: cannot be written: File exists"
+    line = refused("fetch", "small", "/proc/x")
+    assert line == "/proc/x: cannot be written: No such file or directory"
 
 
 def test_a_helper_that_fails_is_told_and_taken_away(fake, helped, refused, monkeypatch, tmp_path):

@@ -230,6 +230,21 @@ def test_status_of_a_failed_job_shows_the_end_of_its_log(fake, caviar):
     assert PREFIX not in out
 
 
+def test_status_of_a_failed_job_that_told_why_needs_no_log(fake, caviar):
+    running_log(fake, trouble="data.path: there is no file 'x'")
+    fake.jobs["caviar-small-1"] |= {"status": "FAILED", "end_time": 1_700_000_009_000}
+    out = caviar("status", "small")[1]
+    assert "  trouble: data.path: there is no file 'x'\n" in out
+    assert "log" not in out
+
+
+def test_status_of_a_job_that_could_not_even_start(fake, caviar):
+    message = "runtime_env setup failed:\n\tno space left"
+    fake.add("caviar-small-1", "small", "FAILED", driver_node_id=None, message=message)
+    lines = caviar("status", "small")[1].splitlines()
+    assert lines[-2:] == ["  runtime_env setup failed:", "          no space left"]
+
+
 def test_status_of_a_job_whose_node_is_gone_or_that_waits(fake, caviar):
     running_log(fake)
     fake.nodes = []
