@@ -327,3 +327,20 @@ def test_importing_the_spec_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "gpus"),
+    [
+        ("", 0.0),
+        ("slices_per_gpu = 1", 1.0),
+        ("slices_per_gpu = 4", 0.25),
+        ("slices_per_gpu = 3", 0.3333),  # in ten-thousandths, as Ray counts
+        ("slices_per_gpu = 7", 0.1428),  # 0.1429 would leave no room for the seventh
+        ("gpus_per_slice = 0.142857", 0.1428),
+        ("gpus_per_slice = 0.29", 0.29),
+        ("gpus_per_slice = 2", 2.0),
+    ],
+)
+def test_gpus_of_a_slice(text: str, gpus: float) -> None:
+    assert StudySpec.parse(f"[resources]\n{text}").resources.gpus == gpus

@@ -258,6 +258,22 @@ MISTAKES = [
         "[resources]\nstack = true",
         'resources.stack: must be "auto" or a whole number from 1 to 1024, got true',
     ),
+    (
+        "[resources]\nslices_per_gpu = 4\ngpus_per_slice = 0.25",
+        "resources.slices_per_gpu: says what gpus_per_slice says, give one of them, "
+        "got 4 beside gpus_per_slice = 0.25",
+    ),
+    ("[resources]\nslices_per_gpu = -1", "resources.slices_per_gpu: must be >= 0, got -1"),
+    ("[resources]\nslices_per_gpu = 101", "resources.slices_per_gpu: must be <= 100, got 101"),
+    (
+        "[resources]\naccelerator = 'A100'",
+        "resources.accelerator: needs slices with GPUs (slices_per_gpu or gpus_per_slice), "
+        "got 'A100' and none",
+    ),
+    (
+        "[resources]\naccelerator = 'A 100'\nslices_per_gpu = 1",
+        "resources.accelerator: must match ^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$, got 'A 100'",
+    ),
     ("[resources]\ncheckpoint_s = 0", "resources.checkpoint_s: must be >= 1, got 0"),
     # Shapes.
     ("search = 3", "search: must be a table, got 3"),
