@@ -19,6 +19,7 @@ from caviar import (
     cli_panda,
     cli_predict,
     cli_report,
+    cli_serve,
     cli_usage,
     cli_winner,
 )
@@ -377,6 +378,7 @@ for commands in (
     cli_panda,
     cli_winner,
     cli_report,
+    cli_serve,
     cli_diagnose,
     cli_predict,
     cli_export,

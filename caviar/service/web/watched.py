@@ -1,0 +1,159 @@
+"""One study directory, looked at while a driver may be at work on it.
+
+Whether there is news is told by the journal's files alone (every commit writes its log), so a study
+at rest costs two calls of `stat`. A reading that is due looks the whole journal through; readings
+are so far apart that they take `SHARE` of one core, whoever asks.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from caviar.report.account import account, course
+from caviar.report.winning import winning
+from caviar.service.web.source import UnknownError
+from caviar.service.web.told import (
+    CURVES,
+    curve_of,
+    leaders_of,
+    rounds_of,
+    rows_of,
+    slices_of,
+    status_of,
+)
+from caviar.study.growth import in_force
+from caviar.study.journal import Journal
+from caviar.study.lease import Lease
+from caviar.study.opening import FILE
+from caviar.study.spec import StudySpec
+
+SHARE: Final = 0.02
+"""Of one core that looking may take while a study runs."""
+LEAST_S: Final = 1.0
+"""Between two readings of a study."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A study as it was at a moment.
+
+    Attributes:
+        files: how the journal's files were just before.
+        driven: whether a driver was at work.
+        lease: the latest driver's.
+        status: see `caviar.service.web.told.status_of`; with `leaders`, `curves`, `at`.
+        trials: every trial.
+        rounds: of the search.
+        due_at: when the next may be made, on the clock that only goes forward.
+    """
+
+    files: Hashable
+    driven: bool
+    lease: Lease | None
+    status: dict[str, Any]
+    trials: list[dict[str, Any]]
+    rounds: list[dict[str, Any]]
+    due_at: float
+
+
+class WatchedStudy:
+    """A study directory and what was last seen of it."""
+
+    def __init__(
+        self, name: str, directory: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Reads nothing yet; `clock` in seconds."""
+        self.name = name
+        self.directory = directory
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._reading: Reading | None = None
+        self._report: tuple[Hashable, str, str] | None = None
+        self._making = threading.Lock()
+
+    def reading(self) -> Reading:
+        """How it stands: the last reading unless there is news and another is due.
+
+        Raises:
+            StudyError: it is no study any more, or damaged.
+        """
+        with self._lock:
+            old = self._reading
+            if old is not None and (self._same(old) or self._clock() < old.due_at):
+                return old
+            self._reading = self._read()
+            return self._reading
+
+    def ask_again(self) -> None:
+        """Makes the next reading due: something was asked of the study."""
+        with self._lock:
+            self._reading = None
+
+    def trial(self, number: int) -> dict[str, Any]:
+        """One trial with its curve.
+
+        Raises:
+            UnknownError: there is none of that number.
+        """
+        trials = self.reading().trials
+        if not 0 <= number < len(trials):
+            there = f"has trials 0 to {len(trials) - 1}" if trials else "has no trials yet"
+            raise UnknownError(f"trial {number}: the study {there}")
+        with Journal.open(self.directory) as journal:
+            return trials[number] | course(journal, number)
+
+    def report(self) -> tuple[str, str]:
+        """A word for its state and the whole report; made anew only if there is news."""
+        from caviar.report.evidence import evidence
+        from caviar.report.page.document import document
+
+        with self._making:  # it takes seconds: two who ask share one
+            files = self._files()
+            if self._report is None or self._report[0] != files:
+                state = f"{abs(hash(files)):x}"
+                self._report = files, state, document(evidence(self.directory))
+            return self._report[1:]
+
+    def _files(self) -> Hashable:
+        """Of the journal and its log what changes with every commit."""
+        return tuple(map(_stat, (self.directory / FILE, self.directory / f"{FILE}-wal")))
+
+    def _same(self, old: Reading) -> bool:
+        driven = old.lease is not None and old.lease.held(time.time())
+        return old.files == self._files() and old.driven == driven
+
+    def _read(self) -> Reading:
+        began, files = self._clock(), self._files()
+        with Journal.open(self.directory) as journal, journal.snapshot():
+            now = time.time()
+            told, lease = account(journal, now), journal.lease()
+            metric = told["metric"]
+            rows = rows_of(told, journal.values(metric))
+            leaders = leaders_of(rows, metric)
+            curves = {
+                row["trial"]: curve_of(journal.measurements(row["trial"]), metric)
+                for row in leaders[:CURVES]
+            }
+            spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
+            rounds = rounds_of(spec, told["rounds"], journal.rounds())
+            status = status_of(told, winning(journal), slices_of(journal.open_assignments()))
+        took = self._clock() - began
+        more = {"name": self.name, "directory": str(self.directory), "at": round(now, 1)}
+        pace = {"every_s": round(max(LEAST_S, took / SHARE), 1)}
+        status = more | pace | status | {"leaders": leaders, "curves": curves}
+        driven = lease is not None and lease.held(now)
+        due = self._clock() + pace["every_s"]
+        return Reading(files, driven, lease, status, rows, rounds, due)
+
+
+def _stat(path: Path) -> Hashable:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
