@@ -98,8 +98,9 @@ def _check_node(dashboard: Dashboard, job: Job) -> None:
     except (KeyError, TypeError):
         return
     if job.node not in alive:
-        where = f"; its backup is at {one_line(job.storage)}" if job.storage else ""
-        raise StudyError(f"{job.id}: the node that has the study is gone{where}")
+        where = one_line(job.storage)
+        more = f"; a run with --storage {where} restores it elsewhere" if where else ""
+        raise StudyError(f"{job.id}: the node that has the study is gone{more}")
 
 
 @contextmanager

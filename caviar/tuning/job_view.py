@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from caviar.errors import StudyError
 from caviar.search.successive_halving import merit_of
+from caviar.study import card_file
 from caviar.study.facts import TrialSummary
 from caviar.study.journal import Journal
 from caviar.study.metric_words import metric_name, metric_value
@@ -81,7 +82,7 @@ class JobView(AbstractContextManager["JobView"]):
         """Says how it ended."""
         if self._status is not None:  # there may be later news than what was printed
             self._told = self._status.to_json()
-        self._told |= self._concluded
+        self._told |= self._concluded | self._winner()
         if isinstance(error, StudyError):
             self._told["trouble"] = self._told["trouble"] or str(error)
         self._write(self._line())
@@ -118,9 +119,19 @@ class JobView(AbstractContextManager["JobView"]):
         ]
         finished = account["status"] == "finished"
         ended = {"stage": "", "slices": {}, "planned": 0, "arrived": 0, "finished": finished}
-        if self._status is None:  # there was nothing left to train
-            kept["elapsed_s"] = account["elapsed_s"]
+        # Of all its drivers, and of the search alone.
+        elapsed = kept["elapsed_s"] = account["elapsed_s"]
+        kept["trial_epochs_per_s"] = round(account["trial_epochs"] / elapsed, 3) if elapsed else 0.0
         self._concluded = kept | ended | {"rungs": rungs}
+
+    def _winner(self) -> dict[str, str]:
+        """Who won and what may be quoted of it, once the card is written."""
+        with suppress(StudyError):
+            card = card_file.read(self._directory)
+            if card is not None and self._concluded.get("finished"):
+                quoted = (card.get("sentences") or [""])[0]
+                return {"winner": f"{card['winner']['name']}. {quoted}"}
+        return {}
 
     def _line(self) -> str:
         # The newest time: what is old about it is told by a reader's clock.

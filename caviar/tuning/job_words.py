@@ -21,7 +21,7 @@ LONGEST: Final = 4096
 MOST_SLICES: Final = 16
 """Slices told one by one."""
 
-_SHORTENED: Final = ("slices", "hyperparameters", "rungs", "trouble", "ending")
+_SHORTENED: Final = ("slices", "hyperparameters", "rungs", "winner", "trouble", "ending")
 
 
 def status_line(told: Mapping[str, Any]) -> str:
@@ -77,6 +77,8 @@ def standing_lines(told: Mapping[str, Any], left: str = "") -> list[str]:
     lines = [f"{stage}{counts}{starting}", ", ".join(filter(None, pace))]
     lines += _rungs(told.get("rungs") or [])
     lines += _best(told)
+    if told.get("winner"):
+        lines.append(f"winner: {told['winner']}")
     slices = sorted((told.get("slices") or {}).items())
     lines += [f"{name}  {work}" for name, work in slices[:MOST_SLICES]]
     if len(slices) > MOST_SLICES:

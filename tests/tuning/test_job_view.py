@@ -149,6 +149,28 @@ def test_the_last_line_says_how_it_ended(study):
     assert standing_lines(last)[0].startswith("8 paused, 1 diverged")
 
 
+def test_the_winner_is_told_in_the_last_line(study):
+    (study / "winner").mkdir()
+    card = {
+        "format": 2,
+        "winner": {"name": "trial 7", "trial": 7, "hyperparameters": {}, "epochs": 9},
+        "candidates": [],
+        "sentences": ["What may be quoted: nothing."],
+    }
+    (study / "winner" / "card.json").write_text(json.dumps(card))
+    log = Log(study)
+    with log.view as view, Journal.open(study) as journal:
+        told = account(journal)
+        view.conclude(told | {"status": "finished"})
+    line = "winner: trial 7. What may be quoted: nothing."
+    assert line in standing_lines(log.statuses[-1])
+    (study / "winner" / "card.json").write_text("damaged")
+    log = Log(study)
+    with log.view as view:
+        view.conclude(told | {"status": "finished"})
+    assert "winner" not in log.statuses[-1]
+
+
 def test_trouble_is_told_in_the_last_line(study):
     log = Log(study)
     with pytest.raises(StudyError), log.view:
