@@ -21,12 +21,14 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "cluster/README.md",
+    "docs/cluster.md",
     "docs/design.md",
     "docs/search.md",
+    "docs/security.md",
     "docs/training.md",
     "docs/winner.md",
 ]
-LOCKS = ["requirements.lock", "requirements-test.lock"]
+LOCKS = ["requirements.lock", "requirements-test.lock", "requirements-gpu.lock"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -116,7 +118,11 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [(LOCKS[0], []), (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx", "png"])],
+    [
+        (LOCKS[0], []),
+        (LOCKS[2], ["gpu"]),
+        (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx", "png"]),
+    ],
 )
 def test_locks_hold_what_the_project_declares(lock: str, extras: list[str]) -> None:
     project = PYPROJECT["project"]
