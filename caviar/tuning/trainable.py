@@ -7,6 +7,7 @@ worth saving: what it trained is with the broker, what it had not reported is tr
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 STEP_S = 1.0
 """How long a step goes on claiming, in seconds: Tune handles one result a step, not an epoch."""
+
+SAID = 16
+"""Trials of an assignment that its line in the log names."""
 
 _REPORT_SHARE = 20
 """A report may take a twentieth of the time: the next comes after 20 times what the last took."""
@@ -83,6 +87,7 @@ class SliceTrainable(tune.Trainable):
         self._broker = ray.get_actor(config["broker"], namespace=NAMESPACE)
         self._held: Slice | None = None
         self._order: Claim | Wait | Finished | None = None
+        self._said = -math.inf
         try:
             welcome: Welcome = self._ask("welcome", self._name)
             self._checkpoint_s = welcome.checkpoint_s
@@ -96,7 +101,7 @@ class SliceTrainable(tune.Trainable):
             raise
 
     def __repr__(self) -> str:
-        """How the dashboard names the actor: study and slice."""
+        """How the dashboard names the actor: study and slice; asked once, when it is made."""
         return getattr(self, "_name", type(self).__name__)
 
     def step(self) -> dict[str, Any]:
@@ -122,6 +127,7 @@ class SliceTrainable(tune.Trainable):
 
     def _work(self, claim: Claim) -> int:
         """Trains a claim; returns the lane-epochs it took."""
+        self._say(claim)
         report = _Report(self._broker, self._name, claim, self._checkpoint_s)
         try:
             claim, width = self._settled(claim)
@@ -133,6 +139,13 @@ class SliceTrainable(tune.Trainable):
         except Exception as error:  # noqa: BLE001 whatever goes wrong in training is a failed try
             self._ask("abandon", self._name, claim.assignment, claim.attempt, _one_line(error))
         return report.epochs
+
+    def _say(self, claim: Claim) -> None:
+        """Tells the actor's log what it is at: the dashboard shows it, and no repr can change."""
+        now = time.monotonic()
+        if now - self._said >= STEP_S:
+            self._said = now
+            print(f"{self._name}: {told_of(claim)}", flush=True)  # noqa: T201 it is the log
 
     def _settled(self, claim: Claim) -> tuple[Claim, int]:
         """The claim with its precision, and its width; measured first if nobody has yet."""
@@ -191,6 +204,15 @@ class _Report:
         self._measurements = []
         self._checkpoints = {}
         return answer
+
+
+def told_of(claim: Claim) -> str:
+    """A claim in words, as `2 lanes, epochs 3-9: trials 7, 12`."""
+    lanes, first = len(claim.lanes), min(lane.epoch for lane in claim.lanes)
+    trials = ", ".join(str(lane.trial.index) for lane in claim.lanes[:SAID])
+    more = ", ..." if lanes > SAID else ""
+    plural = "s" * (lanes != 1)
+    return f"{lanes} lane{plural}, epochs {first}-{claim.last_epoch}: trial{plural} {trials}{more}"
 
 
 def _one_line(error: BaseException) -> str:
