@@ -11,6 +11,7 @@ from caviar.tuning.holdings import NODES_LOST, OWN_TRIES
 from caviar.tuning.losses import LOOKS_S, is_lost
 
 ONE = StudySpec.default().override(trials=1, max_epochs=9)
+LONG = StudySpec.parse("[search]\ntrials = 1\ngrace_epochs = 20\nmax_epochs = 20")
 LOST = "its node was lost"
 
 
@@ -70,19 +71,17 @@ def test_a_stack_whose_slice_died_alone_is_split(tmp_path):
     journal.close()
 
 
-def test_lost_nodes_fail_no_trial(tmp_path):
-    journal, broker = take_up(tmp_path / "s", ONE)
+def test_however_many_nodes_are_lost_no_trial_fails_that_goes_on_between(tmp_path):
+    journal, broker = take_up(tmp_path / "s", LONG)
     worker = StandIn()
-    for _ in range(NODES_LOST * OWN_TRIES):
+    for _ in range(NODES_LOST + OWN_TRIES + 1):
         claim = broker.claim("a", ())
         first, *_ = worker.train(claim, 1)
-        if claim.lanes[0].epoch < 6:  # it goes on a little each time
-            at = claim.assignment, claim.attempt
-            broker.report("a", *at, first.measurements, first.checkpoints(), False)
-        else:
-            break
+        at = claim.assignment, claim.attempt
+        broker.report("a", *at, first.measurements, first.checkpoints(), False)
         broker.lose(broker.set_aside("a"), LOST, Outcome.INTERRUPTED)
     work(broker, StandIn())
+    assert claim.attempt == NODES_LOST + OWN_TRIES + 1
     assert broker.counts()[TrialState.FAILED] == 0
     assert journal.trained_epochs == journal.measured_epochs
     journal.close()
