@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from caviar.study.metric_words import metric_value
 from caviar.study.wording import number, one_line
 
 MOST_CHOICES: Final = 4
@@ -116,8 +117,7 @@ def _best(tally: dict[str, Any], metric: str) -> str:
     best = tally["best"]
     if best is None:
         return "-"
-    value = best[metric]
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+    return metric_value(metric, best[metric])
 
 
 def _table(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.study.ladders import numbers
+from caviar.study.metric_words import percent
 from caviar.study.wording import configuration, duration, states
 from caviar.tuning.forecast import Forecast
 from caviar.tuning.status import Status
@@ -55,7 +56,7 @@ def _best(status: Status) -> str:
         return ""
     judged = f"train loss {best.train_loss:.4f}, " if status.metric == "train_loss" else ""
     return (
-        f"best {judged}dev accuracy {best.dev_accuracy:.4f}, loss {best.dev_loss:.4f} "
+        f"best {judged}dev accuracy {percent(best.dev_accuracy)}, loss {best.dev_loss:.4f} "
         f"(trial {best.trial}, epoch {best.epoch})"
     )
 

@@ -255,6 +255,7 @@ def test_a_stretch_of_an_axis_keeps_the_trials_that_pass(chromium, winner) -> No
         assert watched.said == []
 
 
+@pytest.mark.timeout(600)  # it opens a large page over and over
 def test_three_hundred_hostile_names_do_nothing(chromium, tmp_path) -> None:
     names = hostile()
     for begin in range(0, 300, 60):

@@ -186,10 +186,10 @@ def test_one_origin_needs_no_column(tmp_path) -> None:
 def test_rounds_are_printed_in_a_line_each_and_the_last_in_full(told) -> None:
     out = printed(print_rounds, told)
     lines = [line.split() for line in out.splitlines()]
-    assert lines[1] == ["1", "2", "4", "0.5300", "0", "-", "100", "%", "the", "cover"]
-    assert lines[2][:8] == ["2", "4", "2", "0.5400", "1", "0.9000", "49", "%"]
+    assert lines[1][:9] == ["1", "2", "4", "53.00", "%", "0", "-", "100", "%"]
+    assert lines[2][:10] == ["2", "4", "2", "54.00", "%", "1", "90.00", "%", "49", "%"]
     assert out.splitlines()[3:5] == [
-        "trials by origin: 4 cover (best 0.5300), 2 zoom (best 0.5400), 1 control (best 0.9000)",
+        "trials by origin: 4 cover (best 53.00 %), 2 zoom (best 54.00 %), 1 control (best 90.00 %)",
         "round 2 stands on 4 trials: narrower: 2 better",
     ]
     del lines[3]

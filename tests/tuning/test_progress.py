@@ -33,13 +33,13 @@ STATUS = Status(
 def test_a_line_tells_states_pace_and_best():
     assert summary_line(STATUS, "about 2 min left") == (
         "2 running, 4 paused, 3 waiting; 1 of 2 slices starting; 30 trial-epochs, 2.0/s; "
-        "about 2 min left; best dev accuracy 0.8750, loss 0.2500 (trial 4, epoch 3)"
+        "about 2 min left; best dev accuracy 87.50 %, loss 0.2500 (trial 4, epoch 3)"
     )
 
 
 def test_a_line_tells_the_train_loss_where_trials_are_compared_by_it():
     line = summary_line(replace(STATUS, metric="train_loss"))
-    assert "best train loss 0.5000, dev accuracy 0.8750" in line
+    assert "best train loss 0.5000, dev accuracy 87.50 %" in line
 
 
 def test_plain_lines_come_now_and_then_and_at_the_end():
@@ -63,7 +63,7 @@ def test_the_live_table_shows_rungs_slices_and_the_best():
     console = Console(file=io.StringIO(), width=100)
     console.print(picture(STATUS))
     out = console.file.getvalue()
-    for part in ("2 running", "3 epochs", "digits:slice-0", "0.8750", "learning_rate=0.01235"):
+    for part in ("2 running", "3 epochs", "digits:slice-0", "87.50 %", "learning_rate=0.01235"):
         assert part in out
 
 
