@@ -1,8 +1,13 @@
 """What any job of the cluster may ask a study's broker: plain data, at a bounded price.
 
 Whoever asks may have no caviar to unpickle with, so answers are dicts, lists, numbers and text, and
-what is wrong with a question is a ValueError of one line. While the broker answers it decides
-nothing: what could be asked is bounded.
+what is wrong with a question is a ValueError of one line. They give arguments by name: without the
+class at hand Ray takes no others.
+
+    broker = ray.get_actor("caviar:STUDY", namespace="caviar")
+    ray.get(broker.leaderboard.remote(n=3))
+
+While the broker answers it decides nothing: what could be asked is bounded.
 """
 
 from __future__ import annotations
