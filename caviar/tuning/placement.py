@@ -111,7 +111,7 @@ class Plan:
 
     def told(self, accelerator: str = "") -> str:
         """The plan in one line."""
-        gpus = f" and {self.gpus:g} {accelerator or 'GPU'}{'s' * (self.gpus != 1)}"
+        gpus = f" and {self.gpus:g} {accelerator or 'GPU'}{'s' * (self.gpus > 1)}"
         waiting = f"; {self.count - self.now} of them wait for a node" if self.waits else ""
         return (
             f"{self.count} slice{'s' * (self.count != 1)} of {self.cpus:g} "
@@ -201,7 +201,8 @@ def _unknown(kind: str, nodes: Sequence[Node]) -> str:
     if not kinds:
         has = "has no GPUs" if not nodes else "names no kind of its GPUs (ray start --labels)"
         return f"the cluster {has}, got {show(kind)}"
-    advice = nearest(kind, kinds)
+    alike = [known for known in kinds if known.lower() == kind.lower()]
+    advice = nearest(alike[0] if alike else kind, kinds)
     hint = f", {advice}" if advice.startswith("did you mean") else ""
     return f"the cluster has {', '.join(kinds)}, got {show(kind)}{hint}"
 

@@ -91,7 +91,7 @@ def test_only_the_named_cards_are_taken():
     assert not plan.labels
     assert plan_slices(MIXED, Need(1, 0.5), "auto", 64).count == 14
     told = plan.told("L4")
-    assert told == "8 slices of 1 CPU and 0.5 L4s (as many as the cluster has room for)"
+    assert told == "8 slices of 1 CPU and 0.5 L4 (as many as the cluster has room for)"
 
 
 def test_cards_that_only_a_label_names():
@@ -107,6 +107,7 @@ def test_cards_that_only_a_label_names():
     ("nodes", "asked", "line"),
     [
         (MIXED, "a100", "the cluster has A100, L4, got 'a100', did you mean \"A100\"?"),
+        (MIXED, "l4", "the cluster has A100, L4, got 'l4', did you mean \"L4\"?"),
         (MIXED, "H200", "the cluster has A100, L4, got 'H200'"),
         ([node(8)], "A100", "the cluster has no GPUs, got 'A100'"),
         (
