@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def unknown(command: str) -> list[str]:
     return [word for word in words if re.match(r"--?[a-z]", word) and word not in known]
 
 
+@cache
 def strings() -> list[str]:
     """Every text that caviar's code holds, and the scripts of cluster/."""
     found = [path.read_text() for path in (ROOT / "cluster").glob("*.sh")]
