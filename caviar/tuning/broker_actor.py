@@ -33,7 +33,7 @@ from caviar.tuning.messages import AT_ONCE, Answer, Extra, Finished, Wait, Welco
 from caviar.tuning.metrics import Figures, StudyMetrics
 from caviar.tuning.retraining import Stage
 from caviar.tuning.status import Status
-from caviar.tuning.taking_up import extend
+from caviar.tuning.taking_up import check_data, extend
 
 IN_FINALS: Final = 2**40
 """Added to the numbers that slices know the finals' assignments by: no report of the search that
@@ -108,7 +108,9 @@ class BrokerActor:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
         holder = LeaseHolder.here(driver)
         _take_lease(self._journal, holder)
-        _check_data(self._journal, facts)
+        check_data(self._journal, facts)
+        if not self._journal.events("data_set_read"):
+            self._journal.record("data_set_read", facts)
         about = {"pid": driver, "slices": slices, "versions": _versions()}
         self._metrics, self._forecast = StudyMetrics(self._spec.name), Forecast()
         self._journal.record("driver_resumed" if resumed else "driver_started", about)
@@ -455,20 +457,6 @@ def _take_lease(journal: Journal, holder: LeaseHolder) -> None:
             time.sleep(0.5)
         else:
             return
-
-
-def _check_data(journal: Journal, facts: Mapping[str, Any]) -> None:
-    """Writes down what the study trains on, and refuses to go on with anything else."""
-    known = journal.events("data_set_read")
-    if not known:
-        journal.record("data_set_read", facts)
-    elif known[0].detail["fingerprint"] != facts["fingerprint"]:
-        then, now = known[0].detail["version"], facts["version"]
-        versions = f"version {then} then, {now} now, and " if then != now else ""
-        raise StudyError(
-            f"data: {facts['name']} is not what the study in {journal.directory} was begun with: "
-            f"{versions}other examples or another cut"
-        )
 
 
 def _end(actors: Iterable[Any]) -> None:

@@ -24,7 +24,7 @@ from caviar.tuning.placement import Need, Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
 from caviar.tuning.signals import Signals
-from caviar.tuning.taking_up import check_directory, keep_settings
+from caviar.tuning.taking_up import check_directory, keep_settings, refuse_other_data
 from caviar.tuning.worker import TENSORFLOW_WORKER
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def run_study(
     view.say(prepared.line)
     for warning in prepared.warnings:
         view.say(f"warning: {warning}")
+    refuse_other_data(directory, prepared.facts)
     view.say(f"joining the cluster at {address}" if address else "starting Ray on this machine")
     url = connect(address)
     signals = Signals(view.say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,33 @@ def extend(journal: Journal, asked: StudySpec) -> StudySpec:
             decided.append(Change(ChangeKind.CONTINUE, {"why": "the budget grew"}))
         journal.decide(decided)
     return begun.model_copy(update={"resources": asked.resources, "data": asked.data})
+
+
+def refuse_other_data(directory: Path, facts: Mapping[str, Any]) -> None:
+    """Does nothing if a study may go on with this data set, or is not there yet.
+
+    Args:
+        directory: the study's.
+        facts: what the journal keeps of the data, its `fingerprint` above all.
+
+    Raises:
+        StudyError: it was begun with another one.
+    """
+    if Journal.exists(directory):
+        with Journal.open(directory) as journal:
+            check_data(journal, facts)
+
+
+def check_data(journal: Journal, facts: Mapping[str, Any]) -> None:
+    """The same of an open journal."""
+    known = journal.events("data_set_read")
+    if known and known[0].detail["fingerprint"] != facts["fingerprint"]:
+        then, now = known[0].detail["version"], facts["version"]
+        versions = f"version {then} then, {now} now, and " if then != now else ""
+        raise StudyError(
+            f"data: {facts['name']} is not what the study in {journal.directory} was begun with: "
+            f"{versions}other examples or another cut"
+        )
 
 
 def keep_settings(directory: Path, asked: StudySpec) -> str:

@@ -17,7 +17,7 @@ from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
 from caviar.tuning.broker_actor import IN_FINALS, BrokerActor
 from caviar.tuning.messages import Extra, Finished, Wait
-from caviar.tuning.taking_up import check_directory, keep_settings
+from caviar.tuning.taking_up import check_directory, keep_settings, refuse_other_data
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc", "train": 400}
 TEXT = """
@@ -318,3 +318,13 @@ def test_any_job_may_ask_how_a_study_stands_in_plain_data(tmp_path):
     assert (told["study"], told["finished"]) == ("digits", False)
     assert told["best"]["hyperparameters"]["units"] >= 50
     assert sum(told["counts"].values()) == 9
+
+
+def test_a_data_set_that_changed_is_refused_before_a_cluster_is_needed(tmp_path):
+    refuse_other_data(tmp_path, FACTS)  # there is no study yet
+    actor = opened(tmp_path)
+    actor.close()
+    refuse_other_data(tmp_path, FACTS)
+    other = FACTS | {"fingerprint": "abd", "version": "2"}
+    with pytest.raises(StudyError, match="version 1 then, 2 now, and other examples or another"):
+        refuse_other_data(tmp_path, other)
