@@ -13,9 +13,10 @@ from fake_dashboard import NODE
 
 from caviar.errors import StudyError
 from caviar.search.factory import caviar_strategy
-from caviar.service import fetching, sending
-from caviar.service.fetching import check_target, install, receive, refuse_other, unpack
+from caviar.service import fetching, sending, unpacking
+from caviar.service.fetching import receive
 from caviar.service.sending import BEGIN, DATA, copy_journal, found, lines, pack
+from caviar.service.unpacking import check_target, install, refuse_other, unpack
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement
 from caviar.study.spec import StudySpec
@@ -168,7 +169,7 @@ def test_no_bomb_and_no_name_twice(tmp_path, monkeypatch):
         unpack(archived(("a", b"1"), ("a", b"2")), tmp_path / "twice")
     with pytest.raises(StudyError, match="cannot be unpacked"):
         unpack(io.BytesIO(b"no tar"), tmp_path / "none")
-    monkeypatch.setattr(fetching, "MOST_BYTES", 1000)
+    monkeypatch.setattr(unpacking, "MOST_BYTES", 1000)
     with pytest.raises(StudyError, match="refused to unpack b"):
         unpack(archived(("a", b"1"), ("b", b"0" * 1000)), tmp_path / "bomb")
 
