@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,10 +26,17 @@ _TEMPORARY: Final = ".tmp"
 
 
 class CheckpointStore:
-    """The study's `checkpoints` directory; it keeps no state beside the files."""
+    """The study's `checkpoints` directory; it keeps no state beside the files.
 
-    def __init__(self, directory: Path) -> None:
+    Where a study has a storage (`caviar.study.storage`), files are carried from here to there.
+    """
+
+    def __init__(
+        self, directory: Path, elsewhere: Callable[[str], bytes | None] = lambda file: None
+    ) -> None:
+        """Takes the directory, and what fetches a file that is not there (any more)."""
         self._directory = directory
+        self._elsewhere = elsewhere
 
     def write(
         self, contents: Iterable[tuple[int, int, bytes]], token: int, recorded_at: float
@@ -58,12 +65,15 @@ class CheckpointStore:
 
         Raises:
             StudyError: the file is gone, or not what the journal vouches for.
+            StorageError: it is in a storage that does not answer.
         """
         path = self._directory / record.file
         try:
-            data = path.read_bytes()
-        except FileNotFoundError as error:
-            raise StudyError(f"{path}: the checkpoint of trial {record.trial} is gone") from error
+            data: bytes | None = path.read_bytes()
+        except FileNotFoundError:
+            data = self._elsewhere(record.file)
+        if data is None:
+            raise StudyError(f"{path}: the checkpoint of trial {record.trial} is gone")
         found = hashlib.sha256(data).hexdigest()
         if found != record.sha256:
             raise StudyError(
@@ -100,3 +110,13 @@ class CheckpointStore:
         temporary = self._directory / (name + _TEMPORARY)
         write_durably(temporary, data)
         temporary.rename(self._directory / name)
+
+
+def files_in(names: Path | Iterable[str]) -> set[str]:
+    """Those of some names that are checkpoints, whole ones; or of a directory's files.
+
+    A directory that is not there has none.
+    """
+    if isinstance(names, Path):
+        names = os.listdir(names) if names.is_dir() else ()
+    return {n for n in names if _OURS.fullmatch(n) and not n.endswith(_TEMPORARY)}

@@ -79,6 +79,7 @@ EVENTS: Final[dict[str, Shape]] = {
     "width_decided": {"signature": str, "width": int, "evidence": {}},
     "retraining_begun": _FINALS,
     "sizes_begun": _FINALS,
+    "storage_used": {"uri": str, "part": str},
     "winner_chosen": {
         "name": str,
         "trial": _MAYBE_WHOLE,

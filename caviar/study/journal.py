@@ -16,9 +16,10 @@ from typing import Any
 
 from caviar.errors import StudyError
 from caviar.study import lease, opening, reports, rows, schema
-from caviar.study.checkpoints import DIRECTORY, CheckpointStore
+from caviar.study.checkpoints import DIRECTORY, CheckpointStore, files_in
 from caviar.study.database import Database
-from caviar.study.facts import Outcome, Receipt
+from caviar.study.elsewhere import Elsewhere
+from caviar.study.facts import CheckpointRecord, Outcome, Receipt
 from caviar.study.inspection import inspect
 from caviar.study.lease import LeaseHolder
 from caviar.study.reads import Reads
@@ -31,6 +32,7 @@ from caviar.study.records import (
     Signature,
     Trial,
 )
+from caviar.study.storage import StorageError
 
 
 class Journal(Reads):
@@ -43,7 +45,9 @@ class Journal(Reads):
     """
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, CheckpointStore(database.path.parent / DIRECTORY))
+        self._elsewhere = Elsewhere(self.storage_used)
+        folder = database.path.parent / DIRECTORY
+        super().__init__(database, CheckpointStore(folder, self._elsewhere))
 
     @classmethod
     def create(
@@ -99,15 +103,16 @@ class Journal(Reads):
         """
         lease.refuse_if_held(self._db, LeaseHolder.here())
 
-    def acquire_lease(self, holder: LeaseHolder | None = None) -> int:
+    def acquire_lease(self, holder: LeaseHolder | None = None, least: int = 1) -> int:
         """Makes `holder` (by default this process) the study's driver; returns the fencing token.
 
-        A journal that an older caviar wrote is brought up to date by it.
+        A journal that an older caviar wrote is brought up to date by it. The token is at least
+        `least`, which whoever holds the study's storage is given there.
 
         Raises:
             LeaseError: a living driver holds the study; the line names it.
         """
-        token = lease.acquire(self._db, holder or LeaseHolder.here())
+        token = lease.acquire(self._db, holder or LeaseHolder.here(), least)
         opening.migrate(self._db)
         self._store.sweep(record.file for record in self.checkpoints())
         return token
@@ -129,6 +134,32 @@ class Journal(Reads):
     def release_lease(self) -> None:
         """Lets the study go."""
         lease.release(self._db)
+
+    def use_storage(self, uri: str, part: str = "") -> tuple[CheckpointRecord, ...]:
+        """Keeps where checkpoints are carried to, and forgets those that are nowhere any more.
+
+        Their trials are trained again, from an earlier one or anew.
+
+        Args:
+            uri: of the storage.
+            part: of the study, "" for the search.
+
+        Returns:
+            Those that were lost; none while the storage does not answer.
+        """
+        if self.storage_used() != (uri, part):
+            self.record(rows.STORAGE, {"uri": uri, "part": part})
+            self._elsewhere.forget()
+        try:
+            there = self._elsewhere.files() | files_in(self.directory / DIRECTORY)
+        except StorageError:
+            return ()
+        lost = tuple(record for record in self.checkpoints() if record.file not in there)
+        with self._db.transaction():
+            for record in lost:
+                self._db.execute("DELETE FROM checkpoints WHERE file = ?", (record.file,))
+                self.record("checkpoint_lost", {"trial": record.trial, "epoch": record.epoch})
+        return lost
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

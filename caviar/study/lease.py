@@ -145,8 +145,13 @@ def refuse_if_held(database: Database, holder: LeaseHolder) -> Lease | None:
     return lease
 
 
-def acquire(database: Database, holder: LeaseHolder) -> int:
+def acquire(database: Database, holder: LeaseHolder, least: int = 1) -> int:
     """Makes `holder` the study's driver.
+
+    Args:
+        database: the journal's.
+        holder: the driver.
+        least: the token is at least this.
 
     Returns:
         The fencing token; `database` now carries it.
@@ -157,7 +162,7 @@ def acquire(database: Database, holder: LeaseHolder) -> int:
     with database.transaction(fenced=False):
         lease = refuse_if_held(database, holder)
         now = database.clock()
-        token = lease.token + 1 if lease else 1
+        token = max(least, lease.token + 1 if lease else 1)
         database.execute(
             "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (token, *astuple(holder), now, now),

@@ -258,6 +258,12 @@ class Reads:
         """The latest driver, and whether it let go; `Lease.held(now)` tells whether it lives."""
         return lease.read(self._db)
 
+    def storage_used(self) -> tuple[str, str] | None:
+        """The storage that checkpoints are carried to, and the part of the study; or None."""
+        with sound_rows(self._db.path):
+            found = self.events(rows.STORAGE)
+            return (found[-1].detail["uri"], found[-1].detail["part"]) if found else None
+
     @property
     def trained_epochs(self) -> int:
         """Lane-epochs that slices reported, the refused ones included."""

@@ -128,10 +128,18 @@ def _check(database: Database, assignment: int, measurements: Sequence[Measureme
         for (trial,) in database.rows("SELECT trial FROM lanes WHERE assignment = ?", (assignment,))
     }
     for m in measurements:
-        if m.trial not in lanes or not row[0] < m.epoch <= row[1]:
+        # A trial whose checkpoint was lost is trained again from where it never began here.
+        again = 1 <= m.epoch <= row[0] and _stands(database, m)
+        if m.trial not in lanes or not (again or row[0] < m.epoch <= row[1]):
             raise ValueError(
                 f"assignment {assignment}: trial {m.trial}, epoch {m.epoch} was not asked for"
             )
+
+
+def _stands(database: Database, m: Measurement) -> bool:
+    return bool(
+        database.row("SELECT 1 FROM measurements WHERE trial = ? AND epoch = ?", (m.trial, m.epoch))
+    )
 
 
 def _insert(database: Database, assignment: int, attempt: int, m: Measurement) -> bool:

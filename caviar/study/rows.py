@@ -42,6 +42,8 @@ REQUEST: Final = "request, kind, detail, requested_at, answered_at, refusal"
 ROUND: Final = "round"
 CHANGE: Final = "change"
 """Kinds of the events that are decisions."""
+STORAGE: Final = "storage_used"
+"""The kind of the event that says where checkpoints are carried to."""
 
 _EVIDENCE: Final = {"precision?": str}
 _NUMBERS: Final = slice(2, 7)

@@ -32,6 +32,7 @@ from caviar.study.records import (
     TrialState,
 )
 from caviar.study.run_tables import Budget
+from caviar.study.storage import StorageError
 from caviar.tuning.changes import Changes
 from caviar.tuning.holdings import Holdings, Open
 from caviar.tuning.messages import Answer, Finished, Wait
@@ -39,6 +40,8 @@ from caviar.tuning.spending import Spending
 
 LOOK_EVERY_S: Final = 0.5
 """How often the journal is asked for requests, and the clock for budgets."""
+ANEW_S: Final = 1.0
+"""After how long a slice asks again whose checkpoints are in a storage that does not answer."""
 PAUSED_S: Final = 0.3
 """After how long a slice of a paused study asks again."""
 
@@ -169,7 +172,11 @@ class Broker:
                 self._idle_since.setdefault(slice_name, self._clock())
                 return self._farewell("the study is complete") if self.finished else Wait()
             self._idle_since.pop(slice_name, None)
-            lanes = self._lanes(found)
+            try:
+                lanes = self._lanes(found)
+            except StorageError:
+                self._holdings.put_back(found)
+                return Wait(ANEW_S)
             if not lanes:
                 return Wait(0.0)
             attempt = self._journal.start_attempt(found.number, slice_name)
@@ -332,6 +339,8 @@ class Broker:
         for index in found.remaining:
             try:
                 lanes.append(self._lane(self._strategy.trials[index]))
+            except StorageError:
+                raise
             except StudyError as error:
                 self._give_up(index, str(error))
         return tuple(lanes)
@@ -340,6 +349,8 @@ class Broker:
         record = self._journal.latest_checkpoint(trial.index)
         if record is None and trial.parent is not None:
             record = self._journal.latest_checkpoint(*trial.parent)
+            if record is None or record.epoch != trial.parent[1]:
+                raise StudyError(f"the checkpoint of trial {trial.parent[0]}, its parent, is lost")
         if record is None:
             return Lane(trial)
         best = self._journal.best(trial.index, self._best_by) if self._best_by else None

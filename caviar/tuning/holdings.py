@@ -85,6 +85,10 @@ class Holdings:
         self._waiting.remove(found)
         return found
 
+    def put_back(self, found: Open) -> None:
+        """It could not be claimed now; what else waits comes first."""
+        self._waiting.append(found)
+
     def hold(self, slice_name: str, found: Open, attempt: int) -> None:
         """A slice has claimed it."""
         self._held[slice_name] = (found, attempt)

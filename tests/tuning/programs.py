@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--strategy", default="caviar")
     parser.add_argument("--resources", default="")
+    parser.add_argument("--storage")
     options = parser.parse_args()
     text = f"""
     name = "{options.name}"
@@ -42,6 +43,7 @@ def main() -> int:
             view,
             address=options.address,
             worker=f"stand_ins:{options.worker}",
+            storage=options.storage,
         )
     except StudyError as error:
         print(f"StudyError: {error}", flush=True)

@@ -1,0 +1,173 @@
+"""Writes backups of a study directory: checkpoints as they come, journals now and then."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from caviar.study import backup
+from caviar.study.backup import Copy, Manifest
+from caviar.study.checkpoints import DIRECTORY, files_in
+from caviar.study.opening import FILE
+from caviar.study.storage import Storage, StorageError
+
+PUTS: Final = 8
+"""Checkpoints carried at once."""
+
+State = Mapping[str, tuple[int, int]]
+"""By part of the study, `backup.pulse` of its journal."""
+
+
+class BackupWriter:
+    """A study directory's way into a storage, under a lease that somebody else renews.
+
+    Attributes:
+        previous: the current backup, whoever wrote it; None if there is none.
+        seen: the state of the journals that it holds, if this one wrote it; else {}.
+        took_s: seconds that it took.
+    """
+
+    def __init__(
+        self, storage: Storage, directory: Path, name: str, token: int, previous: Manifest | None
+    ) -> None:
+        self._storage = storage
+        self._directory = directory
+        self._name = name
+        self._token = token
+        self._number = 0
+        self._there: dict[str, set[str]] = {}
+        self._unwanted: set[str] = set()
+        self._lock = threading.Lock()
+        self.previous = previous
+        self.seen: State = {}
+        self.took_s = 0.0
+
+    def state(self) -> State:
+        """How far the journals are."""
+        parts = backup.parts(self._directory)
+        return {part: backup.pulse(self._directory / part / FILE) for part in parts}
+
+    def carry(self) -> None:
+        """Carries those checkpoints to the storage that the journals vouch for.
+
+        Each is then deleted here; who reads it looks in both places.
+
+        Raises:
+            StorageError: the storage does not answer; what was not carried is still here.
+        """
+        with self._lock:
+            for part in backup.parts(self._directory):
+                self._carry(part)
+
+    def write(self, confirm: Callable[[], None]) -> bool:
+        """Makes a backup: checkpoints, copies, manifest, in this order.
+
+        Args:
+            confirm: called before the manifest; raises if the lease is another's.
+
+        Returns:
+            Whether there was something that the last one does not hold.
+
+        Raises:
+            StorageError: the storage does not answer; the last backup stands.
+            StudyError: the local disk refuses.
+        """
+        with self._lock:
+            state, began, at = self.state(), time.monotonic(), time.time()
+            if not state or state == self.seen:
+                return False
+            copies, named = self._copies(state)
+            confirm()
+            self._number += 1
+            before = self.previous.copies if self.previous else {}
+            given = self._name, self._token, self._number, at, copies, before
+            self.previous = Manifest(*given)
+            backup.write_manifest(self._storage, self.previous)
+            self.seen = state
+            with suppress(StorageError):
+                self._tidy(self.previous, named)
+            self.took_s = time.monotonic() - began
+            return True
+
+    def _carry(self, part: str) -> None:
+        folder = self._directory / part / DIRECTORY
+        here = files_in(folder)
+        if not here:
+            return
+        named = backup.named_checkpoints(self._directory / part / FILE)
+        wanted = sorted(here & named)
+        there = self._present(part)
+
+        def carry(name: str) -> str:
+            with suppress(FileNotFoundError):  # superseded meanwhile
+                self._storage.put(backup.checkpoint_key(part, name), (folder / name).read_bytes())
+                there.add(name)
+                (folder / name).unlink()
+            return name
+
+        with ThreadPoolExecutor(PUTS) as pool:
+            for _ in pool.map(carry, wanted):
+                pass
+
+    def _copies(self, state: State) -> tuple[dict[str, Copy], dict[str, set[str]]]:
+        """The journals' copies, and the checkpoints that they name, which are carried first."""
+        copies: dict[str, Copy] = {}
+        named: dict[str, set[str]] = {}
+        for part in state:
+            copies[part], named[part] = self._copy(part)
+        return copies, named
+
+    def _copy(self, part: str) -> tuple[Copy, set[str]]:
+        journal = self._directory / part / FILE
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=self._directory) as folder:
+            copy = Path(folder) / FILE
+            backup.copy_journal(journal, copy)
+            self._carry(part)  # whatever the copy names was there before it
+            packed, digest = backup.pack(copy)
+            standing, named = backup.standing(copy), backup.named_checkpoints(copy)
+            size = copy.stat().st_size
+        number = f"{self._token:06}-{self._number + 1:06}"
+        key = f"{backup.JOURNALS}/{number}-{part or 'search'}.sqlite3.zst"
+        self._storage.put(key, packed)
+        return Copy(key, digest, size, standing), named
+
+    def _tidy(self, manifest: Manifest, named: Mapping[str, set[str]]) -> None:
+        """Deletes what neither this backup nor the one before names."""
+        unwanted = {
+            backup.checkpoint_key(part, file)
+            for part, files in named.items()
+            for file in self._present(part) - files
+        }
+        for key in self._unwanted & unwanted:
+            self._storage.delete(key)
+            folder, _, file = key.rpartition("/")
+            self._there[folder.rpartition("/")[0]].discard(file)
+        self._unwanted = unwanted - self._unwanted
+        kept = {
+            copy.key for copies in (manifest.copies, manifest.previous) for copy in copies.values()
+        }
+        for name in self._storage.list(backup.JOURNALS):
+            if f"{backup.JOURNALS}/{name}" not in kept:
+                self._storage.delete(f"{backup.JOURNALS}/{name}")
+        if manifest.number == 1:
+            _delete_former(self._storage, manifest.token)
+
+    def _present(self, part: str) -> set[str]:
+        """The checkpoints of a part that are in the storage; asked for once."""
+        if part not in self._there:
+            folder = backup.checkpoint_folder(part)
+            self._there[part] = files_in(self._storage.list(folder))
+        return self._there[part]
+
+
+def _delete_former(storage: Storage, token: int) -> None:
+    """Deletes the manifests of earlier drivers; the last one's copies are in ours."""
+    for each in backup.manifest_tokens(storage):
+        if each < token:
+            backup.delete_manifest(storage, each)

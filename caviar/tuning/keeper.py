@@ -1,0 +1,250 @@
+"""The keeper: while a driver runs, two threads of it keep the study's storage up to date.
+
+One renews the lease there. The other carries checkpoints there as they come and, every few
+seconds, the journals. Neither is in the broker's way, which is another process: that commits to
+the local disk and hands out work whether or not the storage answers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from caviar.errors import LeaseError, StudyError
+from caviar.study import backup, restoring, storage_lease
+from caviar.study.backup import Manifest
+from caviar.study.backup_writer import BackupWriter
+from caviar.study.growth import differences_beyond
+from caviar.study.lease import RENEW_EVERY_S, LeaseHolder
+from caviar.study.opening import FILE
+from caviar.study.spec import StudySpec
+from caviar.study.storage import Storage
+from caviar.tuning.backing import Backing
+
+EVERY_S: Final = 5.0
+"""Between two backups, when something changed."""
+PROMOTED_S: Final = 1.0
+"""The same, when a trial was promoted."""
+SHARE: Final = 0.05
+"""Of the time that backing up may take: a large journal is backed up less often."""
+LOOK_S: Final = 0.5
+"""How often it is looked whether something changed."""
+AGAIN_S: Final = 5.0
+"""After how long a storage that failed is tried again."""
+CLOSE_S: Final = 600.0
+"""Seconds that the last backup may wait for the one under way."""
+HURRY_S: Final = 5.0
+"""The same after a signal."""
+
+
+class Keeper:
+    """A study's storage in the hands of its driver; leave it, and it lets go.
+
+    Attributes:
+        storage: where.
+        trouble: why the study must not go on, or "": another driver took it over.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        directory: Path,
+        say: Callable[[str], None],
+        *,
+        settle_s: float = storage_lease.SETTLE_S,
+        every_s: float = EVERY_S,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            uri: of the storage.
+            directory: the study's, here.
+            say: is told what a person should know, a line at a time.
+            settle_s: see `storage_lease.take`.
+            every_s: see `EVERY_S`.
+
+        Raises:
+            StudyError: the address is none, or holds a password.
+        """
+        self.storage = Storage(uri)
+        self.trouble = ""
+        self._directory = directory.resolve()
+        self._say = say
+        self._settle_s, self._every_s = settle_s, every_s
+        self._writer: BackupWriter | None = None
+        self._backed_up_at = 0.0
+        self._next = 0.0
+        self._failed = ""
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Makes the last backup; in a hurry where something went wrong."""
+        self.close(CLOSE_S if kind is None else HURRY_S)
+
+    def begin(self, spec: StudySpec) -> None:
+        """Takes the storage's lease, brings the study from there if it is ahead; once.
+
+        Args:
+            spec: what the run was given.
+
+        Raises:
+            StudyError: the storage cannot be used, another driver holds it, it holds another
+                study, what is there is damaged, or the local disk refuses.
+        """
+        if self._writer is not None:
+            return
+        self.storage.check()
+        found = self._newer(spec)
+        local = backup.about(self._journal)[1] if self._journal.is_file() else 0
+        self._lease = storage_lease.take(
+            self.storage,
+            LeaseHolder.here(),
+            least=max(local, found.token if found else 0),
+            say=self._say,
+            settle_s=self._settle_s,
+        )
+        found = self._newer(spec)  # whoever held it may have gone on until now
+        if found is not None:
+            self._restore(found)
+        previous = backup.read_manifest(self.storage)
+        given = self._directory, spec.name, self._lease.token, previous
+        self._writer = BackupWriter(self.storage, *given)
+        self._backed_up_at = previous.at if previous else 0.0
+        for every_s, action in ((RENEW_EVERY_S, self._renew), (LOOK_S, self._look)):
+            thread = threading.Thread(target=self._repeat, args=(every_s, action), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    @property
+    def backing(self) -> Backing:
+        """For the broker."""
+        return Backing.here(self.storage.uri, self._lease.token)
+
+    def deliver(self) -> None:
+        """Puts the winner and the report into the storage, after the journal that tells of them.
+
+        Trouble with that is said; the study is none the worse for it.
+        """
+        if self._writer is None or self.trouble:
+            return
+        try:
+            self._back_up()
+            if restoring.put_winner(self.storage, self._directory):
+                self._say(f"winner and report are in {self.storage.uri} as well")
+        except StudyError as error:
+            self._say(f"warning: {error}; winner and report are in {self._directory} only")
+
+    def close(self, wait_s: float = CLOSE_S) -> None:
+        """Makes the last backup, if something changed, and lets the storage go; once."""
+        if self._writer is None or self._over.is_set():
+            return
+        self._over.set()
+        for thread in self._threads:
+            thread.join(wait_s)
+        if self.trouble or any(thread.is_alive() for thread in self._threads):
+            return
+        try:
+            self._back_up()
+            self._lease.release(time.time())
+        except StudyError as error:
+            last = f"the last backup is {self._told_last()}"
+            self._say(f"warning: {error}; {last}, the journal in {self._directory} is ahead of it")
+
+    @property
+    def _journal(self) -> Path:
+        return self._directory / FILE
+
+    def _newer(self, spec: StudySpec) -> Manifest | None:
+        """The backup, if the directory does not hold all that it does; else None.
+
+        Raises:
+            StudyError: it is of another study.
+        """
+        manifest = backup.read_manifest(self.storage)
+        if manifest is None or restoring.is_ahead(self._directory, manifest, self.storage):
+            return None
+        with tempfile.TemporaryDirectory(prefix="caviar-storage-") as folder:
+            copy = Path(folder) / FILE
+            try:
+                backup.unpack(self.storage, manifest.copies[""], copy)
+            except StudyError:
+                return manifest  # the one before it may be whole
+            begun = StudySpec.from_json(backup.about(copy)[0])
+        different = differences_beyond(begun, spec)
+        if different:
+            told = "; ".join(different[:3])
+            place = f"--storage {self.storage.uri}"
+            raise StudyError(f"{place}: holds another study ({told}); give another --storage")
+        return manifest
+
+    def _restore(self, manifest: Manifest) -> None:
+        restored = restoring.restore(self.storage, self._directory, manifest)
+        epochs = backup.standing(self._journal).epochs
+        self._say(restoring.told(restored, self.storage, self._lease.former, epochs))
+        if restoring.fetch_winner(self.storage, self._directory):
+            self._say(f"the winner was brought to {self._directory / restoring.WINNER}")
+
+    def _repeat(self, every_s: float, action: Callable[[], None]) -> None:
+        while not self._over.wait(every_s) and not self.trouble:
+            try:
+                action()
+            except LeaseError as error:
+                self.trouble = str(error)
+            except (StudyError, OSError) as error:
+                self._tell_failure(str(error))
+                self._over.wait(AGAIN_S)
+
+    def _renew(self) -> None:
+        self._lease.renew(self._backed_up_at)
+
+    def _look(self) -> None:
+        """Carries what came, and makes a backup if one is due."""
+        writer = self._writer
+        assert writer is not None
+        writer.carry()
+        at, state = time.time(), writer.state()
+        if state == writer.seen:
+            self._backed_up_at = at
+            return
+        promoted = any(pulse[1] > writer.seen.get(part, (0, 0))[1] for part, pulse in state.items())
+        wait_s = min(PROMOTED_S, self._every_s) if promoted else self._every_s
+        if time.monotonic() >= self._next + max(wait_s, writer.took_s / SHARE):
+            self._back_up()
+
+    def _back_up(self) -> None:
+        writer = self._writer
+        assert writer is not None
+        at = time.time()
+        writer.write(self._renew)
+        self._backed_up_at, self._next = at, time.monotonic()
+        if self._failed:
+            self._failed = ""
+            self._say(f"{self.storage.uri} answers again; the backup is {self._told_last()}")
+
+    def _tell_failure(self, why: str) -> None:
+        """Once an outage: what is wrong is worded anew by every request."""
+        if not self._failed:
+            last = f"the last backup is {self._told_last()}"
+            self._say(f"warning: {why}; the study goes on, {last}; trying again")
+        self._failed = why
+
+    def _told_last(self) -> str:
+        if not self._backed_up_at:
+            return "still to come"
+        at = datetime.fromtimestamp(self._backed_up_at).astimezone()
+        return f"as of {at.isoformat(' ', 'seconds')}"
