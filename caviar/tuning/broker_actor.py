@@ -7,6 +7,7 @@ driver; the lease tells a later driver that it is gone.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -62,6 +63,7 @@ class BrokerActor:
         """
         self._title = title
         self._trouble = ""
+        self._told: dict[str, tuple[float, Any]] = {}
         self._starts: Counter[str] = Counter()
         self._actors: dict[str, Any] = {}
         self._sharing = 0
@@ -299,13 +301,15 @@ class BrokerActor:
             ValueError: the study is not open yet.
         """
         self._check_open()
-        return self._standing().to_json()
+        return self._fresh("status", lambda: self._standing().to_json())
 
     def leaderboard(self, n: int = 10) -> list[dict[str, Any]]:
         """The search's best trials, best first: see `caviar.tuning.answers.leaderboard`."""
         self._check_open()
-        return answers.leaderboard(
-            self._search.journal, self._search.strategy, self._spec.metric, n
+        rows = answers.checked(n)
+        search, metric = self._search, self._spec.metric
+        told: list[dict[str, Any]] = self._fresh(
+            "leaderboard", lambda: answers.leaderboard(search.journal, search.strategy, metric)
         )
 
     def curve(self, trial: int) -> list[dict[str, Any]]:
@@ -316,32 +320,41 @@ class BrokerActor:
     def _check_open(self) -> None:
         """Raises ValueError, which whoever asks can unpickle without caviar."""
         if self._closed or not hasattr(self, "_stage"):
+        return told[:rows]
             raise ValueError("the study is over" if self._closed else "the study is not open yet")
 
     def standing(self, asked_at: float | None = None) -> Status:
         """How the study stands, for its driver; sets the metrics every few seconds.
 
         Args:
+    def _fresh(self, question: str, answer: Callable[[], Any]) -> Any:
+        """An answer that is at most `answers.FRESH_S` old: many may ask, it is worked out once."""
+        asked_at, told = self._told.get(question, (-math.inf, None))
+        if time.monotonic() - asked_at > answers.FRESH_S:
+            told = answer()
+            self._told[question] = (time.monotonic(), told)
+        return told
+
             asked_at: when the driver asked, by `time.monotonic` of this machine.
         """
         lag_s = 0.0 if asked_at is None else time.monotonic() - asked_at
         found = self._standing()
         if not self._closed:
-            self._metrics.update(self._figures, lag_s)
+            self._metrics.update(lambda: self._figures(found), lag_s)
         return found
 
-    def _figures(self) -> Figures:
+    def _figures(self, now: Status) -> Figures:
         """Of the search, also while the finals are trained; but slices and pace of both."""
         search = self._search
         best = search.strategy.best
         return Figures(
-            states=search.broker.counts(),
+            states=now.counts if search is self._stage else search.broker.counts(),
             rungs=search.strategy.rung_table(),
             trial_epochs=search.broker.trial_epochs,
             trained=self._trained,
             best=getattr(best, self._spec.metric) if best else None,
-            busy=len(self._broker.held),
-            planned=self._crew.planned,
+            busy=len(now.slices),
+            planned=now.planned,
             journal=search.journal.directory,
         )
 

@@ -19,7 +19,7 @@ from caviar.study.journal import Journal
 from caviar.study.metric_words import metric_name, metric_value
 from caviar.study.records import Value
 from caviar.study.wording import configuration, one_line
-from caviar.tuning.forecast import Forecast
+from caviar.tuning.forecast import left_words
 from caviar.tuning.job_words import standing_lines, status_line, table
 from caviar.tuning.status import Status
 
@@ -57,7 +57,6 @@ class JobView(AbstractContextManager["JobView"]):
         self._directory = directory.resolve()
         self._write = write
         self._clock = clock
-        self._forecast = Forecast()
         self._began = clock()
         self._next = self._began + FIRST_S
         self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
@@ -93,7 +92,7 @@ class JobView(AbstractContextManager["JobView"]):
 
     def update(self, status: Status) -> None:
         """A table now and then, and a last one when there is nothing left to train."""
-        left = self._forecast.update(status)
+        left = left_words(status.eta_s)
         over = status.finished or bool(status.trouble)
         self._status = status
         if self._clock() < self._next and (not over or self._over):

@@ -16,7 +16,7 @@ from rich.text import Text
 from caviar.study.ladders import numbers
 from caviar.study.metric_words import percent
 from caviar.study.wording import configuration, duration, states
-from caviar.tuning.forecast import Forecast
+from caviar.tuning.forecast import left_words
 from caviar.tuning.status import Status
 
 LINE_EVERY_S = 5.0
@@ -83,7 +83,6 @@ class PlainView:
         """Writes with `write`; `clock` in seconds."""
         self._write = write
         self._clock = clock
-        self._forecast = Forecast()
         self._next = 0.0
         self._last = ""
 
@@ -93,7 +92,7 @@ class PlainView:
 
     def update(self, status: Status) -> None:
         """A line now and then, and a last one when it is finished."""
-        line = summary_line(status, self._forecast.update(status))
+        line = summary_line(status, left_words(status.eta_s))
         if line == self._last or (self._clock() < self._next and not status.finished):
             return
         self._next = self._clock() + LINE_EVERY_S
@@ -107,7 +106,6 @@ class LiveView(AbstractContextManager["LiveView"]):
     def __init__(self, console: Console) -> None:
         """Draws on `console`."""
         self._console = console
-        self._forecast = Forecast()
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -130,7 +128,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 
     def update(self, status: Status) -> None:
         """Draws the table anew."""
-        self._live.update(picture(status, self._forecast.update(status)))
+        self._live.update(picture(status, left_words(status.eta_s)))
 
 
 def picture(status: Status, left: str = "") -> RenderableType:
