@@ -273,7 +273,7 @@ def test_a_damaged_event_is_one_line_and_a_damaged_folder_hides_no_search(tmp_pa
         assert winning(journal)["retraining"]["ended"] == 0
         journal.acquire_lease()
         journal.record("retraining_begun", {"number": 2})
-        with pytest.raises(StudyError, match="it was edited or is damaged: .*retraining_begun"):
+        with pytest.raises(StudyError, match=r"it was edited or is damaged: .*retraining_begun"):
             finals_of(journal)
 
 
