@@ -62,8 +62,8 @@ class BrokerActor:
             title: what the dashboard calls it.
         """
         self._title = title
-        self._trouble = ""
         self._told: dict[str, tuple[float, Any]] = {}
+        self._trouble = ""
         self._starts: Counter[str] = Counter()
         self._actors: dict[str, Any] = {}
         self._sharing = 0
@@ -311,22 +311,13 @@ class BrokerActor:
         told: list[dict[str, Any]] = self._fresh(
             "leaderboard", lambda: answers.leaderboard(search.journal, search.strategy, metric)
         )
+        return told[:rows]
 
     def curve(self, trial: int) -> list[dict[str, Any]]:
         """A trial of the search, a row an epoch: see `caviar.tuning.answers.curve`."""
         self._check_open()
         return answers.curve(self._search.journal, self._search.strategy, trial)
 
-    def _check_open(self) -> None:
-        """Raises ValueError, which whoever asks can unpickle without caviar."""
-        if self._closed or not hasattr(self, "_stage"):
-        return told[:rows]
-            raise ValueError("the study is over" if self._closed else "the study is not open yet")
-
-    def standing(self, asked_at: float | None = None) -> Status:
-        """How the study stands, for its driver; sets the metrics every few seconds.
-
-        Args:
     def _fresh(self, question: str, answer: Callable[[], Any]) -> Any:
         """An answer that is at most `answers.FRESH_S` old: many may ask, it is worked out once."""
         asked_at, told = self._told.get(question, (-math.inf, None))
@@ -335,6 +326,15 @@ class BrokerActor:
             self._told[question] = (time.monotonic(), told)
         return told
 
+    def _check_open(self) -> None:
+        """Raises ValueError, which whoever asks can unpickle without caviar."""
+        if self._closed or not hasattr(self, "_stage"):
+            raise ValueError("the study is over" if self._closed else "the study is not open yet")
+
+    def standing(self, asked_at: float | None = None) -> Status:
+        """How the study stands, for its driver; sets the metrics every few seconds.
+
+        Args:
             asked_at: when the driver asked, by `time.monotonic` of this machine.
         """
         lag_s = 0.0 if asked_at is None else time.monotonic() - asked_at
