@@ -19,6 +19,7 @@ from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
 from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.cluster import check_address, connect, growth, here, is_joined, nodes
+from caviar.tuning.keeper import Keeper
 from caviar.tuning.messages import NAMESPACE, Extra, broker_name
 from caviar.tuning.placement import Need, Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
@@ -59,6 +60,7 @@ def run_study(
     address: str | None = None,
     worker: str = TENSORFLOW_WORKER,
     finals: Extra | None = None,
+    storage: str | Keeper | None = None,
 ) -> Outcome:
     """Runs the study in `directory` to its end, or on from where it stood.
 
@@ -69,12 +71,19 @@ def run_study(
         address: of a cluster to attach to; None starts Ray on this machine.
         worker: `module:name` of what trains on a slice; tests and benchmarks pass their own.
         finals: when the best are retrained; by default once the search is over, but only networks.
+        storage: where the study is backed up and gone on with from, elsewhere too; or who keeps it.
 
     Raises:
         StudyError: the directory holds another study or another driver runs it, nothing is
             searched, a searcher's package is missing, the cluster does not answer or is too small,
             the data set is unknown.
     """
+    if isinstance(storage, str):
+        with Keeper(storage, directory, view.say) as keeper:
+            given = spec, directory, view
+            return run_study(*given, address=address, worker=worker, finals=finals, storage=keeper)
+    if storage is not None:
+        storage.begin(spec)
     if finals is None:
         finals = Extra.AFTER if worker == TENSORFLOW_WORKER else Extra.NEVER
     nothing, more = check_directory(spec, directory, finals)
@@ -101,7 +110,7 @@ def run_study(
             if url:
                 view.say(f"dashboard {url}")
             plan = _plan(spec, joined=is_joined(address))
-            run = _Run(spec, directory, view, worker, prepared, signals, finals)
+            run = _Run(spec, directory, view, worker, prepared, signals, finals, storage)
             run.go(plan)
         except BaseException:
             # Ray may have turned what the signal raised into an error of its own.
@@ -127,6 +136,7 @@ class _Run:
         prepared: Prepared,
         signals: Signals,
         finals: Extra,
+        keeper: Keeper | None,
     ) -> None:
         self._spec = spec
         self._directory = directory.resolve()
@@ -136,6 +146,7 @@ class _Run:
         self._signals = signals
         self._broker: Any = None
         self._finals = finals
+        self._keeper = keeper
         self.ending = ""
         self.finished = False
 
@@ -173,7 +184,15 @@ class _Run:
             folder, spec = str(self._directory), self._spec.to_json()
             facts = self._prepared.facts
             opened = self._broker.open.remote(
-                folder, spec, plan.count, os.getpid(), data, facts, self._finals, plan.now
+                folder,
+                spec,
+                plan.count,
+                os.getpid(),
+                data,
+                facts,
+                self._finals,
+                plan.now,
+                self._keeper.backing if self._keeper else None,
             )
             # It takes seconds to import, and the broker's process takes as long to start.
             import ray.tune
@@ -199,12 +218,16 @@ class _Run:
                         self._call("close", timeout_s=2.0)
                     return
                 with contextlib.suppress(Exception):
+                    if self._keeper is not None and self._keeper.trouble:
+                        self._call("give_up", self._keeper.trouble, timeout_s=10.0)
                     status = self._call("standing", time.monotonic(), timeout_s=10.0)
                     self._tell()
                     self._view.update(status)
                     # Slices that have no place would never end, nor those whose node is lost.
                     alone = status.finished and status.arrived < status.planned
                     switch.pulled |= bool(status.trouble) or alone
+                    if switch.pulled:
+                        return  # Tune takes some seconds to leave; nothing changes any more
 
         thread = threading.Thread(target=watch, name="watch", daemon=True)
         thread.start()
