@@ -99,6 +99,7 @@ def run(
     *,
     dir: Path | str | None = None,
     address: str | None = None,
+    storage: str | None = None,
 ) -> Study:
     """Runs a study, or goes on with it; prints a line now and then.
 
@@ -106,6 +107,8 @@ def run(
         study: a spec, a study file's path, or None for the study shipped with caviar.
         dir: the study directory; by default `studies/NAME`.
         address: of a Ray cluster to attach to; None starts Ray on this machine.
+        storage: a directory, s3://... or gs://... that the study is backed up to as it goes, and
+            brought from if it is ahead there.
 
     Returns:
         The study, finished or interrupted.
@@ -114,15 +117,19 @@ def run(
         StudyError: a mistake in the study file, the directory, the data set or the cluster.
     """
     from caviar.tuning.driver import run_study
+    from caviar.tuning.keeper import keeping
     from caviar.tuning.progress import PlainView
 
     spec = _spec(study)
     directory = Path(dir) if dir is not None else default_directory(spec)
-    finals = when_retrained(directory)
-    outcome = run_study(spec, directory, PlainView(print), address=address, finals=finals)
-    wanted = spec.winner.top and finals is None and outcome.data is not None
-    if wanted and is_winner_due(directory):
-        crown(directory, outcome.data)
+    with keeping(storage, spec, directory, print) as keeper:
+        finals, view = when_retrained(directory), PlainView(print)
+        outcome = run_study(spec, directory, view, address=address, finals=finals, storage=keeper)
+        wanted = spec.winner.top and finals is None and outcome.data is not None
+        if wanted and is_winner_due(directory):
+            crown(directory, outcome.data)
+        if keeper is not None:
+            keeper.deliver()
     return Study(directory)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -96,6 +97,14 @@ def run(
             "--tensorboard", help="Write DIR/exports/tensorboard as it goes: curves and HParams."
         ),
     ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URI",
+            help="Back the study up there and go on from there: a directory, s3://..., gs://...",
+        ),
+    ] = None,
 ) -> None:
     """Run a study, or go on with it where its directory stands.
 
@@ -109,9 +118,10 @@ def run(
     from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
+    from caviar.tuning.keeper import keeping
     from caviar.tuning.progress import LiveView, PlainView
 
-    spec = _read(study, dir).override(trials=trials, max_epochs=max_epochs, seed=seed)
+    spec = _read(study, dir, storage).override(trials=trials, max_epochs=max_epochs, seed=seed)
     directory = dir if dir is not None else default_directory(spec)
     if not Journal.exists(directory):  # a finished study needs nothing
         _check_ready(spec, study)
@@ -119,8 +129,14 @@ def run(
         _write(f"note: {remark}")
     again = _again(study, directory, address, trials, max_epochs, seed)
     again += " --no-winner" * no_winner + " --tensorboard" * tensorboard
-    console, finals = _console(), when_retrained(directory, never=no_winner)
-    with _job(spec, directory) as job, contextlib.ExitStack() as stack:
+    again += f" --storage {shlex.quote(storage)}" if storage else ""
+    console = _console()
+    with (
+        _job(spec, directory) as job,
+        keeping(storage, spec, directory, _write) as keeper,
+        contextlib.ExitStack() as stack,
+    ):
+        finals = when_retrained(directory, never=no_winner)  # the study may just have come here
         if tensorboard:
             stack.enter_context(beside(directory, _write))
         live = console.is_terminal and job is None
@@ -128,7 +144,7 @@ def run(
         view = _Checked(plain, AfterRounds(directory, plain.say))
         if job is not None:  # the cluster around it, which is as good as told
             address = address or os.environ.get("RAY_ADDRESS")
-        outcome = run_study(spec, directory, view, address=address, finals=finals)
+        outcome = run_study(spec, directory, view, address=address, finals=finals, storage=keeper)
         stack.close()
         _show(console, directory, job)
         if outcome.signal:
@@ -143,7 +159,9 @@ def run(
             except StudyError as error:
                 trouble = str(error)
         _report(console, directory)
-        _write(f"journal and checkpoints: {directory}")
+        _write(f"journal and checkpoints: {directory}" + f" and {storage}" * bool(storage))
+        if keeper is not None:
+            keeper.deliver()
         if trouble:  # the search went well, and was told
             raise StudyError(f"no winner: {trouble}")
 
@@ -262,8 +280,10 @@ def _wake_tensorflow() -> None:
         os.close(kept)
 
 
-def _read(study: Path | None, directory: Path | None = None) -> StudySpec:
-    """The study file; without one the study that a directory holds, else the default."""
+def _read(
+    study: Path | None, directory: Path | None = None, storage: str | None = None
+) -> StudySpec:
+    """The study file; without one what a directory or a storage holds, else the default."""
     from caviar.api import load
     from caviar.study.journal import Journal
     from caviar.study.spec import StudySpec
@@ -272,6 +292,10 @@ def _read(study: Path | None, directory: Path | None = None) -> StudySpec:
         return StudySpec.load(study)
     if directory is not None and Journal.exists(directory):
         return load(directory).spec
+    if storage is not None:
+        from caviar.tuning.keeper import study_in
+
+        return study_in(storage) or StudySpec.default()
     return StudySpec.default()
 
 
@@ -345,8 +369,6 @@ def _report(console: Console, directory: Path) -> None:
 
 def _again(study: Path | None, directory: Path, address: str | None, *options: int | None) -> str:
     """The command that goes on with the study."""
-    import shlex
-
     words = ["caviar", "run", *([str(study)] if study else []), "--dir", str(directory)]
     words += ["--address", address] if address else []
     for name, value in zip(("--trials", "--max-epochs", "--seed"), options, strict=True):

@@ -192,7 +192,7 @@ class _Run:
                 facts,
                 self._finals,
                 plan.now,
-                self._keeper.backing if self._keeper else None,
+                self._keeper.back() if self._keeper else None,
             )
             # It takes seconds to import, and the broker's process takes as long to start.
             import ray.tune

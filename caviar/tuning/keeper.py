@@ -10,7 +10,8 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +22,11 @@ from caviar.study import backup, restoring, storage_lease
 from caviar.study.backup import Manifest
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.growth import differences_beyond
+from caviar.study.journal import Journal
 from caviar.study.lease import RENEW_EVERY_S, LeaseHolder
 from caviar.study.opening import FILE
 from caviar.study.spec import StudySpec
-from caviar.study.storage import Storage
+from caviar.study.storage import Storage, StorageError
 from caviar.tuning.backing import Backing
 
 EVERY_S: Final = 5.0
@@ -81,6 +83,7 @@ class Keeper:
         self._backed_up_at = 0.0
         self._next = 0.0
         self._failed = ""
+        self._backs = False
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -125,14 +128,17 @@ class Keeper:
         given = self._directory, spec.name, self._lease.token, previous
         self._writer = BackupWriter(self.storage, *given)
         self._backed_up_at = previous.at if previous else 0.0
-        for every_s, action in ((RENEW_EVERY_S, self._renew), (LOOK_S, self._look)):
-            thread = threading.Thread(target=self._repeat, args=(every_s, action), daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._start(RENEW_EVERY_S, self._renew)
 
-    @property
-    def backing(self) -> Backing:
-        """For the broker."""
+    def back(self) -> Backing:
+        """The study in the directory is the one that was asked for, and begins: keeps it from now.
+
+        Returns:
+            What its broker must know.
+        """
+        if not self._backs:
+            self._backs = True
+            self._start(LOOK_S, self._look)
         return Backing.here(self.storage.uri, self._lease.token)
 
     def deliver(self) -> None:
@@ -143,6 +149,7 @@ class Keeper:
         if self._writer is None or self.trouble:
             return
         try:
+            self._backs = True
             self._back_up()
             if restoring.put_winner(self.storage, self._directory):
                 self._say(f"winner and report are in {self.storage.uri} as well")
@@ -159,7 +166,8 @@ class Keeper:
         if self.trouble or any(thread.is_alive() for thread in self._threads):
             return
         try:
-            self._back_up()
+            if self._backs:
+                self._back_up()
             self._lease.release(time.time())
         except StudyError as error:
             last = f"the last backup is {self._told_last()}"
@@ -178,13 +186,12 @@ class Keeper:
         manifest = backup.read_manifest(self.storage)
         if manifest is None or restoring.is_ahead(self._directory, manifest, self.storage):
             return None
-        with tempfile.TemporaryDirectory(prefix="caviar-storage-") as folder:
-            copy = Path(folder) / FILE
-            try:
-                backup.unpack(self.storage, manifest.copies[""], copy)
-            except StudyError:
-                return manifest  # the one before it may be whole
-            begun = StudySpec.from_json(backup.about(copy)[0])
+        try:
+            begun = _begun(self.storage, manifest)
+        except StorageError:
+            raise
+        except StudyError:
+            return manifest  # it is damaged; the one before it may be whole
         different = differences_beyond(begun, spec)
         if different:
             told = "; ".join(different[:3])
@@ -198,6 +205,11 @@ class Keeper:
         self._say(restoring.told(restored, self.storage, self._lease.former, epochs))
         if restoring.fetch_winner(self.storage, self._directory):
             self._say(f"the winner was brought to {self._directory / restoring.WINNER}")
+
+    def _start(self, every_s: float, action: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._repeat, args=(every_s, action), daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _repeat(self, every_s: float, action: Callable[[], None]) -> None:
         while not self._over.wait(every_s) and not self.trouble:
@@ -248,3 +260,50 @@ class Keeper:
             return "still to come"
         at = datetime.fromtimestamp(self._backed_up_at).astimezone()
         return f"as of {at.isoformat(' ', 'seconds')}"
+
+
+@contextmanager
+def keeping(
+    uri: str | None, spec: StudySpec, directory: Path, say: Callable[[str], None]
+) -> Iterator[Keeper | None]:
+    """Keeps a study's storage up to date while a run lasts; None without one.
+
+    Raises:
+        StudyError: as `Keeper.begin` does.
+    """
+    if uri is None:
+        used = _used(directory)
+        if used:
+            say(f"note: without --storage what is in {used} stays as it is, and is needed still")
+        yield None
+        return
+    with Keeper(uri, directory, say) as keeper:
+        keeper.begin(spec)
+        yield keeper
+
+
+def study_in(uri: str) -> StudySpec | None:
+    """The study that a storage holds a backup of, as it was begun; None if it holds none.
+
+    Raises:
+        StudyError: the storage does not answer, or what is there is damaged.
+    """
+    storage = Storage(uri)
+    manifest = backup.read_manifest(storage)
+    return _begun(storage, manifest) if manifest else None
+
+
+def _begun(storage: Storage, manifest: Manifest) -> StudySpec:
+    with tempfile.TemporaryDirectory(prefix="caviar-storage-") as folder:
+        copy = Path(folder) / FILE
+        backup.unpack(storage, manifest.copies[""], copy)
+        return StudySpec.from_json(backup.about(copy)[0])
+
+
+def _used(directory: Path) -> str:
+    """The storage that a study's checkpoints were carried to by an earlier run, or ""."""
+    if not Journal.exists(directory):
+        return ""
+    with Journal.open(directory) as journal:
+        used = journal.storage_used()
+    return used[0] if used else ""
