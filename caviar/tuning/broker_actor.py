@@ -27,6 +27,7 @@ from caviar.study.lease import LeaseHolder
 from caviar.study.records import Claim, Measurement, Settled, Signature
 from caviar.study.spec import StudySpec
 from caviar.tuning import answers, retraining
+from caviar.tuning.backing import Backing, use_storage
 from caviar.tuning.broker import PAUSED_S, Broker
 from caviar.tuning.crew import Crew
 from caviar.tuning.forecast import Forecast
@@ -71,6 +72,7 @@ class BrokerActor:
         self._trained = 0
         self._claimed = 0.0
         self._renewed = time.monotonic()
+        self._said: list[str] = []
 
     def open(
         self,
@@ -82,6 +84,7 @@ class BrokerActor:
         facts: Mapping[str, Any],
         finals: Extra = Extra.NEVER,
         placed: int | None = None,
+        backing: Backing | None = None,
     ) -> None:
         """Takes the study up, making it if it is new.
 
@@ -95,6 +98,7 @@ class BrokerActor:
             facts: what the journal keeps of the data, its `fingerprint` above all.
             finals: when the best are retrained.
             placed: how many slices have a place from the start; None: all.
+            backing: the storage that checkpoints are carried to, if there is one.
 
         Raises:
             StudyError: another driver holds it, its data set changed, or the disk refuses.
@@ -109,13 +113,16 @@ class BrokerActor:
         else:
             self._journal = Journal.create(folder, spec_json, self._spec.fingerprint)
         holder = LeaseHolder.here(driver)
-        _take_lease(self._journal, holder)
+        take = partial(_take_lease, holder=holder, least=backing.token if backing else 1)
+        take(self._journal)
         check_data(self._journal, facts)
         if not self._journal.events("data_set_read"):
             self._journal.record("data_set_read", facts)
         about = {"pid": driver, "slices": slices, "versions": _versions()}
         self._metrics, self._forecast = StudyMetrics(self._spec.name), Forecast()
         self._journal.record("driver_resumed" if resumed else "driver_started", about)
+        if backing is not None:
+            self._said += use_storage(self._journal, backing)
         self._spec = extend(self._journal, self._spec)
         changes = self._journal.changes()
         strategy = strategy_of(to_replay(self._spec, changes), slices=slices)
@@ -130,9 +137,11 @@ class BrokerActor:
             if due is None:
                 return None
             journal = self._journal
-            take = partial(_take_lease, holder=holder)
             sharing = self._crew.sharing
-            return retraining.begin(journal, asked, due, take, slices=sharing, facts=about)
+            stage = retraining.begin(journal, asked, due, take, slices=sharing, facts=about)
+            if backing is not None:
+                self._said += use_storage(stage.journal, backing, stage.journal.directory.name)
+            return stage
 
         self._begin_finals = begin
         self._share()
@@ -398,7 +407,8 @@ class BrokerActor:
 
     def words(self) -> list[str]:
         """See `Broker.words`."""
-        return self._search.broker.words()
+        said, self._said = self._said, []
+        return said + self._search.broker.words()
 
     def ending(self) -> str:
         """See `Broker.ending`."""
@@ -407,6 +417,10 @@ class BrokerActor:
     def retrained(self) -> bool:
         """Whether there were finals, and all of them came to their end."""
         return self._stage is not self._search and self._broker.finished
+
+    def give_up(self, why: str) -> None:
+        """The study cannot go on: the driver found out why."""
+        self._give_up(why)
 
     def trouble(self) -> str:
         """Why the study cannot go on, or ""."""
@@ -456,12 +470,12 @@ class BrokerActor:
         self._broker.stop(why)
 
 
-def _take_lease(journal: Journal, holder: LeaseHolder) -> None:
+def _take_lease(journal: Journal, holder: LeaseHolder, least: int = 1) -> None:
     """Takes the lease, waiting a little for a driver that was told to go."""
     deadline = time.monotonic() + _TAKEOVER_S
     while True:
         try:
-            journal.acquire_lease(holder)
+            journal.acquire_lease(holder, least)
         except LeaseError:
             current = journal.lease()
             going = current is not None and current.holder.alive() is None
