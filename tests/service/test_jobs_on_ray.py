@@ -19,6 +19,10 @@ STUDY = """
 name = "submitted"
 [data]
 path = "examples.npz"
+[network]
+layers = 2
+[training]
+batch_size = 64
 [search]
 trials = 300
 max_epochs = 27
