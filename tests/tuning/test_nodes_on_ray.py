@@ -84,14 +84,17 @@ def attempts(directory):
         return journal.attempts()
 
 
+def at_work(directory):
+    return {found.slice_name for found in attempts(directory) if found.outcome is None}
+
+
 def test_a_node_is_lost_and_another_comes(raylets, tmp_path):
     directory = tmp_path / "s"
     options = ("--trials", "90", "--resources", "max_slices = 4", "--name", "moved")
     process = raylets.run(directory, *options)
     try:
         wait_for(lambda: set(arrived(directory)) == set(raylets.nodes), PATIENCE_S)
-        running = [a for a in attempts(directory) if a.outcome is None]
-        assert len({a.slice_name for a in running}) >= 2
+        wait_for(lambda: len(at_work(directory)) == 3, PATIENCE_S)
         lost = raylets.nodes[1]
         assert raylets.ask(f"kill {lost}") == "killed"
         gone = wait_for(lambda: [a for a in attempts(directory) if a.error], PATIENCE_S)
@@ -127,4 +130,5 @@ def test_a_study_does_not_wait_for_slices_without_a_place(raylets, tmp_path):
     assert process.returncode == 0, out
     with Journal.open(directory) as journal:
         assert account(journal)["status"] == "finished"
-    assert len(arrived(directory)) <= 4
+    assert " waiting for a place" in out
+    assert len(arrived(directory)) < 9
