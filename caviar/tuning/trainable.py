@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -145,7 +146,8 @@ class SliceTrainable(tune.Trainable):
         now = time.monotonic()
         if now - self._said >= STEP_S:
             self._said = now
-            print(f"{self._name}: {told_of(claim)}", flush=True)  # noqa: T201 it is the log
+            # To stderr: it is what the actor's page opens with.
+            print(f"{self._name}: {told_of(claim)}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _settled(self, claim: Claim) -> tuple[Claim, int]:
         """The claim with its precision, and its width; measured first if nobody has yet."""

@@ -117,7 +117,7 @@ def test_the_actors_are_named_and_their_logs_say_what_they_are_at(cluster, study
     names = wait_for(lambda: (found := actors()).get(f"{STUDY}:slice-0") and found)
     assert names[f"caviar:{STUDY}"]["class_name"] == "BrokerActor"
     actor = names[f"{STUDY}:slice-0"]["actor_id"]
-    log = fetched(cluster, f"/api/v0/logs/file?actor_id={actor}&suffix=out&lines=1000")
+    log = fetched(cluster, f"/api/v0/logs/file?actor_id={actor}&suffix=err&lines=1000")
     line = rf"{STUDY}:slice-0: \d+ lanes?, epochs \d+-\d+: trials? [\d, .]+"
     assert re.search(line, log), log
 

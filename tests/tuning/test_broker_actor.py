@@ -13,6 +13,7 @@ from caviar.search.successive_halving import merit_of
 from caviar.study.journal import Journal
 from caviar.study.records import Claim
 from caviar.study.spec import StudySpec
+from caviar.tuning.answers import FRESH_S
 from caviar.tuning.broker_actor import BrokerActor
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
@@ -191,3 +192,32 @@ def test_after_a_study_it_says_so(tmp_path):
     for ask in (actor.status, actor.leaderboard, lambda: actor.curve(0)):
         with pytest.raises(ValueError, match=r"^the study is over$"):
             ask()
+
+
+def test_many_who_ask_are_answered_at_the_price_of_one(tmp_path, monkeypatch):
+    actor = trained(tmp_path)
+    now = [1000.0]
+    monkeypatch.setattr("caviar.tuning.broker_actor.time.monotonic", lambda: now[0])
+    first, leaders = actor.status(), actor.leaderboard(2)
+    assert actor.leaderboard(9)[:2] == leaders
+    assert actor.status() is first
+    now[0] += FRESH_S + 0.1
+    again = actor.status()
+    actor._journal.close()
+    assert again is not first
+
+
+def test_a_steady_study_tells_how_long_it_still_takes(tmp_path, monkeypatch):
+    actor = opened(tmp_path, "[search]\ntrials = 200\nmax_epochs = 9")
+    now = [1000.0]
+    monkeypatch.setattr("caviar.tuning.broker_actor.time.monotonic", lambda: now[0])
+    actor._claimed = now[0]
+    told = []
+    for _ in range(60):
+        now[0] += 1.0
+        actor._trained += 1
+        told.append(actor.standing().eta_s)
+    left = actor.standing().likely_remaining
+    actor._journal.close()
+    assert told[0] is None
+    assert told[-1] == pytest.approx(left, rel=0.2)
