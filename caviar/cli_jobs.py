@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +88,7 @@ def submit(
     if wait:
         from caviar.service.jobs import find
 
-        raise typer.Exit(_follow(there, find(there, number)))
+        raise typer.Exit(_follow(there, find(there, number), _for_a_person))
 
 
 def jobs(dashboard: Url = None) -> None:
@@ -133,6 +134,9 @@ def logs(
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on printing until the job ends.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="With the lines that `caviar status` reads.")
+    ] = False,
 ) -> None:
     """Print a job's log; with -f until it ends. Ctrl-C leaves the job alone."""
     from caviar.service.dashboard import Dashboard
@@ -141,10 +145,11 @@ def logs(
 
     there = Dashboard(dashboard)
     job = find(there, id)
+    write = _write if raw else _for_a_person
     if follow:
-        raise typer.Exit(_follow(there, job))
+        raise typer.Exit(_follow(there, job, write))
     for line in whole(there, job):
-        _write(line)
+        write(line)
 
 
 def fetch(
@@ -165,7 +170,7 @@ def fetch(
     typer.echo(said)
 
 
-def _follow(there: Dashboard, job: Job) -> int:
+def _follow(there: Dashboard, job: Job, write: Callable[[str], None]) -> int:
     """Prints a job's log until it ends; Ctrl-C ends the printing alone.
 
     Returns:
@@ -174,7 +179,7 @@ def _follow(there: Dashboard, job: Job) -> int:
     from caviar.service.logs import followed
 
     try:
-        ended = followed(there, job, _write)
+        ended = followed(there, job, write)
     except KeyboardInterrupt:
         _write(f"\n{job.id} goes on without you; to stop it: caviar stop {job.id}")
         return 130
@@ -185,6 +190,14 @@ def _follow(there: Dashboard, job: Job) -> int:
 def _home(directory: str) -> str:
     """A directory on the cluster for a person."""
     return directory if directory.startswith("/") else f"~/caviar/{directory} ($CAVIAR_HOME)"
+
+
+def _for_a_person(line: str) -> None:
+    """Writes a line of a log but for those that are read by machines."""
+    from caviar.tuning.job_words import PREFIX
+
+    if not line.startswith(PREFIX):
+        _write(line)
 
 
 def _write(line: str) -> None:

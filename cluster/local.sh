@@ -23,6 +23,9 @@ ray=$(PATH="$here/.venv/bin:$PATH" command -v ray) || {
     exit 2
 }
 
+# The commands of submitted jobs begin with `python`, and that is Ray's own.
+export PATH="$(dirname "$ray"):$PATH"
+
 # Ray's internal ports listen on every address, whatever the dashboard does: hence the token.
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 if [ -n "${RAY_AUTH_TOKEN:-}" ]; then

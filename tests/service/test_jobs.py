@@ -273,7 +273,8 @@ def test_a_dashboard_that_is_not_there_or_wants_another_token(fake, refused, mon
 
 def test_logs_prints_all_or_follows_to_the_end(fake, caviar):
     running_log(fake)
-    assert caviar("logs", "small")[1].startswith("study small in /x\n")
+    assert caviar("logs", "small")[1] == "study small in /x\nmore\n"
+    assert caviar("logs", "small", "--raw")[1].count(PREFIX) == 3
     begun = len(fake.asked)
 
     def go_on(path):

@@ -116,7 +116,7 @@ def test_submitted_stopped_resumed_and_fetched(caviar, study, cluster, tmp_path)
         )
     line = caviar("stop", "submitted", status=2)
     assert "caviar-submitted-1: it is stopped already; nothing was stopped" in line
-    log = caviar("logs", "submitted").splitlines()
+    log = caviar("logs", "--raw", "submitted").splitlines()
     assert any("python -m caviar run study.toml --dir" in one for one in log)
     assert "stopped; to go on: submit it again" in log
     assert log[-1].startswith(PREFIX)
