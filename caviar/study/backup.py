@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -224,6 +225,12 @@ def unpack(storage: Storage, copy: Copy, path: Path) -> None:
         raise StudyError(f"{place} is damaged: it cannot be unpacked") from error
     if digest.hexdigest() != copy.sha256:
         raise StudyError(f"{place} is damaged: its SHA-256 must be {copy.sha256[:12]}...")
+
+
+def token_of(name: str) -> int:
+    """The token in the name of a copy; of a file that is none, more than anybody's."""
+    found = re.match(r"(\d{6,})-\d{6,}-", name)
+    return int(found[1]) if found else sys.maxsize
 
 
 def write_manifest(storage: Storage, manifest: Manifest) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from caviar.study import backup
 from caviar.study.backup import Copy, Manifest
-from caviar.study.checkpoints import DIRECTORY, files_in
+from caviar.study.checkpoints import DIRECTORY, files_in, token_of
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage, StorageError
 
@@ -91,7 +91,7 @@ class BackupWriter:
             backup.write_manifest(self._storage, self.previous)
             self.seen = state
             with suppress(StorageError):
-                self._tidy(self.previous, named)
+                self._tidy(self.previous, named, confirm)
             self.took_s = time.monotonic() - began
             return True
 
@@ -137,13 +137,18 @@ class BackupWriter:
         self._storage.put(key, packed)
         return Copy(key, digest, size, standing), named
 
-    def _tidy(self, manifest: Manifest, named: Mapping[str, set[str]]) -> None:
-        """Deletes what neither this backup nor the one before names."""
+    def _tidy(
+        self, manifest: Manifest, named: Mapping[str, set[str]], confirm: Callable[[], None]
+    ) -> None:
+        """Deletes what neither this backup nor the one before names, but nothing of a successor."""
         unwanted = {
             backup.checkpoint_key(part, file)
             for part, files in named.items()
             for file in self._present(part) - files
+            if token_of(file) <= self._token
         }
+        if self._unwanted & unwanted:
+            confirm()
         for key in self._unwanted & unwanted:
             self._storage.delete(key)
             folder, _, file = key.rpartition("/")
@@ -153,7 +158,7 @@ class BackupWriter:
             copy.key for copies in (manifest.copies, manifest.previous) for copy in copies.values()
         }
         for name in self._storage.list(backup.JOURNALS):
-            if f"{backup.JOURNALS}/{name}" not in kept:
+            if f"{backup.JOURNALS}/{name}" not in kept and backup.token_of(name) <= self._token:
                 self._storage.delete(f"{backup.JOURNALS}/{name}")
         if manifest.number == 1:
             _delete_former(self._storage, manifest.token)

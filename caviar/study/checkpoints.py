@@ -21,7 +21,7 @@ from caviar.study.filesystem import sync_directory, write_durably
 DIRECTORY: Final = "checkpoints"
 """Where the files are, in a study directory."""
 
-_OURS: Final = re.compile(r"trial-\d{6,}-epoch-\d{5,}-lease-\d+\.ckpt(\.tmp)?")
+_OURS: Final = re.compile(r"trial-\d{6,}-epoch-\d{5,}-lease-(\d+)\.ckpt(\.tmp)?")
 _TEMPORARY: Final = ".tmp"
 
 
@@ -120,3 +120,10 @@ def files_in(names: Path | Iterable[str]) -> set[str]:
     if isinstance(names, Path):
         names = os.listdir(names) if names.is_dir() else ()
     return {n for n in names if _OURS.fullmatch(n) and not n.endswith(_TEMPORARY)}
+
+
+def token_of(file: str) -> int:
+    """The token of the lease that a checkpoint was written under."""
+    found = _OURS.fullmatch(file)
+    assert found is not None
+    return int(found[1])

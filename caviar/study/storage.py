@@ -195,7 +195,7 @@ def _parse(uri: str) -> tuple[str, str, dict[str, str]]:
         if parts.netloc not in {"", "localhost"}:
             raise StudyError(f"--storage: a file:// address names no machine, got {show(uri)}")
         return kind, str(Path(parts.path).expanduser().absolute()), options
-    root = f"{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+    root = f"{parts.netloc}/{parts.path[1:].removesuffix('/')}".removesuffix("/")
     if not parts.netloc or any(part in {"", ".", ".."} for part in root.split("/")):
         raise StudyError(f"--storage: {rule}, got {show(uri)}")
     return kind, root, options

@@ -1,0 +1,142 @@
+"""Storages: a directory and an S3 server keep the same promises; bad addresses are refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from caviar.errors import StudyError
+from caviar.study import storage as module
+from caviar.study.storage import Storage, StorageError
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    boto3 = pytest.importorskip("boto3")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    known = {
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "once-upon-a-secret",
+        "AWS_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in known.items():
+            patch.setenv(name, value)
+        address = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="studies")
+        yield f"endpoint_override={host}:{port}&scheme=http"
+    server.stop()
+
+
+@pytest.fixture(params=["path", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "path":
+        return Storage(str(tmp_path / "shared" / "study"))
+    prefix = tmp_path.name.replace("[", "-").replace("]", "")
+    return Storage(f"s3://studies/{prefix}?{request.getfixturevalue('s3')}")
+
+
+def test_what_was_put_is_there_until_it_is_deleted(storage: Storage) -> None:
+    assert storage.get("a/b.bin") is None
+    assert storage.list() == storage.list("a") == {}
+    storage.put("a/b.bin", b"one")
+    storage.put("a/b.bin", b"two" * 100_000)
+    storage.put("c", b"")
+    assert storage.get("a/b.bin") == b"two" * 100_000
+    assert storage.get("c") == b""
+    assert {name: one.size for name, one in storage.list("a").items()} == {"b.bin": 300_000}
+    assert set(storage.list()) == {"c"}  # files alone, not what is below
+    assert storage.exists("a/b.bin")
+    assert not storage.exists("a/c.bin")
+    storage.delete("a/b.bin")
+    storage.delete("a/b.bin")
+    assert storage.get("a/b.bin") is None
+    assert storage.list("a") == {}
+
+
+def test_a_check_leaves_nothing_and_tells_the_storages_time(storage: Storage) -> None:
+    storage.put("before", b"x")
+    now = storage.check()
+    assert set(storage.list()) == {"before"}
+    assert 0 <= now - storage.list()["before"].at < 60
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    storage = Storage(f"file://{tmp_path}/s")
+    storage.put("a", b"old")
+
+    def full(path: Path, data: bytes) -> None:
+        path.write_bytes(data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_durably", full)
+    with pytest.raises(StorageError, match="cannot be written: No space left on device"):
+        storage.put("a", b"new")
+    assert storage.get("a") == b"old"
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["a"]
+
+
+def test_what_refuses_is_one_line(tmp_path: Path, s3: str) -> None:
+    (tmp_path / "file").write_text("")
+    for uri, reason in (
+        (str(tmp_path / "file" / "below"), "cannot be written: Not a directory"),
+        (f"s3://nobodys/x?{s3}", "cannot be written: NO_SUCH_BUCKET during PutObject"),
+        ("s3://studies/x?endpoint_override=127.0.0.1:9&scheme=http", "NETWORK_CONNECTION"),
+    ):
+        with pytest.raises(StorageError) as found:
+            Storage(uri).check()
+        line = str(found.value)
+        assert line.startswith(f"--storage {uri}: cannot be written: ")
+        assert reason in line
+        assert "\n" not in line
+        assert "secret" not in line
+        assert "Request ID" not in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="cannot be written: Permission denied"):
+        Storage(str(tmp_path)).check()
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("uri", "line"),
+    [
+        ("", "must be a directory, s3://bucket/prefix or gs://bucket/prefix"),
+        ("http://somewhere/x", "must be a directory, s3://bucket"),
+        ("s3:///x", "must be a directory, s3://bucket"),
+        ("s3://bucket/a/../b", "must be a directory, s3://bucket"),
+        ("s3://bucket//a", "must be a directory, s3://bucket"),
+        ("a\nb", "must be a directory, s3://bucket"),
+        ("s3://me:word@bucket/x", "must hold no password"),
+        ("s3://bucket/x?access_key=a&secret_key=b", "must hold no password"),
+        ("s3://bucket/x?speed=9", "options are endpoint_override, region, scheme"),
+        ("gs://bucket/x?region=here", "options are endpoint_override, scheme"),
+        ("file://elsewhere/x", "names no machine"),
+        ("file:///x?scheme=http", "options are none"),
+    ],
+)
+def test_what_is_no_address_is_refused(uri: str, line: str) -> None:
+    with pytest.raises(StudyError, match=r"^--storage: ") as found:
+        Storage(uri)
+    assert line in str(found.value)
+    assert "word@" not in str(found.value)
+    assert "secret_key=b" not in str(found.value)
+
+
+def test_where_s3_is_as_aws_tools_are_told(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://10.0.0.1:9000")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    told = {"endpoint_override": "10.0.0.1:9000", "scheme": "http", "region": "eu-west-1"}
+    assert module._of_environment() == told
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example/")
+    assert module._of_environment()["endpoint_override"] == "s3.example"
