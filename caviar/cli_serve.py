@@ -90,5 +90,6 @@ def _source(directories: list[Path], dashboard: str | None) -> Source:
         return Cluster(Dashboard(dashboard))
     from caviar.service.web.folders import Folders
 
-    places = directories or [Path("studies")]
-    return Folders(places)
+    if not directories and not Path("studies").exists():
+        raise StudyError("serve: give study directories, a folder of them, or --dashboard URL")
+    return Folders(directories or [Path("studies")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -10,15 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from caviar import __version__
 from caviar.errors import StudyError
 from caviar.service.web.feed import Feed
 from caviar.service.web.guard import Guard
+from caviar.service.web.misshapen import mistake
 from caviar.service.web.pages import pages
 from caviar.service.web.routes import PREFIX, api, health
 from caviar.service.web.source import ElsewhereError, Source, UnknownError
 from caviar.service.web.tokens import Token
-from caviar.study.wording import one_line, show
+from caviar.study.wording import one_line
 
 _ABOUT: Final = """Studies of caviar: how they stand, their trials, curves and boxes, and changes
 to them while they run. Every request but `/healthz` carries `Authorization: Bearer TOKEN`."""
@@ -33,8 +34,8 @@ def create_app(source: Source, token: Token, hosts: Iterable[str] = ()) -> FastA
         hosts: names that the service may be called by, beside addresses and `localhost`.
     """
     app = FastAPI(
-        title="caviar", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None,
-        openapi_url=f"{PREFIX}/openapi.json",
+        title="caviar", version=version("caviar"), description=_ABOUT,
+        docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json",
     )  # fmt: skip
     feed = Feed(source)
     app.state.feed = feed
@@ -59,15 +60,8 @@ async def _refused(request: Request, error: Any) -> JSONResponse:
 
 
 async def _misshapen(request: Request, error: Any) -> JSONResponse:
-    """A request that does not fit the document: the first thing wrong, in the house's words."""
-    first = error.errors()[0]
-    parts = [str(part) for part in first["loc"] if part not in ("body", "path", "query")]
-    place = ".".join(parts) or "body"
-    told = first["msg"].removeprefix("Value error, ")
-    got = first.get("input")
-    value = f", got {show(got)}" if isinstance(got, str | int | float) else ""
-    line = one_line(f"{place}: {told[:1].lower()}{told[1:]}{value}")
-    return JSONResponse({"error": line[:500]}, 422)
+    """A request that does not fit the document."""
+    return JSONResponse({"error": mistake(error.errors())}, 422)
 
 
 async def _no_route(request: Request, error: Any) -> JSONResponse:

@@ -163,8 +163,10 @@ class EventStream(Response):
                 async with aclosing(self._feed.listen(self._name)) as told:  # type: ignore[type-var]
                     async for text in told:
                         body = {"type": "http.response.body", "body": text.encode()}
-                        with anyio.fail_after(SLOW_S):
+                        with anyio.move_on_after(SLOW_S) as patience:
                             await send(body | {"more_body": True})
+                        if patience.cancelled_caught:
+                            group.cancel_scope.cancel()
                 await send({"type": "http.response.body", "body": b""})
                 group.cancel_scope.cancel()
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.service.web.reports import Reports
 from caviar.service.web.source import UnknownError
 from caviar.service.web.watched import WatchedStudy
 from caviar.service.web.wishes import Wish, make
@@ -37,6 +38,7 @@ class Folders:
         self._places = [place.absolute() for place in places]
         self._lock = threading.Lock()
         self._known: dict[Path, WatchedStudy] = {}
+        self._reports = Reports()
         for place in places:
             _check(place)
         self.names()
@@ -45,10 +47,10 @@ class Folders:
         """The studies there are now."""
         with self._lock:
             found = list(dict.fromkeys(self._found()))[:MOST]
-            self._known = {
-                path: self._known.get(path) or self._new(path) for path in (*self._known, *found)
-                if path in found
-            }  # fmt: skip
+            self._known = {path: one for path, one in self._known.items() if path in found}
+            for path in found:
+                if path not in self._known:
+                    self._known[path] = WatchedStudy(self._free_name(path), path)
             return sorted(one.name for one in self._known.values())
 
     def status(self, name: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Folders:
 
     def report(self, name: str) -> tuple[str, str]:
         """A word for the state that the report is of, and the whole report."""
-        return self._study(name).report()
+        return self._reports.of(self._study(name))
 
     def change(self, name: str, wish: Wish) -> list[dict[str, Any]]:
         """Asks for changes as `caviar add`, `stop`, `pause`, `continue` and `narrow` do."""
@@ -100,13 +102,11 @@ class Folders:
                 continue
             yield from (one for one in inside if _holds(one))
 
-    def _new(self, path: Path) -> WatchedStudy:
+    def _free_name(self, path: Path) -> str:
         taken = {one.name for one in self._known.values()}
         plain = _OTHER.sub("-", path.name.lower()).strip("-_")[:60] or "study"
         names = (f"{plain}-{k}" if k > 1 else plain for k in range(1, len(taken) + 2))
-        found = WatchedStudy(next(name for name in names if name not in taken), path)
-        self._known[path] = found
-        return found
+        return next(name for name in names if name not in taken)
 
 
 def _holds(directory: Path) -> bool:
@@ -117,13 +117,13 @@ def _holds(directory: Path) -> bool:
 
 
 def _check(place: Path) -> None:
-    """Refuses what can never hold a study."""
+    """Refuses what holds other things than studies."""
     try:
-        if Journal.exists(place) or not any(place.iterdir()):
+        if Journal.exists(place):
             return
-        if any(_holds(one) for one in place.iterdir()):
-            return
+        inside = list(place.iterdir())
     except OSError as error:
-        raise StudyError(f"{place}: {error.strerror}") from None
-    if (place / "study.toml").exists() or not any(one.is_dir() for one in place.iterdir()):
-        raise StudyError(f"{place}: neither a study directory nor a folder of studies")
+        raise StudyError(f"{one_line(str(place))}: {error.strerror}") from None
+    if inside and not any(map(_holds, inside)):
+        told = "neither a study directory nor a folder of studies"
+        raise StudyError(f"{one_line(str(place))}: {told}")

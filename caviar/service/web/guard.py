@@ -16,6 +16,8 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from starlette.exceptions import HTTPException
+
 from caviar.service.web.login import POLICY, login_page
 from caviar.service.web.tokens import SESSION_S, Sessions, Token
 from caviar.study.wording import one_line
@@ -44,10 +46,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class TooLargeError(Exception):
-    """A request's body is longer than anything that is meant for us."""
 
 
 class Guard:
@@ -82,22 +80,7 @@ class Guard:
         elif scope["method"] not in _PLAIN and not _comes_from_us(scope, asked):
             await _refuse(send, HTTPStatus.FORBIDDEN, "Origin: must be a page of this service")
         else:
-            await self._bounded(scope, receive, send)
-
-    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = False
-
-        async def sending(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
-        try:
-            await self._app(scope, _at_most(receive), sending)
-        except TooLargeError:
-            if not began:
-                told = f"body: must have at most {MOST_BYTES} bytes"
-                await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+            await self._app(scope, _at_most(receive), send)
 
     def _is_ours(self, host: str) -> bool:
         """Whether a browser that asked for this host meant us: an address, or a name of ours."""
@@ -141,7 +124,7 @@ class Guard:
             return
         try:
             form = parse_qs((await _body(_at_most(receive))).decode("utf-8", "replace"))
-        except (TooLargeError, ValueError):
+        except (HTTPException, ValueError):
             form = {}
         given, after = ((form.get(key) or [""])[-1] for key in ("token", "next"))
         after = after if _NEXT.fullmatch(after) else "/"
@@ -193,7 +176,8 @@ def _at_most(receive: Receive) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise TooLargeError
+            told = f"the body must have at most {MOST_BYTES} bytes"
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
         return message
 
     return receiving

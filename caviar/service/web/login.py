@@ -54,6 +54,7 @@ def login_page(hint: str, after: str, *, wrong: bool = False) -> str:
     form = tag(
         "form",
         tag("input", type="hidden", name="next", value=after),
+        tag("input", name="user", value="caviar", autocomplete="username", hidden=True),
         tag("label", "Token", for_="token"),
         tag(
             "input", id="token", name="token", type="password", autocomplete="current-password",

@@ -109,7 +109,9 @@ def _controls() -> Html:
               pattern="[0-9]+"),
         class_="forms",
     )  # fmt: skip
-    return tag("div", buttons, forms, tag("p", "", id="came", role="status"), id="controls")
+    came = tag("p", "", id="came", role="status")
+    # Before the script is there a form would do what forms do: load the page anew.
+    return tag("div", tag("fieldset", buttons, forms, disabled=True), came, id="controls")
 
 
 def _form(kind: str, field: str, label: str, example: str, verb: str, **more: str) -> Html:

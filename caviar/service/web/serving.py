@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -40,6 +41,7 @@ def bind(host: str, port: int) -> socket.socket:
         found = socket.socket(kind, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
+        found.listen(CONNECTIONS)  # who is told the address may ask at once
     except socket.gaierror:
         raise StudyError(f"--host: no address of this machine, got {shown}") from None
     except OSError as error:
@@ -61,6 +63,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # who is cut off is no error
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._close)
         super().handle_exit(sig, frame)

@@ -73,8 +73,6 @@ class WatchedStudy:
         self._clock = clock
         self._lock = threading.Lock()
         self._reading: Reading | None = None
-        self._report: tuple[Hashable, str, str] | None = None
-        self._making = threading.Lock()
 
     def reading(self) -> Reading:
         """How it stands: the last reading unless there is news and another is due.
@@ -107,28 +105,16 @@ class WatchedStudy:
         with Journal.open(self.directory) as journal:
             return trials[number] | course(journal, number)
 
-    def report(self) -> tuple[str, str]:
-        """A word for its state and the whole report; made anew only if there is news."""
-        from caviar.report.evidence import evidence
-        from caviar.report.page.document import document
-
-        with self._making:  # it takes seconds: two who ask share one
-            files = self._files()
-            if self._report is None or self._report[0] != files:
-                state = f"{abs(hash(files)):x}"
-                self._report = files, state, document(evidence(self.directory))
-            return self._report[1:]
-
-    def _files(self) -> Hashable:
+    def files(self) -> Hashable:
         """Of the journal and its log what changes with every commit."""
         return tuple(map(_stat, (self.directory / FILE, self.directory / f"{FILE}-wal")))
 
     def _same(self, old: Reading) -> bool:
         driven = old.lease is not None and old.lease.held(time.time())
-        return old.files == self._files() and old.driven == driven
+        return old.files == self.files() and old.driven == driven
 
     def _read(self) -> Reading:
-        began, files = self._clock(), self._files()
+        began, files = time.thread_time(), self.files()
         with Journal.open(self.directory) as journal, journal.snapshot():
             now = time.time()
             told, lease = account(journal, now), journal.lease()
@@ -142,7 +128,7 @@ class WatchedStudy:
             spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
             rounds = rounds_of(spec, told["rounds"], journal.rounds())
             status = status_of(told, winning(journal), slices_of(journal.open_assignments()))
-        took = self._clock() - began
+        took = time.thread_time() - began
         more = {"name": self.name, "directory": str(self.directory), "at": round(now, 1)}
         pace = {"every_s": round(max(LEAST_S, took / SHARE), 1)}
         status = more | pace | status | {"leaders": leaders, "curves": curves}

@@ -141,8 +141,8 @@
     const room = Math.max((high - low) * 0.06, 1e-4);
     low -= room; high += room;
     const X = (x) => L + (W - L - R) * (Math.log(x) / Math.log(most));
-    const Y = (y) => T + (H - T - B) * (1 - (Math.min(high, Math.max(low, y)) - low) / (high - low));
-    const parts = [];
+    const Y = (y) => T + (H - T - B) * (1 - (y - low) / (high - low));
+    const parts = [svg("clipPath", { id: "inside" }, svg("rect", { x: L, y: T - 4, width: W - L - R + 6, height: H - T - B + 4 }))];
     for (const y of ticks(low, high, 5)) {
       parts.push(svg("line", { x1: L, x2: W - R, y1: Y(y), y2: Y(y), class: "rule" }));
       const text = isShare(metric) ? Number((100 * y).toFixed(2)) + " %" : Number(y.toPrecision(3));
@@ -158,9 +158,9 @@
       const index = lines.length - 1 - k;
       const seen = curve.filter(([, y]) => y !== null);
       const line = seen.map(([x, y], at) => (at ? "L" : "M") + X(x).toFixed(1) + " " + Y(y).toFixed(1)).join("");
-      parts.push(svg("path", { d: line, class: "curve k" + index }));
+      parts.push(svg("path", { d: line, class: "curve k" + index, "clip-path": "url(#inside)" }));
       const [x, y] = seen[seen.length - 1] || [1, low];
-      parts.push(svg("circle", { cx: X(x), cy: Y(y), r: 3.5, class: "k" + index }));
+      parts.push(svg("circle", { cx: X(x), cy: Math.min(H - B, Math.max(T, Y(y))), r: 3.5, class: "k" + index }));
     });
     const said = "The " + metricName(metric) + " of the best " + lines.length + " trials by epoch; the best is trial "
       + lines[0][0].trial + " with " + metricValue(metric, lines[0][0].best_value) + ".";
@@ -219,8 +219,8 @@
     const metric = told.metric || "dev_accuracy";
     const shown = el("div", { class: "number" },
       el("span", { class: "big" }, best ? metricValue(metric, best[metric]) : "–"),
-      el("span", { class: "what" }, best ? metricName(metric) + " of the best so far" : "nothing measured yet"),
-      best ? el("span", { class: "interval" }, "trial " + best.trial + " at epoch " + best.epoch) : null);
+      el("span", { class: "what" }, best ? metricName(metric) + " of the best" + (told.finished ? " trial" : " so far") : "nothing measured yet"),
+      best ? el("span", { class: "interval" }, "trial " + best.trial + " after epoch " + best.epoch) : null);
     const lines = [];
     if (told.retraining) {
       lines.push("Retrained over " + told.retraining.seeds + " seeds: " + told.retraining.candidates.join(", ") + "; "
@@ -258,6 +258,7 @@
 
   // What this source cannot tell or do is not offered.
   function limit(told) {
+    document.querySelector("#controls fieldset").disabled = false;
     const can = told.can || ["trials", "report", "add", "stop", "pause", "continue", "narrow"];
     for (const id of ["curves", "leaders"]) by(id).hidden = !can.includes("trials");
     by("report").closest("li").hidden = !can.includes("report");
@@ -277,7 +278,7 @@
     } catch (_) { rounds = -1; }
   }
   function box(told, axis, k) {
-    const [W, H, B] = [320, 130, 20];
+    const [W, H, B] = innerWidth > 620 ? [480, 150, 20] : [320, 130, 20];
     const step = W / told.length;
     const parts = [svg("line", { x1: 0, x2: W, y1: H - B, y2: H - B, class: "base" })];
     told.forEach((round, at) => {
@@ -353,8 +354,9 @@
 
   async function change(wish, form) {
     const came = by("came");
-    const buttons = [...document.querySelectorAll("#controls button")];
-    buttons.forEach((b) => { b.disabled = true; });
+    const controls = document.querySelector("#controls fieldset");
+    const focused = document.activeElement;
+    controls.disabled = true;
     came.className = ""; came.textContent = "asking …";
     try {
       const told = await ask(base + "/changes", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wish) });
@@ -364,7 +366,8 @@
     } catch (error) {
       came.className = "wrong"; came.textContent = error.message;
     }
-    buttons.forEach((b) => { b.disabled = false; });
+    controls.disabled = false;
+    if (document.activeElement === document.body) focused.focus({ preventScroll: true });
   }
   function wishOf(form) {
     const value = new FormData(form).values().next().value.trim();

@@ -59,6 +59,11 @@ class Narrow(_Strict):
     to: Annotated[_Texts, Field(min_length=1)]
 
 
+KINDS: Final[dict[str, type[BaseModel]]] = {
+    "add": Add, "stop": Stop, "pause": Pause, "continue": Continue, "narrow": Narrow,
+}  # fmt: skip
+"""By the word that they are asked for with."""
+
 Wish = Annotated[Add | Stop | Pause | Continue | Narrow, Field(discriminator="kind")]
 
 EXAMPLES: Final = {

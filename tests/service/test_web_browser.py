@@ -1,0 +1,173 @@
+"""The service's pages in headless Chromium: they follow a study, change it, and break no policy."""
+
+import shutil
+import threading
+
+import pytest
+from web_client import TOKEN
+from web_studies import Driver
+
+from caviar.service.web.app import create_app
+from caviar.service.web.folders import Folders
+from caviar.service.web.serving import bind, server_of
+from caviar.study.journal import Journal
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def driver(tmp_path):
+    made = Driver(tmp_path / "studies" / "digits", 12)
+    made.round(1)
+    yield made
+    made.journal.close()
+
+
+class Service:
+    """A service that can be ended and started again at the same port."""
+
+    def __init__(self, app):
+        self.app, self.port = app, 0
+        self.start()
+
+    def start(self):
+        listening = bind("127.0.0.1", self.port)
+        self.port = listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.app.state.feed.closing = False
+        self.server = server_of(self.app)
+        self.server.capture_signals = _nothing
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]})
+        self.thread.start()
+
+    def end(self):
+        self.app.state.feed.closing = True
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join(20)
+
+
+class _nothing:
+    """Signals are the main thread's."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        return None
+
+
+@pytest.fixture
+def service(driver):
+    found = Service(create_app(Folders([driver.directory.parent]), TOKEN))
+    yield found
+    found.end()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
+def page(chromium, service, request):
+    width, scheme = request.param
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 600,
+        reduced_motion="reduce",
+    )  # fmt: skip
+    page = context.new_page()
+    page.goto(service.url)
+    page.fill("#token", TOKEN.value)
+    page.press("#token", "Enter")
+    page.wait_for_selector(".cards a")
+    page.said, page.asked = [], []
+    page.on("console", lambda m: page.said.append(f"{m.type}: {m.text}"))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    yield page
+    context.close()
+
+
+def shows(page, selector, text):
+    page.locator(selector, has_text=text).first.wait_for(timeout=20_000)
+
+
+def test_a_page_follows_a_study_from_its_first_trial_to_its_end(page, driver, service) -> None:
+    page.click(".cards a")
+    shows(page, "#state", "running")
+    shows(page, "#plot", "No trial was measured yet")
+    shows(page, "#boxes figcaption", "why 1")
+    driver.train(range(12))
+    shows(page, "#board", "trial 11")
+    assert page.locator("#plot svg path").count() == 6
+    driver.begin([10, 11], 1, 3)
+    shows(page, "#work", "2 trials (10, 11) to epoch 3")
+    driver.round(2, 0.4, 0.6)
+    shows(page, "#boxes figcaption", "why 2")
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    driver.journal.end_running_attempts()
+    driver.train([11], 1, 3, best=11)
+    shows(page, ".big", "99.90 %")
+    driver.end()
+    shows(page, "#state", "finished")
+    assert page.said == []
+    assert {url.startswith(service.url) for url in page.asked} == {True}
+
+
+def test_changes_are_made_from_the_page(page, driver) -> None:
+    driver.train(range(12))
+    driver.end(finished=False)
+    page.click(".cards a")
+    page.fill("#add-trials", "5")
+    page.press("#add-trials", "Enter")
+    shows(page, "#came", "asked: ")
+    shows(page, ".sentences", "Asked for, not taken yet")
+    page.fill("#narrow-to", "learning_rat=1..2")
+    page.press("#narrow-to", "Enter")
+    shows(page, "#came.wrong", 'did you mean "learning_rate"?')
+    with Journal.open(driver.directory) as journal:
+        assert [str(one.change.kind) for one in journal.requests()] == ["add_trials"]
+    assert [line for line in page.said if "422" not in line] == []
+
+
+def test_a_page_says_when_it_is_stale_and_finds_its_way_back(page, driver, service) -> None:
+    page.click(".cards a")
+    shows(page, "#news", "it updates by itself")
+    service.end()
+    shows(page, "#news.stale", "")
+    driver.train(range(12))
+    service.start()
+    shows(page, "#board", "trial 11")
+    shows(page, "#news:not(.stale)", "it updates by itself")
+
+
+def test_the_report_opens_and_the_keyboard_reaches_everything(page, driver) -> None:
+    driver.train(range(12))
+    page.click(".cards a")
+    shows(page, "#board", "trial 11")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.textContent")
+        )
+    assert {"Pause", "Stop the study", "add-trials", "report", "Log out"} <= reached
+    page.click("#report")
+    page.wait_for_selector("h1")
+    assert "caviar report" in page.inner_text("header").lower()
+    assert page.said == []
