@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.search.bests import USELESS, leaders, usable
+from caviar.search.listed import Listed
 from caviar.search.successive_halving import merit_of
-from caviar.study.records import Measurement, TrialState
+from caviar.study.records import Measurement, Signature, Trial, TrialState
 
 
 def measured(trial, epoch, accuracy, loss=1.0):
@@ -49,3 +50,12 @@ def test_leaders_are_the_first_of_the_usable(metric, rows, count):
     found = leaders(bests, lambda trial: asked.append(trial) or states[trial], metric, count)
     assert found == able[:count]
     assert len(asked) <= count + sum(state in USELESS for state in states)
+
+
+def test_a_fixed_list_has_bests_at_the_end_alone():
+    trials = [Trial(0, (), {}), Trial(1, (), {})]
+    listed = Listed(trials, lambda _: Signature((), 1, "any"), 2)
+    listed.next_assignment()
+    listed.observe([measured(0, 1, 0.9), measured(0, 2, 0.8), measured(1, 1, 0.7)])
+    assert listed.bests == [measured(0, 2, 0.8), None]
+    assert listed.best == listed.bests[0]

@@ -108,6 +108,8 @@ STUDIES = [
     {},
     {"metric": "dev_loss"},
     {"strategy": "panda", "more": "[panda]\ndays = 4"},
+    {"strategy": "population", "more": "[panda]\npandas = 3\ndays = 3"},
+    {"strategy": "auto", "more": "[budget]\ntrial_epochs = 60"},
     {"until": 4},
 ]
 
