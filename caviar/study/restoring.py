@@ -102,7 +102,7 @@ def told(restored: Restored, storage: Storage, former: StoredLease | None, epoch
     line = f"restored from {storage.uri}: the journal as of {at}; {epochs} trial-epochs stand"
     if restored.damaged:
         line += f"; it is the backup before the last: {restored.damaged}"
-    elif former is not None and former.released and former.backed_up_at >= former.renewed_at:
+    elif former is not None and former.released and former.token == restored.manifest.token:
         line += "; nothing is missing"
     else:
         line += f"; {_window(restored.manifest, former)}"

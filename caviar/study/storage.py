@@ -81,7 +81,8 @@ class Storage:
             if self._kind == "path":
                 _put_path(Path(self._root, key), data)
             else:
-                with self._fs.open_output_stream(self._path(key)) as stream:
+                # By itself pyarrow compresses what is named as if it were.
+                with self._fs.open_output_stream(self._path(key), compression=None) as stream:
                     stream.write(data)
 
     def get(self, key: str) -> bytes | None:

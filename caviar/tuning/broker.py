@@ -40,8 +40,8 @@ from caviar.tuning.spending import Spending
 
 LOOK_EVERY_S: Final = 0.5
 """How often the journal is asked for requests, and the clock for budgets."""
-ANEW_S: Final = 1.0
-"""After how long a slice asks again whose checkpoints are in a storage that does not answer."""
+ANEW_S: Final = 2.0
+"""How often what needs a checkpoint from a storage that does not answer is tried again."""
 PAUSED_S: Final = 0.3
 """After how long a slice of a paused study asks again."""
 
@@ -84,7 +84,7 @@ class Broker:
         self._sent_home = False
         self._stopping = ""
         self._words: list[str] = []
-        self._looked = -math.inf
+        self._looked = self._tried = -math.inf
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
         self._settled = journal.settled()
@@ -167,16 +167,12 @@ class Broker:
             if self._changes.paused:
                 return Wait(PAUSED_S)
             self._warm[slice_name] = frozenset(warm)
-            found = self._next(warm, self._attended(slice_name))
+            self._try_put_back()
+            found, lanes = self._able(warm, self._attended(slice_name))
             if found is None:
                 self._idle_since.setdefault(slice_name, self._clock())
                 return self._farewell("the study is complete") if self.finished else Wait()
             self._idle_since.pop(slice_name, None)
-            try:
-                lanes = self._lanes(found)
-            except StorageError:
-                self._holdings.put_back(found)
-                return Wait(ANEW_S)
             if not lanes:
                 return Wait(0.0)
             attempt = self._journal.start_attempt(found.number, slice_name)
@@ -302,6 +298,23 @@ class Broker:
         others = [known for name, known in self._warm.items() if name != slice_name]
         at_work = [found.signature for name, found in self.held.items() if name != slice_name]
         return frozenset().union(*others, at_work)
+
+    def _try_put_back(self) -> None:
+        """Now and then: a storage that did not answer may do so again."""
+        if self._clock() - self._tried >= ANEW_S:
+            self._tried = self._clock()
+            self._holdings.try_again()
+
+    def _able(
+        self, warm: Collection[Signature], attended: Collection[Signature]
+    ) -> tuple[Open | None, tuple[Lane, ...]]:
+        """The next whose checkpoints can be had now, with its lanes."""
+        while (found := self._next(warm, attended)) is not None:
+            try:
+                return found, self._lanes(found)
+            except StorageError:
+                self._holdings.put_back(found)
+        return None, ()
 
     def _next(self, warm: Collection[Signature], attended: Collection[Signature]) -> Open | None:
         """What was lost before comes first; else what the strategy decides."""

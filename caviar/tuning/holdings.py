@@ -53,6 +53,7 @@ class Holdings:
         self._give_up = give_up
         self._held: dict[str, tuple[Open, int]] = {}
         self._recalled: set[str] = set()
+        self._put_back: set[int] = set()
         self._nodes_lost: Counter[int] = Counter()
         # An earlier driver's slices are gone with it; nobody is to blame.
         journal.end_running_attempts(Outcome.INTERRUPTED)
@@ -78,16 +79,22 @@ class Holdings:
 
     def next(self, warm: Collection[Signature]) -> Open | None:
         """What waits, first what a slice has compiled; it waits no longer."""
-        if not self._waiting:
+        ready = [found for found in self._waiting if found.number not in self._put_back]
+        if not ready:
             return None
-        known = [found for found in self._waiting if found.assignment.signature in warm]
-        found = known[0] if known else self._waiting[0]
+        known = [found for found in ready if found.assignment.signature in warm]
+        found = known[0] if known else ready[0]
         self._waiting.remove(found)
         return found
 
     def put_back(self, found: Open) -> None:
-        """It could not be claimed now; what else waits comes first."""
+        """It cannot be claimed now: its checkpoints are in a storage that does not answer."""
         self._waiting.append(found)
+        self._put_back.add(found.number)
+
+    def try_again(self) -> None:
+        """What was put back may be claimed again."""
+        self._put_back.clear()
 
     def hold(self, slice_name: str, found: Open, attempt: int) -> None:
         """A slice has claimed it."""

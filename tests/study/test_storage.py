@@ -49,6 +49,8 @@ def test_what_was_put_is_there_until_it_is_deleted(storage: Storage) -> None:
     storage.put("a/b.bin", b"one")
     storage.put("a/b.bin", b"two" * 100_000)
     storage.put("c", b"")
+    storage.put("d/e.sqlite3.zst", b"as it is")
+    assert storage.get("d/e.sqlite3.zst") == b"as it is"
     assert storage.get("a/b.bin") == b"two" * 100_000
     assert storage.get("c") == b""
     assert {name: one.size for name, one in storage.list("a").items()} == {"b.bin": 300_000}

@@ -138,6 +138,7 @@ def test_a_storage_that_fails_loses_nothing_and_is_tried_again(tmp_path: Path) -
                 failed += 1
         assert failed >= 6
         storage.left = 10**9
+        journal.record("nothing")
         assert writer.write(confirmed)
         assert not writer.write(confirmed)  # nothing is new
         entries = list(journal.entries())

@@ -1,0 +1,91 @@
+"""The lease beside a backup: who lives is respected, who is gone is succeeded."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from caviar.errors import LeaseError
+from caviar.study import storage_lease
+from caviar.study.lease import LeaseHolder, started_s
+from caviar.study.storage import Storage
+
+HERE = LeaseHolder.here()
+ELSEWHERE = LeaseHolder("far", "another boot", 77, 1.0, 78)
+GONE = replace(HERE, driver_pid=2**22 - 1)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "storage"))
+
+
+def take(storage: Storage, holder: LeaseHolder = HERE, **more) -> storage_lease.StorageLease:
+    return storage_lease.take(storage, holder, settle_s=0.0, **more)
+
+
+def test_tokens_rise(storage: Storage) -> None:
+    first = take(storage, least=4)
+    assert (first.token, first.former) == (5, None)
+    first.renew(12.0)
+    first.release(13.0)
+    second = take(storage, ELSEWHERE)
+    assert second.token == 6
+    assert second.former.released
+    assert second.former.backed_up_at == 13.0
+    with pytest.raises(LeaseError, match="another driver took it over: host far, pid 77, since "):
+        first.renew(14.0)
+    second.renew(15.0)
+    second.release(15.0)
+    take(storage)
+    assert set(storage.list()) == {"lease-000006.json", "lease-000007.json"}
+
+
+def test_the_living_of_this_machine_is_refused_and_the_dead_succeeded(storage: Storage) -> None:
+    take(storage, replace(HERE, driver_pid=1, driver_started_s=started_s(1) or 0.0))
+    with pytest.raises(LeaseError, match=r"another driver holds this study: host .*; stop it"):
+        take(storage)
+    storage_lease._put(storage, replace(storage_lease.read(storage), holder=GONE))
+    assert take(storage).token == 2
+
+
+def test_the_silent_of_another_machine_is_waited_for(storage: Storage) -> None:
+    said: list[str] = []
+    take(storage, ELSEWHERE)
+    began = time.monotonic()
+    assert take(storage, expiry_s=0.3, say=said.append).token == 2
+    assert time.monotonic() - began < 10
+    assert len(said) == 1
+    assert "host far, pid 77" in said[0]
+    assert "for a sign of life" in said[0]
+
+
+def test_a_sign_of_life_while_waiting_is_a_refusal(storage: Storage, monkeypatch) -> None:
+    lease = take(storage, ELSEWHERE)
+    monkeypatch.setattr(storage_lease.time, "sleep", lambda s: s and lease.renew(1.0))
+    with pytest.raises(LeaseError, match=r"host far, pid 77, since .*; stop it first"):
+        take(storage, expiry_s=1000.0)
+
+
+def test_of_two_at_once_one_wins(storage: Storage, monkeypatch) -> None:
+    won = []
+
+    def meanwhile(seconds: float) -> None:
+        if not won:  # the other wrote the same token a little later
+            won.append(replace(storage_lease.read(storage), secret="other", holder=ELSEWHERE))
+            storage_lease._put(storage, won[0])
+
+    monkeypatch.setattr(storage_lease.time, "sleep", meanwhile)
+    with pytest.raises(LeaseError, match="another driver took it just now: host far"):
+        take(storage)
+
+
+def test_a_damaged_lease_is_one_line(storage: Storage) -> None:
+    for data in (b"", b"[]", json.dumps({"token": 1}).encode()):
+        storage.put("lease-000001.json", data)
+        with pytest.raises(LeaseError, match=r"lease-000001.json is damaged; delete it$"):
+            take(storage)
