@@ -249,9 +249,8 @@ def read_manifest(storage: Storage) -> Manifest | None:
     if not tokens:
         return None
     name = _name(max(tokens))
-    data = storage.get(name)
     try:
-        told = json.loads(data or b"")
+        told = storage.get_json(name)
         kept = {"copies": _copies(told["copies"]), "previous": _copies(told["previous"])}
         return Manifest(**{**told, **kept, "token": max(tokens), "number": int(told["number"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:

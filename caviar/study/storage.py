@@ -6,6 +6,7 @@ A few verbs on whole files, each atomic as far as the store can: who reads a key
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -95,6 +96,24 @@ class Storage:
                     return bytes(stream.read())
             except FileNotFoundError:
                 return None
+
+    def get_json(self, key: str) -> Any:
+        """What a file of JSON holds; None if it is not there.
+
+        pyarrow asks S3 for a size first and for the bytes then: of a file that is replaced in
+        between it reads a part, which is no JSON.
+
+        Raises:
+            ValueError: it is no JSON, however often it is read.
+        """
+        for last in (False, False, True):
+            data = self.get(key)
+            try:
+                return None if data is None else json.loads(data)
+            except ValueError:
+                if last:
+                    raise
+        return None
 
     def list(self, folder: str = "") -> Mapping[str, Stored]:
         """The files of a folder, by name, without those below; empty if it is not there."""

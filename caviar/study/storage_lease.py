@@ -139,9 +139,9 @@ def read(storage: Storage) -> StoredLease | None:
     """The lease that counts, or None if nobody ever held the storage."""
     files = storage.list()
     for token in sorted(_tokens(storage, files), reverse=True):
-        data = storage.get(_name(token))
-        if data is not None:
-            return _parsed(storage, token, data, files[_name(token)].at)
+        found = _parsed(storage, token, files[_name(token)].at)
+        if found is not None:
+            return found
     return None
 
 
@@ -183,9 +183,11 @@ def _fields(lease: StoredLease) -> dict[str, Any]:
     return {name: getattr(lease, name) for name in lease.__dataclass_fields__}
 
 
-def _parsed(storage: Storage, token: int, data: bytes, at: float) -> StoredLease:
+def _parsed(storage: Storage, token: int, at: float) -> StoredLease | None:
     try:
-        told = json.loads(data)
+        told = storage.get_json(_name(token))
+        if told is None:
+            return None
         holder = LeaseHolder(**{name: told["holder"][name] for name in _HOLDER})
         return StoredLease(**{**told, "holder": holder, "token": token, "at": at})
     except (ValueError, TypeError, KeyError) as error:

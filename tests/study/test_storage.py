@@ -63,6 +63,20 @@ def test_what_was_put_is_there_until_it_is_deleted(storage: Storage) -> None:
     assert storage.list("a") == {}
 
 
+def test_json_that_is_replaced_while_it_is_read_is_read_again(
+    storage: Storage, monkeypatch
+) -> None:
+    assert storage.get_json("a.json") is None
+    storage.put("a.json", b'{"one": 1}')
+    torn = [b'{"on', b""]
+    whole = storage.get
+    monkeypatch.setattr(storage, "get", lambda key: torn.pop() if torn else whole(key))
+    assert storage.get_json("a.json") == {"one": 1}
+    torn += [b"{"] * 3
+    with pytest.raises(ValueError, match="Expecting"):
+        storage.get_json("a.json")
+
+
 def test_a_check_leaves_nothing_and_tells_the_storages_time(storage: Storage) -> None:
     storage.put("before", b"x")
     now = storage.check()
