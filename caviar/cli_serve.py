@@ -42,6 +42,10 @@ def serve(
             "--allow-host", metavar="NAME", help="A name it may be called by. Repeatable."
         ),
     ] = None,
+    on_ray: Annotated[
+        bool,
+        typer.Option("--on-ray", help="As a Ray Serve deployment of the cluster on this node."),
+    ] = False,
 ) -> None:
     """Serve studies as pages that update while they run, and as JSON under /api/v1.
 
@@ -53,6 +57,9 @@ def serve(
     from caviar.service.web.serving import serve as serve_app
     from caviar.service.web.tokens import find_token
 
+    if on_ray:
+        _serve_on_ray(directories or [], dashboard, host, port, allow_host or [])
+        return
     source = _source(directories or [], dashboard)
     token = find_token(make=is_loopback(host))
     names = [host, *(allow_host or [])]
@@ -67,6 +74,31 @@ def serve(
     sys.stdout.flush()
     serve_app(app, listening)
     leave()
+
+
+def _serve_on_ray(
+    directories: list[Path], dashboard: str | None, host: str, port: int, names: list[str]
+) -> None:
+    """Deploys the service and takes it away with Ctrl-C."""
+    import contextlib
+    import signal
+
+    from caviar.service.web import on_ray
+    from caviar.service.web.serving import is_loopback
+    from caviar.service.web.tokens import find_token
+
+    if dashboard is not None:
+        raise StudyError("serve: give directories with --on-ray, not --dashboard")
+    _source(directories, None)
+    token = find_token(make=is_loopback(host), environment=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        on_ray.start(directories or [Path("studies")], [host, *names], host, port)
+        for ending in (signal.SIGINT, signal.SIGTERM):  # Ray put its own in place
+            signal.signal(ending, signal.default_int_handler)
+        typer.echo(f"serving at http://{host}:{port} through Ray Serve")
+        typer.echo(f"the token to log in with is in {token.place}; Ctrl-C ends this")
+        signal.pause()
+    on_ray.stop()
 
 
 def leave() -> None:

@@ -33,7 +33,7 @@ class Planned:
 
 
 def status(word="running", **more):
-    return {"status": word, "ending": "", **more}
+    return {"status": word, "finished": word == "finished", "ending": "", **more}
 
 
 def events_of(answer):
@@ -66,6 +66,18 @@ def test_each_news_is_told_once_and_the_end_ends_it() -> None:
     assert [(kind, data.get("k")) for kind, data in told] == [
         ("status", 1), ("status", 2), ("status", 3), ("end", None)
     ]  # fmt: skip
+
+
+def test_the_end_waits_for_the_winner() -> None:
+    finals = {"ended": 9}
+    won = status("finished", retraining=finals, winner={"name": "trial 1"})
+    source = Planned(status("finished", retraining=finals, winner=None), won)
+
+    async def listen():
+        return await heard(Feed(source, every_s=0.001))
+
+    told = events_of(asyncio.run(listen()))
+    assert [kind for kind, _ in told] == ["status", "status", "end"]
 
 
 def test_one_task_looks_however_many_listen_and_none_when_they_have_gone() -> None:

@@ -138,7 +138,8 @@ class Feed:
 
 def is_over(status: dict[str, Any]) -> bool:
     """Whether nothing more comes of a study unless somebody runs it again."""
-    return status["status"] in {"finished", "stopped", "failed"}
+    concluding = status.get("retraining") is not None and status.get("winner") is None
+    return status["status"] in {"stopped", "failed"} or (status["finished"] and not concluding)
 
 
 class EventStream(Response):

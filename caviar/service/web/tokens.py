@@ -63,16 +63,17 @@ def own_file() -> Path:
     return Path(home).expanduser() / "caviar" / "token"
 
 
-def find_token(*, make: bool) -> Token:
+def find_token(*, make: bool, environment: bool = True) -> Token:
     """The service's token: of the environment, of a file, or a new one.
 
     Args:
         make: whether to make one where there is none.
+        environment: whether the environment may name one; else it is the service's own file.
 
     Raises:
         StudyError: there is none, it is too short, its file is not there or open to others.
     """
-    for name in _VARIABLES:
+    for name in _VARIABLES if environment else ():
         value = os.environ.get(name, "").strip()
         if value:
             return Token(_checked(value, name), name)

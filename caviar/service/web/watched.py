@@ -1,7 +1,7 @@
 """One study directory, looked at while a driver may be at work on it.
 
 Whether there is news is told by the journal's files alone (every commit writes its log), so a study
-at rest costs two calls of `stat`. A reading that is due looks the whole journal through; readings
+at rest costs three calls of `stat`. A reading that is due looks the whole journal through; readings
 are so far apart that they take `SHARE` of one core, whoever asks.
 """
 
@@ -106,8 +106,9 @@ class WatchedStudy:
             return trials[number] | course(journal, number)
 
     def files(self) -> Hashable:
-        """Of the journal and its log what changes with every commit."""
-        return tuple(map(_stat, (self.directory / FILE, self.directory / f"{FILE}-wal")))
+        """What changes with every commit, and with the winner's card."""
+        journal, card = self.directory / FILE, self.directory / "winner" / "card.json"
+        return tuple(map(_stat, (journal, journal.with_name(f"{FILE}-wal"), card)))
 
     def _same(self, old: Reading) -> bool:
         driven = old.lease is not None and old.lease.held(time.time())
