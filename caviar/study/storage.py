@@ -187,8 +187,6 @@ class Storage:
 
         try:
             yield
-        except FileNotFoundError:
-            raise
         except (OSError, ArrowException) as error:
             reason = _reason(error)
             raise StorageError(f"--storage {self.uri}: cannot be {what}: {reason}") from error

@@ -103,6 +103,7 @@ def test_what_refuses_is_one_line(tmp_path: Path, s3: str) -> None:
     (tmp_path / "file").write_text("")
     for uri, reason in (
         (str(tmp_path / "file" / "below"), "cannot be written: Not a directory"),
+        ("/proc/nowhere/x", "cannot be written: No such file or directory"),
         (f"s3://nobodys/x?{s3}", "cannot be written: NO_SUCH_BUCKET during PutObject"),
         ("s3://studies/x?endpoint_override=127.0.0.1:9&scheme=http", "NETWORK_CONNECTION"),
     ):
