@@ -19,7 +19,7 @@ from caviar.study.storage import Storage
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 PATIENCE_S = 240.0
 PROGRAM = Path(__file__).with_name("programs.py")
-OPTIONS = ("--name", "stored", "--trials", "200", "--epochs", "27")
+OPTIONS = ("--name", "stored", "--trials", "60", "--epochs", "27")
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def backed_up(uri, folder):
 
 def test_a_study_goes_on_from_its_backup_on_another_disk(cluster, tmp_path, s3):
     first, second = tmp_path / "first", tmp_path / "second"
-    driver = start(cluster, first, "slow", s3)
+    driver = start(cluster, first, "endless", s3)
     try:
-        wait_for(lambda: len(backed_up(s3, tmp_path / "look")) >= 30, PATIENCE_S)
+        wait_for(lambda: len(backed_up(s3, tmp_path / "look")) >= 12, PATIENCE_S)
         code, out = finish(start(cluster, second, "slow", s3))  # while the first one lives
         assert code == 2, out
         assert f"StudyError: --storage {s3}: another driver holds this study: host " in out
