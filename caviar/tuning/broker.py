@@ -207,8 +207,10 @@ class Broker:
             if not (current and complete):
                 recalled = self._holdings.is_recalled(slice_name)
                 return Answer(go_on=current and not (self._stopping or recalled))
+            # One that was set aside meanwhile is dead: it would keep an order for ever.
+            is_there = self._holdings.holds(slice_name, assignment, attempt)
             self._holdings.done(assignment, attempt)
-            order = None if warm is None else self.claim(slice_name, warm)
+            order = self.claim(slice_name, warm) if is_there and warm is not None else None
             return Answer(not self._stopping, order)
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:

@@ -66,6 +66,7 @@ class BrokerActor:
         self._told: dict[str, tuple[float, Any]] = {}
         self._trouble = ""
         self._starts: Counter[str] = Counter()
+        self._deaths: Counter[str] = Counter()
         self._actors: dict[str, Any] = {}
         self._sharing = 0
         self._closed = False
@@ -188,7 +189,7 @@ class BrokerActor:
     def arrived(self, slice_name: str, facts: Mapping[str, Any], actor: list[Any]) -> None:
         """A slice is ready to claim; `actor` is its handle, in a list."""
         self._actors[slice_name] = actor[0]
-        self._starts[slice_name] = 0
+        self._starts[slice_name] = self._deaths[slice_name] = 0
         self._crew.arrive(slice_name, str(facts.get("node_id", "")))
         detail = {"slice": slice_name, **facts}
         self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
@@ -293,6 +294,13 @@ class BrokerActor:
             The node it was ready on, or "", and the name to tell `lose`; None: it held nothing.
         """
         node = self._crew.leave(slice_name)
+        self._deaths[slice_name] += 1
+        # Others may do the work; but where nobody is ready, nobody ever will be.
+        if self._deaths[slice_name] >= STARTS and not self._crew.ready:
+            self._give_up(
+                f"{slice_name} died {STARTS} times before it was ready; its log is on the "
+                "dashboard's page of actors"
+            )
         return node, self._guarded(None, lambda: self._broker.set_aside(slice_name))
 
     def lose(self, name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:

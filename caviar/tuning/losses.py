@@ -23,7 +23,6 @@ LOOKS_S: Final = (0.0, 0.5, 1.0, 1.5)
 """Pauses before each look at a dead slice's node: when a machine is taken away its processes end
 one by one, and a slice may go before Ray's own."""
 _ANSWER_S: Final = 1.0
-_ASK_S: Final = 30.0
 
 
 class LostSlices(tune.Callback):
@@ -46,13 +45,28 @@ class LostSlices(tune.Callback):
         """Tells the broker how a slice was lost, once that is known."""
         # The driver may be going meanwhile; then nobody cares any more.
         with contextlib.suppress(Exception):
-            node, held = ray.get(aside, timeout=_ASK_S)
-            if held is None:
-                return
-            if node and is_lost(node, _nodes):
-                self._broker.lose.remote(held, "its node was lost", Outcome.INTERRUPTED)
-            else:
-                self._broker.lose.remote(held, "its slice died", Outcome.LOST)
+            # However long a busy broker takes: without a verdict nobody would ever train it.
+            node, held = ray.get(aside)
+            if held is not None:
+                self._broker.lose.remote(held, *verdict(node, _nodes))
+
+
+def verdict(
+    node_id: str, nodes: Callable[[], Sequence[Mapping[str, Any]]]
+) -> tuple[str, Outcome]:
+    """Whose fault it is that a slice is gone, in words and for the journal; never fails.
+
+    Args:
+        node_id: the node it was ready on, or "".
+        nodes: as `ray.nodes`.
+    """
+    lost = False
+    if node_id:
+        with contextlib.suppress(Exception):  # who cannot be asked has not said that it is gone
+            lost = is_lost(node_id, nodes)
+    if lost:
+        return "its node was lost", Outcome.INTERRUPTED
+    return "its slice died", Outcome.LOST
 
 
 def is_lost(

@@ -14,7 +14,7 @@ from caviar.study.journal import Journal
 from caviar.study.records import Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning.answers import FRESH_S
-from caviar.tuning.broker_actor import BrokerActor
+from caviar.tuning.broker_actor import STARTS, BrokerActor
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
 
@@ -223,3 +223,28 @@ def test_a_steady_study_tells_how_long_it_still_takes(tmp_path, monkeypatch):
     actor._journal.close()
     assert told[0] is None
     assert told[-1] == pytest.approx(left, rel=0.2)
+
+
+def test_slices_that_die_each_time_they_start_end_the_study(tmp_path):
+    """A crash while TensorFlow wakes, or a node without caviar: no slice lives to tell of it."""
+    actor = opened(tmp_path, "[search]\ntrials = 3")
+    for _ in range(STARTS - 1):
+        actor.set_aside("a")
+        assert actor.trouble() == ""
+    actor.set_aside("a")
+    assert actor.trouble().startswith(f"a died {STARTS} times before it was ready")
+    actor.close()
+
+
+def test_a_slice_that_cannot_start_ends_no_study_that_others_work_for(tmp_path):
+    actor = opened(tmp_path, "[search]\ntrials = 3")
+    actor.welcome("b")
+    actor.arrived("b", {"node_id": "n"}, [None])
+    for _ in range(2 * STARTS):
+        actor.set_aside("a")
+    assert actor.trouble() == ""
+    for _ in range(2 * STARTS):  # ready each time before it died: that is its trials' affair
+        actor.arrived("b", {"node_id": "n"}, [None])
+        actor.set_aside("b")
+    assert actor.trouble() == ""
+    actor.close()

@@ -8,7 +8,7 @@ from caviar.study.facts import Outcome
 from caviar.study.records import Claim, TrialState
 from caviar.study.spec import StudySpec
 from caviar.tuning.holdings import NODES_LOST, OWN_TRIES
-from caviar.tuning.losses import LOOKS_S, is_lost
+from caviar.tuning.losses import LOOKS_S, is_lost, verdict
 
 ONE = StudySpec.default().override(trials=1, max_epochs=9)
 LONG = StudySpec.parse("[search]\ntrials = 1\ngrace_epochs = 20\nmax_epochs = 20")
@@ -114,3 +114,29 @@ def test_a_slice_that_comes_back_before_the_verdict_works_on(tmp_path):
     assert journal.trained_epochs == journal.measured_epochs
     assert not [each for each in journal.attempts() if each.outcome != Outcome.COMPLETE]
     journal.close()
+
+
+def test_a_slice_that_was_set_aside_is_given_nothing_with_its_last_report(tmp_path):
+    """It would hold that for ever: nobody looks after a process that is dead already."""
+    journal, broker = take_up(tmp_path / "s")
+    claim = broker.claim("a", ())
+    broker.set_aside("a")
+    measurements, checkpoints = [], {}
+    for progress in StandIn().train(claim, 1):
+        measurements += progress.measurements
+        checkpoints |= progress.checkpoints()
+    at = claim.assignment, claim.attempt
+    answer = broker.report("a", *at, measurements, checkpoints, True, ())
+    assert answer.go_on
+    assert answer.order is None
+    assert not broker.held
+    journal.close()
+
+
+def test_where_the_nodes_cannot_be_asked_the_slice_died_alone():
+    def nobody():
+        raise RuntimeError("the cluster says nothing")
+
+    assert verdict("b", nobody) == ("its slice died", Outcome.LOST)
+    assert verdict("", nobody) == ("its slice died", Outcome.LOST)
+    assert verdict("b", lambda: []) == (LOST, Outcome.INTERRUPTED)
