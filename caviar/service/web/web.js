@@ -278,7 +278,7 @@
     } catch (_) { rounds = -1; }
   }
   function box(told, axis, k) {
-    const [W, H, B] = innerWidth > 620 ? [480, 150, 20] : [320, 130, 20];
+    const [W, H, B] = innerWidth > 620 && told[0].axes.length < 3 ? [520, 150, 20] : [320, 130, 20];
     const step = W / told.length;
     const parts = [svg("line", { x1: 0, x2: W, y1: H - B, y2: H - B, class: "base" })];
     told.forEach((round, at) => {
@@ -292,7 +292,7 @@
       }
     });
     const left = Math.round(100 * axis.share) + " % of its range is left";
-    const now = axis.values ? axis.values.map(number).join(", ") : number(axis.low) + " to " + number(axis.high);
+    const now = axis.values ? axis.values.map(number).join(", ") : axis.low === axis.high ? number(axis.low) : number(axis.low) + " to " + number(axis.high);
     return el("figure", { class: "figure" }, el("h3", {}, axis.name),
       svg("svg", { viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": axis.name + " in " + told.length + " rounds: " + left }, ...parts),
       el("figcaption", {}, now + "; " + left + ". " + (axis.why || "")));
