@@ -86,7 +86,8 @@ def main() -> None:
                     keeper.join()
                     found = [took.get() for _ in range(took.qsize())]
                     size = (directory / "journal.sqlite3").stat().st_size / 1e6
-                    last = f"first {found[0]:.2f} s, then {statistics.median(found[1:] or found):.2f} s"
+                    later = statistics.median(found[1:] or found)
+                    last = f"first {found[0]:.2f} s, then {later:.2f} s"
                     print(f"{len(found)} backups of a journal of {size:.0f} MB: {last}")
 
 
