@@ -341,3 +341,24 @@ def _tree(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def test_the_backup_before_the_last_is_whole_as_well(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        writer = writer_of(storage, study)
+        number = journal.issue(rung(0, last=9), decisions=trials(0))
+        attempt = journal.start_attempt(number, "s")
+        for epoch in range(1, 5):  # each checkpoint supersedes the one before
+            journal.report(number, attempt, curve([0], [epoch]), saved([0], epoch))
+            writer.write(confirmed)
+    manifest = backup.read_manifest(storage)
+    assert len(storage.list("checkpoints")) == 2
+    storage.delete(manifest.copies[""].key)
+    assert restoring.restore(storage, tmp_path / "elsewhere", manifest).damaged
+    with Journal.open(tmp_path / "elsewhere", write=True) as found:
+        found.acquire_lease()
+        assert found.use_storage(storage.uri) == ()
+        assert found.measured_epochs == 3
+        (record,) = found.checkpoints()
+        assert found.read_checkpoint(record) == bytes_of(0, 3)
