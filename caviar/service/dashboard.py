@@ -63,6 +63,13 @@ def find_token() -> str:
     return token
 
 
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Follows nobody to another address: urllib would take the token along."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Makes no other request; the answer is an error then."""
+
+
 class Dashboard:
     """The dashboard of a cluster.
 
@@ -83,15 +90,17 @@ class Dashboard:
         parts = urllib.parse.urlsplit(self.url)
         try:
             known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+            (parts.hostname or "").encode("idna")
         except ValueError:
             known = False
-        if not known or parts.username or parts.query or parts.fragment:
+        plain = self.url.isascii() and "@" not in parts.netloc
+        if not (known and plain) or parts.query or parts.fragment:
             rule = "must be the address of a dashboard, as http://127.0.0.1:8265"
             raise StudyError(f"--dashboard {one_line(self.url)}: {rule}")
         self._token = find_token()
         # A proxy of the outside world knows no loopback address of ours.
-        handlers = [urllib.request.ProxyHandler({})] if self.on_loopback else []
-        self._opener = urllib.request.build_opener(*handlers)
+        proxies = [urllib.request.ProxyHandler({})] if self.on_loopback else []
+        self._opener = urllib.request.build_opener(_StayHere, *proxies)
 
     def __repr__(self) -> str:
         return f"Dashboard({self.url!r})"
@@ -194,6 +203,11 @@ class Dashboard:
             raise self._wrong(f"no Ray dashboard answers there ({_reason(error)})") from None
 
     def _refused(self, error: urllib.error.HTTPError) -> StudyError:
+        to = error.headers.get("Location")
+        if to and error.code < HTTPStatus.BAD_REQUEST:
+            return self._wrong(
+                f"it sends on to {one_line(to[:200])}, and the token is for it alone"
+            )
         said = error.read(2000).decode("utf-8", errors="replace").strip()
         if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             if self._token:

@@ -28,6 +28,8 @@ POLL_S: Final = 0.3
 START_S: Final = 120.0
 """Seconds that the cluster may take to start the helper job."""
 SAY_EVERY_S: Final = 2.0
+MOST_NODES: Final = 10_000
+"""Nodes to ask for, as many as Ray tells; it remembers a thousand that are gone."""
 
 _OVER: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
 Say = Callable[[str], Any]
@@ -76,7 +78,7 @@ def fetch(
 
 def _check_node(dashboard: Dashboard, job: Job) -> None:
     """Raises StudyError if the node that has the study is gone: the helper would wait for ever."""
-    told = dashboard.get("/api/v0/nodes", detail=1)
+    told = dashboard.get("/api/v0/nodes", detail=1, limit=MOST_NODES)
     try:
         nodes = told["data"]["result"]["result"]
         alive = {node["node_id"] for node in nodes if node["state"] == "ALIVE"}

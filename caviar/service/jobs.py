@@ -93,6 +93,8 @@ def log_of(job: str) -> str:
 def all_jobs(dashboard: Dashboard) -> list[Job]:
     """Every job of caviar's that the cluster remembers, the latest first."""
     told = dashboard.get("/api/jobs/")
+    if not isinstance(told, list):
+        raise StudyError(f"--dashboard {dashboard.url}: what answers there is no Ray dashboard")
     found = [Job.of(one) for one in told if isinstance(one, Mapping)]
     return sorted(filter(None, found), key=lambda job: job.began_s, reverse=True)
 
@@ -106,7 +108,8 @@ def find(dashboard: Dashboard, name: str) -> Job:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
         raise StudyError(f"{one_line(name)}: must be a submission id or the name of a study")
     try:
-        job = Job.of(dashboard.get(f"/api/jobs/{name}"))
+        told = dashboard.get(f"/api/jobs/{name}")
+        job = Job.of(told) if isinstance(told, Mapping) else None
     except NotThereError:
         job = None
     if job is not None:

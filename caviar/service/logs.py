@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from caviar.errors import StudyError
@@ -17,7 +18,8 @@ POLL_S: Final = 1.0
 _ALL: Final = -1
 _PATIENCE_S: Final = 60.0
 _TRANSFER_S: Final = 3600
-_DAY_S: Final = 86400.0
+_SILENT_S: Final = 900.0
+"""From when a stream is taken for broken: a study prints every five minutes at least."""
 
 
 def whole(dashboard: Dashboard, job: Job) -> Iterator[str]:
@@ -72,31 +74,46 @@ def _while_it_runs(dashboard: Dashboard, job: Job, write: Callable[[str], None])
         The job as it ended, and how many lines were written.
     """
     came: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_stream, args=(dashboard, job, came), daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_stream, args=(dashboard, job, came, over), daemon=True).start()
     written, asked = 0, time.monotonic()
-    while not job.is_over:
-        try:
-            write(came.get(timeout=POLL_S))
-            written += 1
-        except queue.Empty:
-            pass
-        if time.monotonic() - asked >= POLL_S:
-            job, asked = find(dashboard, job.id), time.monotonic()
+    try:
+        while not job.is_over:
+            try:
+                write(came.get(timeout=POLL_S))
+                written += 1
+            except queue.Empty:
+                pass
+            if time.monotonic() - asked >= POLL_S:
+                job, asked = find(dashboard, job.id), time.monotonic()
+    finally:
+        over.set()
     return job, written
 
 
-def _stream(dashboard: Dashboard, job: Job, came: queue.SimpleQueue[str]) -> None:
-    """Puts the lines of a growing log into a queue; when it breaks off there are just no more."""
-    lines = dashboard.lines(
+def _stream(
+    dashboard: Dashboard, job: Job, came: queue.SimpleQueue[str], over: threading.Event
+) -> None:
+    """Puts the lines of a growing log into a queue, each once; begins again when it breaks off.
+
+    Gateways between here and a dashboard end what was silent for a minute.
+    """
+    count = 0
+    while not over.is_set():
+        with suppress(StudyError):
+            for number, line in enumerate(_streamed(dashboard, job)):
+                if number >= count:
+                    came.put(line)
+                    count += 1
+        over.wait(POLL_S)
+
+
+def _streamed(dashboard: Dashboard, job: Job) -> Iterator[str]:
+    return dashboard.lines(
         "/api/v0/logs/stream",
-        patience_s=_DAY_S,
+        patience_s=_SILENT_S,
         node_id=job.node,
         filename=log_of(job.id),
         lines=_ALL,
         interval="0.5",
     )
-    try:
-        for line in lines:
-            came.put(line)
-    except StudyError:
-        return

@@ -113,7 +113,8 @@ def _take_data(table: dict[str, Any], study: Path | None, folder: Path) -> tuple
         raise StudyError(f"{place}: {rule}; copy it to the cluster's head, and give its path there")
     there = folder / found.name
     if found.is_dir():
-        shutil.copytree(found, there)
+        # Ray would leave out of a job's files what these name.
+        shutil.copytree(found, there, ignore=shutil.ignore_patterns(".gitignore", ".rayignore"))
     else:
         shutil.copyfile(found, there)
     changed = bool(named != found.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePosixPath
@@ -196,11 +198,27 @@ def send(dashboard: Dashboard, **job: Any) -> None:
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        client = JobSubmissionClient(dashboard.url, headers=dashboard.headers)
-        client.submit_job(**job)
+        with _no_proxy(dashboard):
+            client = JobSubmissionClient(dashboard.url, headers=dashboard.headers)
+            client.submit_job(**job)
     except (RuntimeError, ConnectionError, ValueError, OSError) as error:
         reason = _last(str(error).splitlines())
         raise StudyError(f"--dashboard {dashboard.url}: the job was refused: {reason}") from None
+
+
+@contextmanager
+def _no_proxy(dashboard: Dashboard) -> Iterator[None]:
+    """Keeps Ray's client from asking a proxy of the outside world for a loopback address."""
+    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+    if dashboard.on_loopback:
+        os.environ |= dict.fromkeys(before, "*")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _last(lines: Iterable[str]) -> str:

@@ -51,9 +51,7 @@ class LostSlices(tune.Callback):
                 self._broker.lose.remote(held, *verdict(node, _nodes))
 
 
-def verdict(
-    node_id: str, nodes: Callable[[], Sequence[Mapping[str, Any]]]
-) -> tuple[str, Outcome]:
+def verdict(node_id: str, nodes: Callable[[], Sequence[Mapping[str, Any]]]) -> tuple[str, Outcome]:
     """Whose fault it is that a slice is gone, in words and for the journal; never fails.
 
     Args:

@@ -26,6 +26,11 @@ class Answers(BaseHTTPRequestHandler):
             "/broken": (500, b"Traceback\nKeyError: 'x'\n"),
             "/empty": (200, b""),
         }
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "http://127.0.0.1:9/login")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         return self.say(*known.get(self.path, (404, b"Job with ID x does not exist")))
 
     def do_POST(self):
@@ -105,7 +110,10 @@ def test_a_token_that_is_none_is_never_sent(server, monkeypatch):
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8265", "ray://h:10001", "http://", "http://h:x", "http://u:p@h", "http://h?x"],
+    [
+        *("127.0.0.1:8265", "ray://h:10001", "http://", "http://h:x", "http://u:p@h", "http://h?x"),
+        *("http://:p@h", "http://a..b", "http://h/\u00e9"),
+    ],
 )
 def test_no_address_of_a_dashboard(url):
     with pytest.raises(StudyError, match="must be the address of a dashboard"):
@@ -147,3 +155,11 @@ def test_the_address_is_found_where_ray_looks(server, monkeypatch):
 )
 def test_loopback_is_told_from_the_rest(url, on_loopback):
     assert Dashboard(url).on_loopback is on_loopback
+
+
+def test_a_token_is_carried_nowhere_else(asked, server):
+    """A proxy in front of a dashboard may send whoever has no session to another machine."""
+    with pytest.raises(StudyError) as error:
+        asked.get("/moved")
+    rule = "it sends on to http://127.0.0.1:9/login, and the token is for it alone"
+    assert str(error.value) == f"--dashboard {server}: {rule}"

@@ -287,3 +287,18 @@ def test_a_helper_that_fails_is_told_and_taken_away(fake, helped, refused, monke
     assert line == "fetch: the helper job printed no study: /bin/sh: 1: python: not found"
     assert set(fake.jobs) == {"caviar-small-1"}
     assert list(tmp_path.glob("*got*")) == []
+
+
+def test_a_living_node_is_found_among_many_that_are_gone(fake, helped, caviar, tmp_path):
+    """Ray remembers a thousand dead nodes, and tells a hundred unless asked for more."""
+    asked = []
+    get = fake.get
+
+    def limited(path, query):
+        if path == "/api/v0/nodes":
+            asked.append(int(query.get("limit", ["100"])[0]))
+        return get(path, query)
+
+    fake.get = limited
+    assert caviar("fetch", "small", tmp_path / "got")[0] == 0
+    assert asked[0] >= 2000

@@ -1,6 +1,7 @@
 """The commands that ask a dashboard for submitted studies, against one that only pretends."""
 
 import json
+import os
 import shlex
 import time
 import tomllib
@@ -419,3 +420,60 @@ def test_submit_and_wait_leaves_with_how_it_ended(fake, caviar, study, monkeypat
     status, out, _ = caviar("submit", study, "--wait")
     assert (status, out.splitlines()[-2:]) == (1, ["all of it", "caviar-small-1: failed"])
     assert caviar("submit", study, "--wait")[0] == 0
+
+
+def test_data_travel_whatever_git_shall_not_keep(tmp_path):
+    """Ray leaves out of a job's files what a .gitignore among them names."""
+    from ray._private.runtime_env.packaging import get_uri_for_directory
+
+    (tmp_path / "set").mkdir()
+    for name in (".gitignore", ".rayignore"):
+        (tmp_path / "set" / name).write_text("*\n")
+    here = tmp_path / "study.toml"
+    here.write_text('[data]\npath = "set"\n')
+    uris = []
+    for value in ("1", "2"):
+        (tmp_path / "set" / "a.csv").write_text(value)
+        with packed(here, with_caviar=False) as package:
+            found = [path.name for path in package.folder.rglob("*") if path.is_file()]
+            uris.append(get_uri_for_directory(str(package.folder), include_gitignore=True))
+    assert sorted(found) == ["a.csv", "study.toml"]
+    assert uris[0] != uris[1]
+
+
+def test_ray_s_client_asks_no_proxy_for_a_dashboard_on_loopback(fake, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Exception, match="the job was refused"):
+        submission.send(Dashboard(), entrypoint="true")  # which this dashboard only pretends to be
+    assert fake.asked
+    assert "no_proxy" not in os.environ
+    assert "NO_PROXY" not in os.environ
+
+
+def test_what_answers_in_another_way_is_no_dashboard(fake, refused, monkeypatch):
+    monkeypatch.setattr(fake, "get", lambda *_: (200, b"7"))
+    assert refused("jobs").endswith("what answers there is no Ray dashboard")
+    assert refused("status", "small").endswith("what answers there is no Ray dashboard")
+
+
+def test_following_goes_on_where_a_stream_broke_off(fake, caviar):
+    """A gateway ends what has been silent for a minute; each answer of this one ends at once."""
+    running_log(fake)
+    begun = len(fake.asked)
+    seen = []
+
+    def go_on(path):
+        if path.endswith("/stream"):
+            seen.append(path)
+            if len(seen) == 2:
+                fake.logs["caviar-small-1"] += "\nlater\n"
+            if len(seen) == 3:
+                fake.jobs["caviar-small-1"] |= {"status": "SUCCEEDED", "end_time": 1}
+
+    fake.on_ask = go_on
+    status, out, _ = caviar("logs", "-f", "small")
+    assert status == 0
+    assert len(fake.asked) > begun
+    assert (out.count("more\n"), out.count("later\n")) == (1, 1)
