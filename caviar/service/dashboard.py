@@ -86,17 +86,21 @@ class Dashboard:
         Raises:
             StudyError: it is no address of a web server, or the token is none.
         """
-        self.url = (url or default_url()).rstrip("/")
-        parts = urllib.parse.urlsplit(self.url)
+        asked = url or default_url()
+        self._guessed = not url and asked == DEFAULT_URL
+        self.url = asked.rstrip("/")
+        rule = f"must be the address of a dashboard, as {DEFAULT_URL}"
+        if "@" in asked:  # a password is not told again
+            raise StudyError(f"--dashboard: {rule}, without a user")
         try:
-            known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+            parts = urllib.parse.urlsplit(self.url)
+            known = parts.hostname and not (parts.query or parts.fragment)
+            known = known and parts.scheme in {"http", "https"} and parts.port != 0
             (parts.hostname or "").encode("idna")
         except ValueError:
             known = False
-        plain = self.url.isascii() and "@" not in parts.netloc
-        if not (known and plain) or parts.query or parts.fragment:
-            rule = "must be the address of a dashboard, as http://127.0.0.1:8265"
-            raise StudyError(f"--dashboard {one_line(self.url)}: {rule}")
+        if not (known and self.url.isascii()):
+            raise StudyError(f"--dashboard {one_line(asked)}: {rule}")
         self._token = find_token()
         # A proxy of the outside world knows no loopback address of ours.
         proxies = [urllib.request.ProxyHandler({})] if self.on_loopback else []
@@ -178,7 +182,11 @@ class Dashboard:
         try:
             return json.loads(raw) if raw else None
         except ValueError:
-            raise self._wrong("what answers there is no Ray dashboard") from None
+            raise self.another() from None
+
+    def another(self) -> StudyError:
+        """What to raise where something answers, but not as a Ray dashboard does."""
+        return self._wrong("what answers there is no Ray dashboard")
 
     @contextmanager
     def _answered(
@@ -200,7 +208,10 @@ class Dashboard:
         except urllib.error.HTTPError as error:
             raise self._refused(error) from None
         except (OSError, http.client.HTTPException) as error:
-            raise self._wrong(f"no Ray dashboard answers there ({_reason(error)})") from None
+            if isinstance(error, http.client.BadStatusLine) and not isinstance(error, OSError):
+                raise self.another() from None  # it quotes whatever a server of another kind said
+            more = "; another address: --dashboard, RAY_API_SERVER_ADDRESS" * self._guessed
+            raise self._wrong(f"no Ray dashboard answers there ({_reason(error)}){more}") from None
 
     def _refused(self, error: urllib.error.HTTPError) -> StudyError:
         to = error.headers.get("Location")
@@ -215,6 +226,8 @@ class Dashboard:
             return self._wrong(
                 f"it wants a token: give it in RAY_AUTH_TOKEN, or keep it in {_TOKEN_PATH}"
             )
+        if error.code == HTTPStatus.NOT_FOUND and said.startswith("<"):  # Ray's are plain text
+            return NotThereError(str(self.another()))
         if error.code == HTTPStatus.NOT_FOUND:
             return NotThereError(f"--dashboard {self.url}: {one_line(said[:200]) or 'not there'}")
         last = said.splitlines()[-1] if said else error.reason

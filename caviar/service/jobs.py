@@ -91,10 +91,17 @@ def log_of(job: str) -> str:
 
 
 def all_jobs(dashboard: Dashboard) -> list[Job]:
-    """Every job of caviar's that the cluster remembers, the latest first."""
-    told = dashboard.get("/api/jobs/")
+    """Every job of caviar's that the cluster remembers, the latest first.
+
+    Raises:
+        StudyError: no Ray dashboard answers.
+    """
+    try:
+        told = dashboard.get("/api/jobs/")
+    except NotThereError:
+        raise dashboard.another() from None
     if not isinstance(told, list):
-        raise StudyError(f"--dashboard {dashboard.url}: what answers there is no Ray dashboard")
+        raise dashboard.another()
     found = [Job.of(one) for one in told if isinstance(one, Mapping)]
     return sorted(filter(None, found), key=lambda job: job.began_s, reverse=True)
 

@@ -74,7 +74,7 @@ def packed(
             table["name"], changed = name, True
         if changed:
             text = _written(table)
-            spec = StudySpec.parse(text, "--name" if name else STUDY_FILE)
+            spec = StudySpec.parse(text, "--name" if name is not None else STUDY_FILE)
         (folder / STUDY_FILE).write_text(text, encoding="utf-8")
         modules = _caviar(Path(staged)) if with_caviar else ()
         yield Package(spec.name, folder, modules, tuple(notes))

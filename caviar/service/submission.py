@@ -109,7 +109,7 @@ def check_cluster(dashboard: Dashboard) -> None:
     answer = dashboard.get("/api/v0/cluster_metadata")
     told = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(told, dict):
-        raise StudyError(f"--dashboard {dashboard.url}: what answers there is no Ray dashboard")
+        raise dashboard.another()
     ray, python = (one_line(str(told.get(key) or "")) for key in ("rayVersion", "pythonVersion"))
     place = f"--dashboard {dashboard.url}"
     if _parts(ray)[:2] != RAY:
@@ -176,13 +176,18 @@ def submit(dashboard: Dashboard, submission: Submission, package: Package) -> st
     }
     if package.modules:
         environment["py_modules"] = [str(module) for module in package.modules]
-    send(
-        dashboard,
-        entrypoint=submission.entrypoint,
-        submission_id=name,
-        metadata=submission.metadata,
-        runtime_env=environment,
-    )
+    try:
+        send(
+            dashboard,
+            entrypoint=submission.entrypoint,
+            submission_id=name,
+            metadata=submission.metadata,
+            runtime_env=environment,
+        )
+    except StudyError:
+        # Another shell may have been quicker: Ray takes an id once, and so one of the two.
+        refuse_second(dashboard, submission.study)
+        raise
     return name
 
 
@@ -222,7 +227,8 @@ def _no_proxy(dashboard: Dashboard) -> Iterator[None]:
 
 
 def _last(lines: Iterable[str]) -> str:
-    found = [line.strip() for line in lines if line.strip()]
+    # Ray ends what the other side said with a full stop, now and then on a line of its own.
+    found = [line.strip() for line in lines if any(map(str.isalnum, line))]
     return one_line(found[-1][:300]) if found else "it says no more"
 
 

@@ -13,8 +13,8 @@ from caviar.service.jobs import Job, last_status, tail
 from caviar.study.wording import duration, one_line
 from caviar.tuning.job_words import PREFIX, standing_lines
 
-OLD_S: Final = 60.0
-"""From when on the news is called old."""
+OLD_S: Final = 10.0
+"""From when on it is told how old the news is: drivers tell every half a minute, later less."""
 LAST_LINES: Final = 10
 """Of a failed job's log."""
 

@@ -1,6 +1,7 @@
 """The dashboard's client against a small web server that answers as Ray's does."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,6 +26,7 @@ class Answers(BaseHTTPRequestHandler):
             "/html": (200, b"<html>hello</html>"),
             "/broken": (500, b"Traceback\nKeyError: 'x'\n"),
             "/empty": (200, b""),
+            "/page": (404, b"<!DOCTYPE HTML>\n<html>Error response</html>"),
         }
         if self.path == "/moved":
             self.send_response(302)
@@ -79,6 +81,7 @@ def test_what_is_wrong_is_one_line_with_the_address_and_without_the_token(asked,
     assert str(missing.value) == f"{place}: Job with ID x does not exist"
     for path, rule in (
         ("/html", "what answers there is no Ray dashboard"),
+        ("/page", "what answers there is no Ray dashboard"),
         ("/broken", "it failed (500): KeyError: 'x'"),
     ):
         with pytest.raises(StudyError) as wrong:
@@ -101,6 +104,31 @@ def test_nobody_there():
         Dashboard("http://127.0.0.1:9").get("/api/version")
 
 
+def test_nobody_where_none_was_named(server, monkeypatch):
+    monkeypatch.setattr("caviar.service.dashboard.DEFAULT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StudyError, match=r"refused\); another address: --dashboard, RAY"):
+        Dashboard().get("/api/version")
+
+
+def test_a_server_that_speaks_something_else():
+    def answer():
+        with listening.accept()[0] as peer:
+            peer.recv(1000)
+            peer.sendall(b"\x00\x00\x18\x04\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, daemon=True).start()
+        port = listening.getsockname()[1]
+        with pytest.raises(StudyError, match=r"what answers there is no Ray dashboard$"):
+            Dashboard(f"http://127.0.0.1:{port}").get("/api/version")
+
+
+def test_a_password_in_the_address_is_not_told_again():
+    with pytest.raises(StudyError) as error:
+        Dashboard("http://user:secret@127.0.0.1:9")
+    assert "secret" not in str(error.value)
+
+
 def test_a_token_that_is_none_is_never_sent(server, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "two\nlines")
     with pytest.raises(StudyError, match="RAY_AUTH_TOKEN: must be one line") as error:
@@ -112,7 +140,7 @@ def test_a_token_that_is_none_is_never_sent(server, monkeypatch):
     "url",
     [
         *("127.0.0.1:8265", "ray://h:10001", "http://", "http://h:x", "http://u:p@h", "http://h?x"),
-        *("http://:p@h", "http://a..b", "http://h/\u00e9"),
+        *("http://:p@h", "http://a..b", "http://h/\u00e9", "http://[::1"),
     ],
 )
 def test_no_address_of_a_dashboard(url):

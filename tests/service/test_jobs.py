@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fake_dashboard import NODE, TOKEN
 
+from caviar.errors import StudyError
 from caviar.service import submission
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import last_status
@@ -120,6 +121,23 @@ def test_a_second_submission_while_one_runs_is_refused(fake, sent, refused, stud
     assert not sent
 
 
+def test_of_two_submissions_at_once_one_is_refused(fake, monkeypatch, refused, study):
+    def too_late(dashboard, **job):
+        fake.add(job["submission_id"], "small")
+        raise StudyError("the job was refused")
+
+    monkeypatch.setattr(submission, "send", too_late)
+    line = refused("submit", study)
+    assert line.startswith("name: a study named small runs there as caviar-small-1")
+    monkeypatch.setattr(submission, "running", lambda *_: None)
+    assert refused("submit", study) == "the job was refused"
+
+
+def test_why_a_job_was_refused_is_the_last_line_with_words():
+    assert submission._last(["Traceback:", "ValueError: taken", "."]) == "ValueError: taken"
+    assert submission._last(["", " . "]) == "it says no more"
+
+
 def test_submit_with_another_name(fake, sent, caviar, refused, study):
     fake.add("caviar-small-1", "small")
     assert caviar("submit", study, "--name", "other")[0] == 0
@@ -127,7 +145,8 @@ def test_submit_with_another_name(fake, sent, caviar, refused, study):
         "name": "other",
         "search": {"trials": 12},
     }
-    assert refused("submit", study, "--name", "No Name").startswith("--name: name: ")
+    for name in ("No Name", ""):
+        assert refused("submit", study, "--name", name).startswith("--name: name: ")
 
 
 @pytest.mark.parametrize(
@@ -209,6 +228,8 @@ def test_status_tells_the_last_whole_status_line(fake, caviar):
 def test_status_says_how_old_the_news_is(fake, caviar):
     running_log(fake, at=time.time() - 600)
     assert "as of 10 min 00 s ago" in caviar("status", "small")[1]
+    running_log(fake, at=time.time() - 20)
+    assert "as of 20 s ago" in caviar("status", "small")[1]
 
 
 def test_status_as_json(fake, caviar):
