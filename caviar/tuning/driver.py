@@ -37,6 +37,10 @@ _NAME_S = 20.0
 """Seconds: how long to wait for a dead driver's broker to leave its name on a shared cluster."""
 
 
+class BrokerLostError(StudyError):
+    """The broker's process is gone, and the study's driver has to go, too."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.
@@ -218,14 +222,7 @@ class _Run:
                         self._call("close", timeout_s=2.0)
                     return
                 with contextlib.suppress(Exception):
-                    if self._keeper is not None and self._keeper.trouble:
-                        self._call("give_up", self._keeper.trouble, timeout_s=10.0)
-                    status = self._call("standing", time.monotonic(), timeout_s=10.0)
-                    self._tell()
-                    self._view.update(status)
-                    # Slices that have no place would never end, nor those whose node is lost.
-                    alone = status.finished and status.arrived < status.planned
-                    switch.pulled |= bool(status.trouble) or alone
+                    switch.pulled |= self._look()
                     if switch.pulled:
                         return  # Tune takes some seconds to leave; nothing changes any more
 
@@ -236,6 +233,23 @@ class _Run:
         finally:
             done.set()
             thread.join(timeout=2 * _POLL_S)
+
+    def _look(self) -> bool:
+        """Shows how the study stands; whether Tune must leave, for its slices will not.
+
+        Slices that have no place would never end, nor those whose node is lost; without a broker
+        they would be started again for ever.
+        """
+        try:
+            if self._keeper is not None and self._keeper.trouble:
+                self._call("give_up", self._keeper.trouble, timeout_s=10.0)
+            status = self._call("standing", time.monotonic(), timeout_s=10.0)
+        except BrokerLostError:
+            return True
+        self._tell()
+        self._view.update(status)
+        alone = status.finished and status.arrived < status.planned
+        return bool(status.trouble) or alone
 
     def _tune(self, plan: Plan) -> None:
         """One Tune trial a slice, restarted for ever; Tune's own state is thrown away."""
@@ -309,7 +323,11 @@ def _create(actor: Any, name: str) -> Any:
 
 
 def _get(reference: Any, timeout_s: float | None = None) -> Any:
-    """`ray.get`, with a person's mistake raised in the other process raised here as it was."""
+    """`ray.get`, with a person's mistake raised in the other process raised here as it was.
+
+    Raises:
+        BrokerLostError: the other process is no more.
+    """
     import ray
 
     try:
@@ -318,6 +336,11 @@ def _get(reference: Any, timeout_s: float | None = None) -> Any:
         if isinstance(error.cause, StudyError):
             raise error.cause from None
         raise
+    except ray.exceptions.ActorDiedError:
+        raise BrokerLostError(
+            "the study's broker was lost, its process was killed (was there memory enough?); what "
+            "was reported is in the journal, the same command goes on"
+        ) from None
 
 
 def _shut_down() -> None:

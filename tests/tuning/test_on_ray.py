@@ -196,3 +196,32 @@ def test_the_dashboard_shows_slices_and_broker_by_name(cluster, tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         finish(process)
+
+
+def test_a_study_whose_broker_is_killed_ends_in_one_line_and_goes_on_later(cluster, tmp_path):
+    """As by the kernel, where memory ran out: its slices would wait for it for ever."""
+    directory = tmp_path / "s"
+    options = ("--name", "headless", "--trials", "30", "--resources", "max_slices = 1")
+    process = start(cluster, directory, "slow", *options)
+    wait_for(lambda: measured(directory) >= 3, PATIENCE_S)
+    (broker,) = (one for one in psutil.process_iter(["name"]) if holds(one, directory))
+    broker.kill()
+    code, out = finish(process, timeout=90)
+    assert code == 2, out
+    last = out.strip().splitlines()[-1]
+    assert last.startswith("StudyError: the study's broker was lost")
+    assert "Traceback" not in out
+    code, out = finish(start(cluster, directory, "slow", *options))
+    assert code == 0, out
+    with Journal.open(directory) as journal:
+        assert account(journal)["counts"]["failed"] == 0
+        assert journal.trained_epochs == journal.measured_epochs
+
+
+def holds(process, directory):
+    """Whether it is the broker: the only process of Ray's that has the journal open."""
+    try:
+        opened = [Path(one.path) for one in process.open_files()]
+    except psutil.Error:
+        return False
+    return process.info["name"].startswith("ray::") and directory in {p.parent for p in opened}
