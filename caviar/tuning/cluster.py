@@ -94,7 +94,7 @@ def check_address(address: str | None) -> None:
     if not host or not port.isdigit():
         raise StudyError(f"--address {address}: must be host:port or auto")
     try:
-        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
     except OSError as error:
         raise StudyError(
             f"--address {address}: no Ray cluster answers there ({error.strerror or error})"

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 STEP_S = 1.0
 """How long a step goes on claiming, in seconds: Tune handles one result a step, not an epoch."""
 
+ANEW_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Pauses in seconds before a broker that is out of reach is asked again: a broken connection is no
+trial's fault, and a training that ends by it would count as a failed try."""
+
 SAID = 16
 """Trials of an assignment that its line in the log names."""
 
@@ -158,7 +162,7 @@ class SliceTrainable(tune.Trainable):
         return replace(claim, precision=settled.precision), settled.width
 
     def _ask(self, method: str, *args: Any) -> Any:
-        return ray.get(getattr(self._broker, method).remote(*args))
+        return answered(getattr(self._broker, method), *args)
 
     def _describe(self) -> dict[str, Any]:
         node = ray.util.get_node_ip_address()
@@ -195,17 +199,32 @@ class _Report:
     def send(self, *, complete: bool, warm: tuple[Signature, ...] | None = None) -> Answer:
         """Reports; at the assignment's end the answer holds what to do next."""
         began = time.monotonic()
-        answer: Answer = ray.get(
-            self._broker.report.remote(
-                *self._head, tuple(self._measurements), self._checkpoints, complete, warm
-            )
-        )
+        given = tuple(self._measurements), self._checkpoints, complete, warm
+        answer: Answer = answered(self._broker.report, *self._head, *given)
         took = time.monotonic() - began
         pause = min(max(_REPORT_SHARE * took, _SHORTEST_REPORT_S), self._checkpoint_s)
         self._due = time.monotonic() + pause
         self._measurements = []
         self._checkpoints = {}
         return answer
+
+
+def answered(method: Any, *args: Any) -> Any:
+    """What the broker answers, asked again while the connection to it is broken.
+
+    It may have heard what it had no way to answer: a report that comes twice is refused as late,
+    and whoever claims twice has lost what the first claim would have given.
+
+    Args:
+        method: the broker's, as its handle has it.
+        args: for it.
+    """
+    for pause_s in ANEW_S:
+        try:
+            return ray.get(method.remote(*args))
+        except ray.exceptions.ActorUnavailableError:
+            time.sleep(pause_s)
+    return ray.get(method.remote(*args))
 
 
 def told_of(claim: Claim) -> str:
