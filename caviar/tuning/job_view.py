@@ -152,7 +152,7 @@ class JobView(AbstractContextManager["JobView"]):
 
 def leaders(trials: Iterable[TrialSummary], metric: str) -> list[str]:
     """The best trials by where they stand now, a line each below their headings; [] of none."""
-    trained = [(one.last, one.hyperparameters) for one in trials if one.last is not None]
+    trained = [(one.last, one.hyperparameters) for one in trials if one.last and not one.error]
     able = [(last, values) for last, values in trained if not last.diverged]
     able.sort(key=lambda one: merit_of(one[0], metric))
     metrics = list(dict.fromkeys(["dev_accuracy", "dev_loss", metric]))

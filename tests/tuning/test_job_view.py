@@ -8,10 +8,11 @@ import pytest
 from caviar.errors import StudyError
 from caviar.report.account import account
 from caviar.search.factory import caviar_strategy
+from caviar.study.facts import TrialSummary
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement
 from caviar.study.spec import StudySpec
-from caviar.tuning.job_view import EVERY_S, FIRST_S, MOST_S, JobView
+from caviar.tuning.job_view import EVERY_S, FIRST_S, MOST_S, JobView, leaders
 from caviar.tuning.job_words import LONGEST, PREFIX, standing_lines, status_line
 from caviar.tuning.status import Status
 
@@ -222,3 +223,16 @@ def test_words_of_little():
     lines = standing_lines({"slices": {f"s{n:02}": "x\x1b[2J" for n in range(40)}})
     assert lines[-1] == "and 24 more slices at work"
     assert not any("\x1b" in line for line in lines)
+
+
+def test_a_trial_that_was_given_up_leads_nothing():
+    """Nobody can have its network; `best:` and the report do not know it either."""
+    at = [
+        Measurement(trial, 1, 0.5, 0.9, 0.4, accuracy, 0.1)
+        for trial, accuracy in ((0, 0.8), (1, 0.99))
+    ]
+    trials = [
+        TrialSummary(0, {"units": 8}, at[0], None, False),
+        TrialSummary(1, {"units": 9}, at[1], "its slice died", False),
+    ]
+    assert [line.split()[0] for line in leaders(trials, "dev_accuracy")] == ["trial", "0"]
