@@ -18,6 +18,7 @@ from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
 from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, running
 from caviar.service.package import STUDY_FILE, Package
+from caviar.study.storage import Storage
 from caviar.study.wording import one_line, show
 from caviar.tuning.job_view import JOB
 
@@ -80,8 +81,8 @@ def check_places(directory: str | None, storage: str | None) -> None:
         storage: where it is to be backed up, or None.
 
     Raises:
-        StudyError: the directory is neither absolute nor plainly relative, the storage's address
-            holds a password, or one of them cannot be written in a line.
+        StudyError: the directory is neither absolute nor plainly relative, the storage is none,
+            relative or holds a password, or one of them cannot be written in a line.
     """
     for option, value in (("--dir", directory), ("--storage", storage)):
         if value is not None and not (value and value.isprintable()):
@@ -97,6 +98,11 @@ def check_places(directory: str | None, storage: str | None) -> None:
             "--storage: must hold no password, the dashboard shows it: give the nodes theirs by "
             "environment or role"
         )
+    if storage is not None:
+        Storage(storage)
+        if not (address.scheme or PurePosixPath(storage).is_absolute()):  # the job's folder goes
+            rule = "a folder must be absolute, it is one of the cluster's machines"
+            raise StudyError(f"--storage: {rule}, got {show(storage)}")
 
 
 def check_cluster(dashboard: Dashboard) -> None:

@@ -68,6 +68,8 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {told['note']}")
     lines.append(f"  job {job['id']}, {_times(job)}; {job['page']}")
     lines.append(f"  directory {one_line(str(job['directory']))} on the cluster")
+    if job["storage"]:
+        lines.append(f"  storage {one_line(str(job['storage']))}")
     if told.get("log") and not told.get("trouble"):
         lines += ["the last lines of its log:", *(f"  {line}" for line in told["log"])]
     return lines

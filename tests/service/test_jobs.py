@@ -223,6 +223,9 @@ def test_status_tells_the_last_whole_status_line(fake, caviar):
     assert "small:slice-0  5 lanes, epochs 3-9" in out
     assert "directory /home/ray/caviar/studies/small on the cluster" in out
     assert "ago" not in out
+    assert "storage" not in out
+    fake.jobs["caviar-small-1"]["metadata"]["caviar.storage"] = "s3://b/small"
+    assert "  storage s3://b/small\n" in caviar("status", "small")[1]
 
 
 def test_status_says_how_old_the_news_is(fake, caviar):
@@ -421,6 +424,9 @@ def test_a_log_on_another_node_is_asked_of_it(fake, caviar):
         (("--dir", "a\nb"), "--dir: must be a path"),
         (("--storage", "s3://key:secret@bucket/x"), "--storage: must hold no password"),
         (("--storage", "s3://bucket/x?secret_key=secret"), "--storage: must hold no password"),
+        (("--storage", "http://bucket/x"), "--storage: must be a directory, s3://bucket/prefix"),
+        (("--storage", "backups/x"), "--storage: a folder must be absolute"),
+        (("--storage", "~/x"), "--storage: a folder must be absolute"),
     ],
 )
 def test_places_that_are_none_or_hold_a_secret(fake, sent, refused, study, words, line):
