@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +17,8 @@ from caviar.study.checkpoints import DIRECTORY, files_in, token_of
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage, StorageError
 
-PUTS: Final = 8
-"""Checkpoints carried at once."""
+AT_ONCE: Final = 8
+"""Checkpoints carried, or deleted, at once: a store is far away rather than slow."""
 
 State = Mapping[str, tuple[int, int]]
 """By part of the study, `backup.pulse` of its journal."""
@@ -30,7 +30,7 @@ class BackupWriter:
     Attributes:
         previous: the current backup, whoever wrote it; None if there is none.
         seen: the state of the journals that it holds, if this one wrote it; else {}.
-        took_s: seconds that it took.
+        took_s: seconds of a core that it took, however slow the storage is.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class BackupWriter:
             StudyError: the local disk refuses.
         """
         with self._lock:
-            state, began, at = self.state(), time.monotonic(), time.time()
+            state, began, at = self.state(), time.thread_time(), time.time()
             if not state or state == self.seen:
                 return False
             copies, named = self._copies(state)
@@ -90,9 +90,9 @@ class BackupWriter:
             self.previous = Manifest(*given)
             backup.write_manifest(self._storage, self.previous)
             self.seen = state
+            self.took_s = time.thread_time() - began
             with suppress(StorageError):
                 self._tidy(self.previous, named, confirm)
-            self.took_s = time.monotonic() - began
             return True
 
     def _carry(self, part: str) -> None:
@@ -104,16 +104,13 @@ class BackupWriter:
         wanted = sorted(here & named)
         there = self._present(part)
 
-        def carry(name: str) -> str:
+        def carry(name: str) -> None:
             with suppress(FileNotFoundError):  # superseded meanwhile
                 self._storage.put(backup.checkpoint_key(part, name), (folder / name).read_bytes())
                 there.add(name)
                 (folder / name).unlink()
-            return name
 
-        with ThreadPoolExecutor(PUTS) as pool:
-            for _ in pool.map(carry, wanted):
-                pass
+        _all_at_once(carry, wanted)
 
     def _copies(self, state: State) -> tuple[dict[str, Copy], dict[str, set[str]]]:
         """The journals' copies, and the checkpoints that they name, which are carried first."""
@@ -147,12 +144,10 @@ class BackupWriter:
             for file in self._present(part) - files
             if token_of(file) <= self._token
         }
-        if self._unwanted & unwanted:
+        twice = sorted(self._unwanted & unwanted)
+        if twice:
             confirm()
-        for key in self._unwanted & unwanted:
-            self._storage.delete(key)
-            folder, _, file = key.rpartition("/")
-            self._there[folder.rpartition("/")[0]].discard(file)
+            self._delete(twice)
         self._unwanted = unwanted - self._unwanted
         kept = {
             copy.key for copies in (manifest.copies, manifest.previous) for copy in copies.values()
@@ -163,12 +158,27 @@ class BackupWriter:
         if manifest.number == 1:
             _delete_former(self._storage, manifest.token)
 
+    def _delete(self, keys: Iterable[str]) -> None:
+        def delete(key: str) -> None:
+            self._storage.delete(key)
+            folder, _, file = key.rpartition("/")
+            self._there[folder.rpartition("/")[0]].discard(file)
+
+        _all_at_once(delete, keys)
+
     def _present(self, part: str) -> set[str]:
         """The checkpoints of a part that are in the storage; asked for once."""
         if part not in self._there:
             folder = backup.checkpoint_folder(part)
             self._there[part] = files_in(self._storage.list(folder))
         return self._there[part]
+
+
+def _all_at_once(action: Callable[[str], None], names: Iterable[str]) -> None:
+    """Raises what the first that failed raised; those not begun by then are left."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(action, names):
+            pass
 
 
 def _delete_former(storage: Storage, token: int) -> None:

@@ -12,6 +12,8 @@ from caviar.study.storage import Storage, StorageError
 
 PAUSE_S: Final = 5.0
 """A storage that did not answer is not asked again for this long: a broker may not hang on it."""
+PATIENCE: Final = 9
+"""And for so many times as long as it let one wait: that is a tenth of the broker's time."""
 
 
 class Elsewhere:
@@ -37,12 +39,14 @@ class Elsewhere:
         found = self._open()
         if found is None:
             return None
-        if self._failed is not None and self._clock() - self._failed[0] < PAUSE_S:
+        began = self._clock()
+        if self._failed is not None and began < self._failed[0]:
             raise StorageError(self._failed[1])
         try:
             data = found[0].get(checkpoint_key(found[1], file))
         except StorageError as error:
-            self._failed = self._clock(), str(error)
+            now = self._clock()
+            self._failed = now + max(PAUSE_S, PATIENCE * (now - began)), str(error)
             raise
         self._failed = None
         return data

@@ -151,7 +151,8 @@ class Journal(Reads):
             self.record(rows.STORAGE, {"uri": uri, "part": part})
             self._elsewhere.forget()
         try:
-            there = self._elsewhere.files() | files_in(self.directory / DIRECTORY)
+            # First here, then there: one that is carried meanwhile is seen in one of the two.
+            there = files_in(self.directory / DIRECTORY) | self._elsewhere.files()
         except StorageError:
             return ()
         lost = tuple(record for record in self.checkpoints() if record.file not in there)

@@ -20,6 +20,7 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.study import backup
 from caviar.study.backup import Copy, Manifest
+from caviar.study.checkpoints import DIRECTORY
 from caviar.study.filesystem import sync_directory, write_durably
 from caviar.study.lease import RENEW_EVERY_S
 from caviar.study.opening import FILE
@@ -117,7 +118,10 @@ def _window(manifest: Manifest, former: StoredLease | None) -> str:
         return "what was measured since may be missing"
     since = max(manifest.at, former.backed_up_at)
     most = max(0.0, former.renewed_at - since) + RENEW_EVERY_S
-    return f"at most {most:.0f} s of acknowledged measurements may be missing"
+    return (
+        f"at most {most:.0f} s of acknowledged measurements may be missing, "
+        "or more if it went on without reaching the storage"
+    )
 
 
 def fetch_winner(storage: Storage, directory: Path) -> bool:
@@ -129,9 +133,12 @@ def fetch_winner(storage: Storage, directory: Path) -> bool:
     data = storage.get(MARKER)
     if data is None or (directory / WINNER).exists():
         return False
+    files = _marked(data)
+    if not files:
+        return False
     stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
     try:
-        for name, digest in _marked(data).items():
+        for name, digest in files.items():
             found = storage.get(f"{WINNER}/{name}")
             if found is None or sha256(found).hexdigest() != digest:
                 return False
@@ -182,8 +189,8 @@ def _marked(data: bytes) -> Mapping[str, str]:
             for name, digest in files.items()
         )
     except (ValueError, TypeError, KeyError, AttributeError):
-        return {"": ""}
-    return files if sound and files else {"": ""}
+        return {}
+    return files if sound else {}
 
 
 def _fetch(storage: Storage, stage: Path, manifest: Manifest) -> tuple[Mapping[str, Copy], str]:
@@ -221,6 +228,9 @@ def _clear(directory: Path, stage: Path) -> Path | None:
             else:
                 (aside / part).mkdir(exist_ok=True)
                 path.rename(aside / part / path.name)
+        # Its checkpoints may have names that the backup's have too.
+        if aside is not None and (directory / part / DIRECTORY).is_dir():
+            (directory / part / DIRECTORY).rename(aside / part / DIRECTORY)
     return aside
 
 

@@ -76,6 +76,10 @@ class Storage:
     def __repr__(self) -> str:
         return f"Storage({self.uri!r})"
 
+    def is_at(self, directory: Path) -> bool:
+        """Whether it is this directory, by whatever name."""
+        return self._kind == "path" and Path(self._root).resolve() == directory.resolve()
+
     def put(self, key: str, data: bytes) -> None:
         """Writes a file, or replaces it."""
         with self._told("written"):
@@ -197,7 +201,9 @@ def _parse(uri: str) -> tuple[str, str, dict[str, str]]:
     rule = "must be a directory, s3://bucket/prefix or gs://bucket/prefix"
     parts = urlsplit(uri) if "://" in uri else urlsplit("")._replace(path=uri)
     kind = _KINDS.get(parts.scheme)
-    if not uri.isprintable() or kind is None or not (parts.netloc or parts.path):
+    is_mistyped = re.match(r"(file|s3|gs|gcs):", uri) and "://" not in uri  # s3:/bucket
+    is_empty = not (parts.netloc or parts.path)
+    if not uri.isprintable() or kind is None or is_empty or is_mistyped:
         raise StudyError(f"--storage: {rule}, got {show(uri)}")
     if "@" in parts.netloc or "key=" in parts.query:
         raise StudyError(

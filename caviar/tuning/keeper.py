@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,8 @@ from caviar.study.backup import Manifest
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.growth import differences_beyond
 from caviar.study.journal import Journal
-from caviar.study.lease import RENEW_EVERY_S, LeaseHolder
-from caviar.study.opening import FILE
+from caviar.study.lease import RENEW_EVERY_S, LeaseHolder, refuse_if_held
+from caviar.study.opening import FILE, open_reader
 from caviar.study.spec import StudySpec
 from caviar.study.storage import Storage, StorageError
 from caviar.tuning.backing import Backing
@@ -34,7 +34,7 @@ EVERY_S: Final = 5.0
 PROMOTED_S: Final = 1.0
 """The same, when a trial was promoted."""
 SHARE: Final = 0.05
-"""Of the time that backing up may take: a large journal is backed up less often."""
+"""Of a core that copying and packing may take: a large journal is backed up less often."""
 LOOK_S: Final = 0.5
 """How often it is looked whether something changed."""
 AGAIN_S: Final = 5.0
@@ -72,11 +72,14 @@ class Keeper:
             every_s: see `EVERY_S`.
 
         Raises:
-            StudyError: the address is none, or holds a password.
+            StudyError: the address is none, or holds a password, or is the study directory.
         """
         self.storage = Storage(uri)
         self.trouble = ""
         self._directory = directory.resolve()
+        # What is carried is deleted here: in one and the same place nothing would be left.
+        if self.storage.is_at(self._directory):
+            raise StudyError(f"--storage {uri}: must be another place than the study directory")
         self._say = say
         self._settle_s, self._every_s = settle_s, every_s
         self._writer: BackupWriter | None = None
@@ -200,6 +203,9 @@ class Keeper:
         return manifest
 
     def _restore(self, manifest: Manifest) -> None:
+        if self._journal.is_file():  # by a driver without --storage, or with another
+            with closing(open_reader(self._directory, time.time)) as journal:
+                refuse_if_held(journal, LeaseHolder.here())
         restored = restoring.restore(self.storage, self._directory, manifest)
         epochs = backup.standing(self._journal).epochs
         self._say(restoring.told(restored, self.storage, self._lease.former, epochs))
@@ -219,6 +225,9 @@ class Keeper:
                 self.trouble = str(error)
             except (StudyError, OSError) as error:
                 self._tell_failure(str(error))
+                self._over.wait(AGAIN_S)
+            except Exception as error:  # noqa: BLE001 a study must not go on unkept in silence
+                self._tell_failure(f"a defect of caviar's: {type(error).__name__}: {error}")
                 self._over.wait(AGAIN_S)
 
     def _renew(self) -> None:

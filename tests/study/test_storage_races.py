@@ -1,0 +1,154 @@
+"""Storages: what happens beside each other, far away, or by a person's slip."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from journal_samples import bytes_of, curve, new_study, rung
+from test_storage_backup import confirmed, go_on, writer_of
+
+from caviar.errors import StudyError
+from caviar.study import backup, restoring
+from caviar.study.elsewhere import PATIENCE, PAUSE_S, Elsewhere
+from caviar.study.journal import Journal
+from caviar.study.storage import Storage, StorageError
+
+
+class Far(Storage):
+    """A storage each of whose writes takes a while."""
+
+    wait_s = 0.0
+
+    def put(self, key: str, data: bytes) -> None:
+        time.sleep(self.wait_s)
+        super().put(key, data)
+
+    def delete(self, key: str) -> None:
+        time.sleep(self.wait_s)
+        super().delete(key)
+
+
+def test_what_is_carried_while_it_is_looked_for_is_not_lost(tmp_path: Path, monkeypatch) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        go_on(journal, 0)
+        go_on(journal, 1)
+        writer, listing = writer_of(storage, study), Storage.list
+
+        def list_while_it_is_carried(self, folder: str = ""):
+            before = listing(self, folder)
+            if folder == "checkpoints" and threading.current_thread() is threading.main_thread():
+                carrier = threading.Thread(target=writer.carry)
+                carrier.start()
+                carrier.join()
+            return before
+
+        monkeypatch.setattr(Storage, "list", list_while_it_is_carried)
+        assert journal.use_storage(storage.uri) == ()
+        assert not list((study / "checkpoints").iterdir())  # it was carried meanwhile
+        for record in journal.checkpoints():
+            assert journal.read_checkpoint(record) == bytes_of(record.trial, record.epoch)
+
+
+def test_a_storage_far_away_is_backed_up_to_as_often(tmp_path: Path) -> None:
+    storage, study = Far(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        writer = writer_of(storage, study)
+        go_on(journal, 0)
+        storage.wait_s = 0.2
+        assert writer.write(confirmed)
+    assert writer.took_s < 0.2  # of a core; the rest was waiting, with nobody
+
+
+def test_what_is_superseded_is_deleted_at_once(tmp_path: Path) -> None:
+    storage, study = Far(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        writer = writer_of(storage, study)
+        for step in range(17):
+            go_on(journal, step)
+        writer.carry()
+        stray = [f"trial-{k:06}-epoch-00001-lease-1.ckpt" for k in range(40)]
+        for name in stray:
+            storage.put(f"checkpoints/{name}", b"superseded")
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        go_on(journal, 17)
+        storage.wait_s, began = 0.05, time.monotonic()
+        writer.write(confirmed)
+        took_s = time.monotonic() - began
+    there = storage.list("checkpoints")
+    assert not there.keys() & set(stray)
+    assert set(there) == backup.named_checkpoints(study / "journal.sqlite3")
+    assert took_s < 40 * 0.05
+
+
+def test_checkpoints_of_another_way_are_kept_apart(tmp_path: Path) -> None:
+    storage, study, other = (tmp_path / n for n in ("storage", "study", "other"))
+    storage = Storage(str(storage))
+    with new_study(study) as journal:
+        go_on(journal, 0)
+        writer_of(storage, study).write(confirmed)
+    restoring.restore(storage, other, backup.read_manifest(storage))
+    # Either goes on by itself under the same token, as after a run without --storage.
+    for place, content in ((study, b"one way"), (other, b"the other")):
+        with Journal.open(place, write=True) as journal:
+            journal.acquire_lease(least=2)
+            number = journal.issue(rung(0, first=3, last=9))
+            attempt = journal.start_attempt(number, "s")
+            journal.report(number, attempt, curve([0], range(4, 10)), {0: (9, content)}, True)
+    writer_of(storage, other, token=2).write(confirmed)
+    restored = restoring.restore(storage, study, backup.read_manifest(storage))
+    with Journal.open(study, write=True) as journal:
+        journal.acquire_lease()
+        assert journal.use_storage(storage.uri) == ()
+        writer_of(storage, study, token=3).carry()
+        assert journal.read_checkpoint(journal.latest_checkpoint(0)) == b"the other"
+    with Journal.open(restored.aside) as lost:
+        assert lost.read_checkpoint(lost.latest_checkpoint(0)) == b"one way"
+
+
+def test_a_storage_that_hangs_takes_a_tenth_of_the_time() -> None:
+    now, asked = [0.0], []
+
+    class Hanging(Storage):
+        def get(self, key: str) -> bytes:
+            asked.append(now[0])
+            now[0] += 10.0
+            raise StorageError("timed out")
+
+    elsewhere = Elsewhere(lambda: ("/nowhere", ""), lambda: now[0])
+    elsewhere._found = Hanging("/nowhere"), ""
+    while now[0] < 1000.0:
+        with pytest.raises(StorageError):
+            elsewhere("x.ckpt")
+        now[0] += PAUSE_S
+    assert 10.0 * len(asked) <= 1000.0 / PATIENCE
+
+
+@pytest.mark.parametrize(
+    "marker", [b"{}", b"no JSON", b'{"files": {}}', b'{"files": {"../x": ""}}']
+)
+def test_a_damaged_marker_is_no_winner(tmp_path: Path, marker: bytes) -> None:
+    storage = Storage(str(tmp_path / "storage"))
+    storage.put("winner/card.json", b"{}")
+    storage.put(restoring.MARKER, marker)
+    assert not restoring.fetch_winner(storage, tmp_path)
+    assert not (tmp_path / "winner").exists()
+
+
+@pytest.mark.parametrize("uri", ["s3:/bucket/x", "s3:bucket", "gs:/bucket", "file:/tmp/x"])
+def test_a_slash_too_few_is_no_directory(uri: str) -> None:
+    with pytest.raises(StudyError, match=r"^--storage: must be a directory, s3://bucket"):
+        Storage(uri)
+
+
+@pytest.mark.parametrize("name", ["with blanks", "größe 測試", "trailing/", "a%20b", "c#d?e"])
+def test_any_name_of_a_directory_will_do(tmp_path: Path, name: str) -> None:
+    storage = Storage(f"{tmp_path}/{name}")
+    storage.put("checkpoints/a.bin", b"a")
+    assert storage.get("checkpoints/a.bin") == b"a"
+    assert set(storage.list("checkpoints")) == {"a.bin"}
+    storage.check()
