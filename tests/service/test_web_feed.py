@@ -219,3 +219,23 @@ def test_a_study_is_followed_while_it_is_trained(tmp_path, monkeypatch, finished
         return found
 
     asyncio.run(asyncio.wait_for(follow(), 20))
+
+
+def test_a_defect_is_told_and_the_next_look_is_as_good_as_any() -> None:
+    source = Planned(status(k=1), KeyError("odd"), status(k=float("nan")), status("finished", k=2))
+    told = asyncio.run(heard(Feed(source, every_s=0.001)))
+    assert [kind for kind, _ in events_of(told)][-1] == "end"
+    assert '"k":2' in b"".join(told).decode()
+
+
+def test_a_defect_is_no_silence() -> None:
+    async def first() -> bytes:
+        feed = Feed(Planned(KeyError("odd")), every_s=0.001, heartbeat_s=5.0)
+        listening = feed.listen("digits")
+        await anext(listening)
+        text = await asyncio.wait_for(anext(listening), 2.0)
+        await listening.aclose()
+        return text.encode()
+
+    ((kind, data),) = events_of([asyncio.run(first())])
+    assert (kind, data) == ("trouble", {"error": "digits: a defect of caviar's: KeyError"})

@@ -9,8 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from functools import partial
+from typing import Annotated, Any, Final, NoReturn
 
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from caviar.errors import StudyError
 from caviar.service import jobs
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job
@@ -48,7 +52,7 @@ class Cluster:
         with self._lock:
             asked_at, told = self._told.get(name, (-EVERY_S, {}))
         if self._clock() - asked_at >= EVERY_S:
-            found = _status(name, told_of(self._dashboard, job))
+            found = _status(name, _sound(name, partial(told_of, self._dashboard, job)))
             # The same news is the same object: that is how others see that there is none.
             told = told if {**found, "at": 0} == {**told, "at": 0} else found
             with self._lock:
@@ -110,6 +114,53 @@ class Cluster:
 def _latest(dashboard: Dashboard) -> dict[str, Job]:
     """By study its latest job."""
     return {job.study: job for job in reversed(jobs.all_jobs(dashboard))}
+
+
+class _Best(BaseModel):
+    """The best of a status line; the metrics are the other keys."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, FiniteFloat | None] = Field(init=False)
+
+    trial: int
+    epoch: int
+    hyperparameters: dict[str, bool | int | FiniteFloat | str | None]
+
+
+class _Line(BaseModel):
+    """What may be shown of a status line: any job may write what it likes into its log."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    study: str
+    stage: str | None = None
+    trouble: str | None = None
+    ending: str | None = None
+    counts: dict[str, int] | None = None
+    rungs: list[Annotated[list[int], Field(min_length=3, max_length=3)]] | None = None
+    trial_epochs: int | None = None
+    trial_epochs_per_s: FiniteFloat | None = None
+    elapsed_s: FiniteFloat | None = None
+    metric: str | None = None
+    best: _Best | None = None
+    slices: dict[str, str] | None = None
+    planned: int | None = None
+    at: FiniteFloat | None = None
+    note: str = ""
+    log: list[str] | None = None
+    job: dict[str, str | float | None]
+
+
+def _sound(name: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is told of a job, if it is what caviar tells.
+
+    Raises:
+        StudyError: it is not, or the dashboard does not answer.
+    """
+    try:
+        return _Line.model_validate(ask()).model_dump(exclude_none=True)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StudyError(f"{one_line(name)}: its status line is none of caviar's") from error
 
 
 def _status(name: str, told: dict[str, Any]) -> dict[str, Any]:

@@ -113,27 +113,29 @@ class Feed:
 
     async def _look(self, name: str, channel: _Channel) -> None:
         """Looks at a study as long as somebody listens."""
-        self._limiter = self._limiter or anyio.CapacityLimiter(4)
         before: object = None
         while not channel.over:
             try:
-                found: Any = await anyio.to_thread.run_sync(
-                    partial(self._source.status, name), limiter=self._limiter
-                )
+                found = await self._status(name)
+                if found is not before:
+                    over = is_over(found)
+                    ended = event("end", {"status": found["status"], "ending": found["ending"]})
+                    channel.tell(event("status", found) + ended * over, over=over)
+                before = found
             except UnknownError as error:
                 channel.tell(event("end", {"error": str(error)}), over=True)
-                break
-            except StudyError as error:
-                found = str(error)
-            if isinstance(found, str):
-                if found != before:
-                    channel.tell(event("trouble", {"error": found}))
-            elif found is not before:
-                over = is_over(found)
-                ended = event("end", {"status": found["status"], "ending": found["ending"]})
-                channel.tell(event("status", found) + ended * over, over=over)
-            before = found
+            except Exception as error:  # noqa: BLE001 whoever listens must not be left in silence
+                defect = f"{name}: a defect of caviar's: {type(error).__name__}"
+                told = str(error) if isinstance(error, StudyError) else defect
+                if told != before:
+                    channel.tell(event("trouble", {"error": told}))
+                before = told
             await asyncio.sleep(self._every_s)
+
+    async def _status(self, name: str) -> dict[str, Any]:
+        self._limiter = self._limiter or anyio.CapacityLimiter(4)
+        asking = partial(self._source.status, name)
+        return await anyio.to_thread.run_sync(asking, limiter=self._limiter)
 
 
 def is_over(status: dict[str, Any]) -> bool:
