@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -65,10 +66,10 @@ def submit(
     from caviar.service.package import packed
 
     submission.check_places(dir, storage)
-    there = Dashboard(dashboard)
+    there, option = Dashboard(dashboard), _option(dashboard)
     with packed(study, name, with_caviar=not no_package) as package:
         submission.check_cluster(there)
-        submission.refuse_second(there, package.study)
+        submission.refuse_second(there, package.study, option)
         for note in package.notes:
             typer.echo(note)
         asked = submission.Submission(
@@ -78,17 +79,16 @@ def submit(
             options=("--no-winner",) * no_winner,
         )
         number = submission.submit(there, asked, package)
-    option = f" --dashboard {dashboard}" if dashboard else ""
     typer.echo(f"submitted {number}")
     typer.echo(f"  directory  {_home(asked.directory)} on the cluster")
     typer.echo(f"  page       {there.page(number)}")
     for command in ("status", "logs -f", "stop"):
         typer.echo(f"  {command.split()[0]:9}  caviar {command} {number}{option}")
-    typer.echo(f"  fetch      caviar fetch {number} {package.study}{option}")
+    typer.echo(f"  fetch      caviar fetch {number} my-{package.study}{option}")
     if wait:
         from caviar.service.jobs import find
 
-        raise typer.Exit(_follow(there, find(there, number), _for_a_person))
+        raise typer.Exit(_follow(there, find(there, number), _for_a_person, option))
 
 
 def jobs(dashboard: Url = None) -> None:
@@ -147,7 +147,7 @@ def logs(
     job = find(there, id)
     write = _write if raw else _for_a_person
     if follow:
-        raise typer.Exit(_follow(there, job, write))
+        raise typer.Exit(_follow(there, job, write, _option(dashboard)))
     for line in whole(there, job):
         write(line)
 
@@ -170,7 +170,7 @@ def fetch(
     typer.echo(said)
 
 
-def _follow(there: Dashboard, job: Job, write: Callable[[str], None]) -> int:
+def _follow(there: Dashboard, job: Job, write: Callable[[str], None], option: str) -> int:
     """Prints a job's log until it ends; Ctrl-C ends the printing alone.
 
     Returns:
@@ -181,10 +181,15 @@ def _follow(there: Dashboard, job: Job, write: Callable[[str], None]) -> int:
     try:
         ended = followed(there, job, write)
     except KeyboardInterrupt:
-        _write(f"\n{job.id} goes on without you; to stop it: caviar stop {job.id}")
+        _write(f"\n{job.id} goes on without you; to stop it: caviar stop {job.id}{option}")
         return 130
     _write(f"{job.id}: {ended.state}")
     return 0 if ended.state == "finished" else 1
+
+
+def _option(dashboard: str | None) -> str:
+    """How the next command finds the dashboard that this one was given."""
+    return f" --dashboard {shlex.quote(dashboard)}" if dashboard else ""
 
 
 def _home(directory: str) -> str:

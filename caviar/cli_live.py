@@ -79,7 +79,8 @@ def stop(
     """Stop a study, or one of its trials; what was trained is kept, `continue` takes a study back.
 
     Slices end what they are at with their next report, within seconds. A job that was submitted
-    is ended in order; submitting the study again goes on with it.
+    is ended in order; submitting the study again goes on with it. A name that is a directory here
+    and a job that runs stops neither: say which, by ./NAME or the job's id.
     """
     from caviar.study.records import Change, ChangeKind
 
@@ -89,6 +90,8 @@ def stop(
         _stop_job(target, dashboard)
         return
     one = trial is not None
+    if not one:  # a job has no such option
+        _refuse_both(target)
     kind = ChangeKind.STOP_TRIAL if one else ChangeKind.STOP
     ask_all(Path(target), [Change(kind, {"trial": trial} if one else {})])
 
@@ -97,6 +100,28 @@ def _is_job(target: str, dashboard: str | None) -> bool:
     """Whether a job is meant: a directory that is there goes first, and so does a path."""
     there = Path(target)
     return dashboard is not None or not (there.exists() or there.name != target)
+
+
+def _refuse_both(target: str) -> None:
+    """Refuses a name that is a directory here and a study that runs on the cluster.
+
+    It may be a fetched copy. Its lease tells nothing, being the driver's on the cluster; and a stop
+    that went into the copy would let the job run on.
+    """
+    from caviar.service import jobs
+    from caviar.service.dashboard import Dashboard
+
+    if Path(target).name != target or not jobs.is_name(target):
+        return
+    try:
+        job = jobs.running(Dashboard(), target)
+    except StudyError:  # no cluster, then it is the directory
+        return
+    if job is not None:
+        raise StudyError(
+            f"{target}: is a directory here, and {job.id} is at work on a study of that name; say "
+            f"which: caviar stop ./{target}, or caviar stop {job.id}"
+        )
 
 
 def _stop_job(name: str, url: str | None) -> None:
@@ -112,7 +137,8 @@ def _stop_job(name: str, url: str | None) -> None:
     if ended.is_over:
         typer.echo(f"{job.id}: {ended.state}; submit the study again to go on with it")
     else:
-        typer.echo(f"{job.id}: still stopping; see: caviar status {job.id}")
+        see = f"caviar status {job.id}" + (f" --dashboard {url}" if url else "")
+        typer.echo(f"{job.id}: still stopping; see: {see}")
 
 
 def pause(directory: Directory) -> None:

@@ -106,13 +106,18 @@ def all_jobs(dashboard: Dashboard) -> list[Job]:
     return sorted(filter(None, found), key=lambda job: job.began_s, reverse=True)
 
 
+def is_name(text: str) -> bool:
+    """Whether it may be a submission id or a study's name."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text) is not None
+
+
 def find(dashboard: Dashboard, name: str) -> Job:
     """A job by its submission id, or a study's latest by the study's name.
 
     Raises:
         StudyError: there is none.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
+    if not is_name(name):
         raise StudyError(f"{one_line(name)}: must be a submission id or the name of a study")
     try:
         told = dashboard.get(f"/api/jobs/{name}")
@@ -131,9 +136,9 @@ def find(dashboard: Dashboard, name: str) -> Job:
     return job
 
 
-def running(dashboard: Dashboard, study: str) -> Job | None:
-    """The job that is at work on a study now, or is about to be."""
-    found = (job for job in all_jobs(dashboard) if job.study == study and not job.is_over)
+def running(dashboard: Dashboard, name: str) -> Job | None:
+    """The job that is at work on a study now, or is about to be; by the study's name or its id."""
+    found = (job for job in all_jobs(dashboard) if name in {job.study, job.id} and not job.is_over)
     return next(found, None)
 
 

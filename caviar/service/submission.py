@@ -143,8 +143,13 @@ def asks_for_token(dashboard: Dashboard) -> bool:
     return isinstance(told, dict) and told.get("authentication_mode") == "token"
 
 
-def refuse_second(dashboard: Dashboard, study: str) -> None:
+def refuse_second(dashboard: Dashboard, study: str, option: str = "") -> None:
     """Refuses a study that is at work already: it would be one journal and one broker for two.
+
+    Args:
+        dashboard: of the cluster.
+        study: the study's name.
+        option: how a command names this dashboard, for the advice.
 
     Raises:
         StudyError: the study runs on this cluster, or is about to.
@@ -153,7 +158,7 @@ def refuse_second(dashboard: Dashboard, study: str) -> None:
     if job is not None:
         what = "runs there" if job.state == "running" else "waits there"
         raise StudyError(
-            f"name: a study named {study} {what} as {job.id}; see: caviar status {job.id}"
+            f"name: a study named {study} {what} as {job.id}; see: caviar status {job.id}{option}"
         )
 
 

@@ -96,6 +96,7 @@ def test_submit_sends_the_study_and_caviar_itself_and_prints_where_it_is(fake, s
     assert "directory  ~/caviar/studies/small" in out
     for command in ("status", "logs -f", "stop", "fetch"):
         assert f"caviar {command} caviar-small-1" in out
+    assert "caviar fetch caviar-small-1 my-small\n" in out
 
 
 def test_submit_takes_the_next_number_and_the_cluster_s_own_caviar_if_told(
@@ -341,13 +342,53 @@ def test_stop_ends_a_job_once(fake, caviar, refused):
 def test_stop_of_a_directory_that_is_there_is_for_the_study_in_it(
     fake, refused, tmp_path, monkeypatch
 ):
-    running_log(fake)
+    fake.add("caviar-small-1", "small", "SUCCEEDED")
     monkeypatch.chdir(tmp_path)
     Path("small").mkdir()
-    assert refused("stop", "small") == "small: not a study directory: it has no journal.sqlite3"
+    for _ in range(2):
+        assert refused("stop", "small") == "small: not a study directory: it has no journal.sqlite3"
+        monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:9")  # where nobody is
     assert "not a study directory" in refused("stop", "no/such")
-    assert not fake.asked
     assert "--trial 3: is for a study directory" in refused("stop", "other", "--trial", 3)
+
+
+def test_a_name_that_is_a_directory_and_a_job_at_work_stops_neither(
+    fake, refused, caviar, tmp_path, monkeypatch
+):
+    """As after `caviar fetch small small`: the stop went into the copy, and the job ran on."""
+    running_log(fake)
+    monkeypatch.chdir(tmp_path)
+    for name in ("small", "caviar-small-1"):
+        Path(name).mkdir()
+        assert refused("stop", name) == (
+            f"{name}: is a directory here, and caviar-small-1 is at work on a study of that name; "
+            f"say which: caviar stop ./{name}, or caviar stop caviar-small-1"
+        )
+        Path(name).rmdir()
+    Path("small").mkdir()
+    fake.asked.clear()
+    assert "not a study directory" in refused("stop", "./small")
+    assert "not a study directory" in refused("stop", "small", "--trial", 3)
+    assert not fake.asked
+    assert "caviar-small-1: stopped" in caviar("stop", "caviar-small-1")[1]
+
+
+def test_what_is_advised_names_the_dashboard_that_was_given(
+    fake, sent, caviar, refused, study, monkeypatch
+):
+    running_log(fake)
+    given = ("--dashboard", fake.url)
+    option = f" --dashboard {fake.url}"
+    assert refused("submit", study, *given).endswith(f"caviar status caviar-small-1{option}")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("caviar.service.logs.followed", interrupted)
+    assert f"caviar stop caviar-small-1{option}\n" in caviar("logs", "-f", "small", *given)[1]
+    monkeypatch.setattr("caviar.service.jobs.await_end", lambda _, job: job)
+    told = caviar("stop", "small", *given)[1]
+    assert told.endswith(f"still stopping; see: caviar status caviar-small-1{option}\n")
 
 
 def test_the_token_goes_nowhere(fake, sent, caviar, study, tmp_path):
