@@ -5,14 +5,29 @@
 # It stays in the foreground; Ctrl-C stops this cluster and no other.
 set -euo pipefail
 
+usage() { sed -n '2,5s/^# //p' "$0"; }
+refuse() {
+    echo "cluster/local.sh: $1" >&2
+    exit 2
+}
+
 gpus="" cpus="" port=6379 dashboard_port=8265
 while [ $# -gt 0 ]; do
     case "$1" in
-        --gpus) gpus=${2:?--gpus needs a number} ;;
-        --cpus) cpus=${2:?--cpus needs a number} ;;
-        --port) port=${2:?--port needs a number} ;;
-        --dashboard-port) dashboard_port=${2:?--dashboard-port needs a number} ;;
-        *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+        -h | --help) usage; exit 0 ;;
+        --gpus | --cpus | --port | --dashboard-port) ;;
+        *) usage >&2; exit 2 ;;
+    esac
+    [ -n "${2:-}" ] || refuse "$1 needs a number"
+    [[ "$2" =~ ^[0-9]{1,6}$ ]] || refuse "$1 must be a whole number, got \"$2\""
+    case "$1" in
+        --gpus) gpus=$((10#$2)) ;;
+        --cpus) cpus=$((10#$2)) ;;
+        *)
+            [ "$((10#$2))" -ge 1 ] && [ "$((10#$2))" -le 65535 ] ||
+                refuse "$1 must be from 1 to 65535, got $2"
+            [ "$1" = --port ] && port=$((10#$2)) || dashboard_port=$((10#$2))
+            ;;
     esac
     shift 2
 done
