@@ -21,6 +21,8 @@ EVERY_S: Final = 5.0
 """Seconds between two settings of the gauges."""
 PACE_S: Final = 60.0
 """Seconds that trial-epochs a second are counted over."""
+AGAIN_S: Final = 60.0
+"""Seconds after an error before the gauges are tried again."""
 MOST_SERIES: Final = 50
 MOST_RUNGS: Final = 32
 """Rungs that are told, the highest."""
@@ -109,7 +111,6 @@ class StudyMetrics:
         self._lag_s = 0.0
         self._pace: deque[tuple[float, int]] = deque()
         self._set: dict[Gauge, set[str]] = {}
-        self._off = False
 
     def update(self, figures: Callable[[], Figures], lag_s: float = 0.0) -> None:
         """Sets the gauges, if it is time.
@@ -120,13 +121,13 @@ class StudyMetrics:
         """
         self._lag_s = max(self._lag_s, lag_s)
         now = self._clock()
-        if self._off or now < self._due:
+        if now < self._due:
             return
         self._due = now + EVERY_S
         try:
             self._tell(figures(), now)
         except Exception:  # noqa: BLE001 Ray's metrics may be off or change; studies go on
-            self._off = True
+            self._due = now + AGAIN_S
 
     def _tell(self, figures: Figures, now: float) -> None:
         self._each(TRIALS, figures.states)

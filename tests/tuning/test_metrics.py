@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from caviar.study.records import TrialState
 from caviar.tuning.metrics import (
+    AGAIN_S,
     EVERY_S,
     GAUGES,
     MOST_SERIES,
@@ -129,18 +131,21 @@ def test_what_is_gone_is_zero_and_no_best_is_no_number(shelf, now, metrics, figu
     assert math.isnan(value(shelf, "caviar_best_metric"))
 
 
-def test_metrics_that_are_off_are_no_trouble(now, figures):
+def test_metrics_that_are_off_are_no_trouble_and_tried_again_seldom(shelf, now, figures):
     calls = []
 
     def broken(gauge):
-        calls.append(gauge)
-        raise RuntimeError("Ray's metrics are off")
+        calls.append(now[0])
+        if len(calls) < 3:
+            raise RuntimeError("Ray's metrics are off")
+        return shelf.make(gauge)
 
     metrics = StudyMetrics("s", broken, lambda: now[0])
-    for _ in range(3):
+    while len(calls) < 3 and now[0] < 1000.0:
         now[0] += EVERY_S
         metrics.update(lambda: figures)
-    assert len(calls) == 1  # and not tried again
+    assert [after - before for before, after in pairwise(calls[:3])] == [AGAIN_S, AGAIN_S]
+    assert value(shelf, "caviar_trials", state="paused") == 2
 
 
 def test_a_journal_that_is_not_there_has_no_bytes(tmp_path):
