@@ -195,11 +195,12 @@ class BrokerActor:
         self._guarded(None, lambda: self._journal.record("slice_arrived", detail))
 
     def start_failed(self, slice_name: str, error: str) -> None:
-        """A slice could not even start; Tune tries again, up to `STARTS` times."""
+        """A slice could not even start; Tune tries again, up to `STARTS` times if it is alone."""
         self._crew.leave(slice_name)
         detail = {"slice": slice_name, "error": error}
         self._guarded(None, lambda: self._journal.record("slice_failed", detail))
-        if self._starts[slice_name] >= STARTS:
+        # As in `set_aside`: one bad node ends no study that others work for.
+        if self._starts[slice_name] >= STARTS and not self._crew.ready:
             self._give_up(f"{slice_name} failed to start {STARTS} times: {error}")
 
     def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:

@@ -243,8 +243,22 @@ def test_a_slice_that_cannot_start_ends_no_study_that_others_work_for(tmp_path):
     for _ in range(2 * STARTS):
         actor.set_aside("a")
     assert actor.trouble() == ""
+    for _ in range(2 * STARTS):  # nor one whose node lacks something
+        actor.welcome("a")
+        actor.start_failed("a", "no TensorFlow here")
+    assert actor.trouble() == ""
     for _ in range(2 * STARTS):  # ready each time before it died: that is its trials' affair
         actor.arrived("b", {"node_id": "n"}, [None])
         actor.set_aside("b")
     assert actor.trouble() == ""
+    actor.close()
+
+
+def test_slices_that_all_fail_to_start_end_the_study(tmp_path):
+    actor = opened(tmp_path, "[search]\ntrials = 3")
+    for _ in range(STARTS):
+        assert actor.trouble() == ""
+        actor.welcome("a")
+        actor.start_failed("a", "no TensorFlow here")
+    assert actor.trouble() == f"a failed to start {STARTS} times: no TensorFlow here"
     actor.close()
