@@ -64,6 +64,14 @@ def is_joined(address: str | None) -> bool:
     return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
 
 
+def joining(address: str | None) -> str:
+    """Says what `connect` is about to do, in a line."""
+    if not is_joined(address):
+        return "starting Ray on this machine"
+    where = address or os.environ["RAY_ADDRESS"]
+    return "joining the cluster" + ("" if where == "auto" else f" at {where}")
+
+
 def _local_arguments() -> dict[str, Any]:
     return {
         "address": "local",

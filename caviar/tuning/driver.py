@@ -17,8 +17,18 @@ from caviar.errors import StudyError
 from caviar.search.choosing import useful_slices
 from caviar.study.readiness import check_ready
 from caviar.study.spec import StudySpec
+from caviar.tuning.answers import MOST
 from caviar.tuning.broker_actor import BrokerActor
-from caviar.tuning.cluster import check_address, connect, growth, here, is_joined, nodes
+from caviar.tuning.cluster import (
+    check_address,
+    connect,
+    growth,
+    here,
+    is_joined,
+    joining,
+    nodes,
+)
+from caviar.tuning.job_view import JobView
 from caviar.tuning.keeper import Keeper
 from caviar.tuning.messages import NAMESPACE, Extra, broker_name
 from caviar.tuning.placement import Need, Plan, plan_slices
@@ -106,7 +116,7 @@ def run_study(
     for warning in prepared.warnings:
         view.say(f"warning: {warning}")
     refuse_other_data(directory, prepared.facts)
-    view.say(f"joining the cluster at {address}" if address else "starting Ray on this machine")
+    view.say(joining(address))
     url = connect(address)
     signals = Signals(view.say)
     with signals:
@@ -153,6 +163,8 @@ class _Run:
         self._keeper = keeper
         self.ending = ""
         self.finished = False
+        if isinstance(view, JobView):
+            view.leaderboard = lambda: self._call("leaderboard", MOST, timeout_s=10.0)
 
     def go(self, plan: Plan) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""

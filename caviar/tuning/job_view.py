@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from caviar.errors import StudyError
-from caviar.search.successive_halving import merit_of
 from caviar.study import card_file
-from caviar.study.facts import TrialSummary
-from caviar.study.journal import Journal
 from caviar.study.metric_words import metric_name, metric_value
 from caviar.study.records import Value
 from caviar.study.wording import configuration, one_line
@@ -65,6 +62,8 @@ class JobView(AbstractContextManager["JobView"]):
         self._concluded: dict[str, Any] = {}
         self._table_from = 0.0
         self._shown: tuple[object, ...] = ()
+        self.leaderboard: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+        """Asks for rows as `caviar.tuning.answers.leaderboard` gives them; the driver's to set."""
 
     def __enter__(self) -> Self:
         """Says where the study is, for those who ask before it has begun."""
@@ -142,29 +141,32 @@ class JobView(AbstractContextManager["JobView"]):
         return status_line(self._told | about)
 
     def _leaders(self, status: Status) -> list[str]:
-        """The head of the leaderboard, from the journal; of the finals there is none."""
+        """The head of the leaderboard, from the broker; of the finals there is none."""
         if status.stage:
             return []
-        with suppress(StudyError), Journal.open(self._directory) as journal:
-            return leaders(journal.summary(), status.metric)
+        with suppress(Exception):  # the broker is gone, or busy: the next table has it
+            return leaders(self.leaderboard(), status.metric)
         return []
 
 
-def leaders(trials: Iterable[TrialSummary], metric: str) -> list[str]:
-    """The best trials by where they stand now, a line each below their headings; [] of none."""
-    trained = [(one.last, one.hyperparameters) for one in trials if one.last and not one.error]
-    able = [(last, values) for last, values in trained if not last.diverged]
-    able.sort(key=lambda one: merit_of(one[0], metric))
+def leaders(found: Sequence[Mapping[str, Any]], metric: str) -> list[str]:
+    """The best trials, a line each below their headings; [] of none.
+
+    Args:
+        found: the best first, each by its best, as `caviar.search.bests` defines it; more of them
+            tell better which hyperparameters are worth a word.
+        metric: by which trials are compared.
+    """
     metrics = list(dict.fromkeys(["dev_accuracy", "dev_loss", metric]))
-    names = _varied([values for _, values in trained])
-    rows = [["trial", "epochs", *map(metric_name, metrics)]]
+    names = _varied([row["hyperparameters"] for row in found])
+    rows = [["trial", "at epoch", *map(metric_name, metrics)]]
     words = ["hyperparameters"]
-    for last, values in able[:LEADERS]:
-        scores = (metric_value(key, getattr(last, key)) for key in metrics)
-        rows.append([str(last.trial), str(last.epoch), *scores])
+    for row in found[:LEADERS]:
+        values = row["hyperparameters"]
+        rows.append([row["trial"], row["epoch"], *(metric_value(k, row[k]) for k in metrics)])
         words.append(one_line(configuration({n: values[n] for n in names if n in values})))
     lines = [f"{row}  {text}" for row, text in zip(table(rows), words, strict=True)]
-    return lines if able else []
+    return lines if found else []
 
 
 def _varied(configurations: Sequence[Mapping[str, Value]]) -> list[str]:

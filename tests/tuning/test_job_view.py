@@ -8,7 +8,6 @@ import pytest
 from caviar.errors import StudyError
 from caviar.report.account import account
 from caviar.search.factory import caviar_strategy
-from caviar.study.facts import TrialSummary
 from caviar.study.journal import Journal
 from caviar.study.records import Measurement
 from caviar.study.spec import StudySpec
@@ -20,6 +19,17 @@ SPEC = StudySpec.parse(
     "name = 'mine'\n[search]\ntrials = 9\nmax_epochs = 9\n[training]\nbatch_size = 32\n"
 )
 BEST = Measurement(3, 1, 0.5, 0.9, 0.25, 0.875, 0.1)
+
+ROWS = [
+    {
+        "trial": trial,
+        "epoch": 1,
+        "dev_accuracy": 0.5 + trial / 100,
+        "dev_loss": 0.25,
+        "hyperparameters": {"activation": "relu", "units": 10 + trial},
+    }
+    for trial in range(7, 0, -1)
+]
 
 
 def status(**changed):
@@ -65,6 +75,7 @@ class Log:
     def __init__(self, directory):
         self.lines, self.now = [], 0.0
         self.view = JobView("mine", directory, self.lines.append, lambda: self.now)
+        self.view.leaderboard = lambda: ROWS
 
     @property
     def statuses(self):
@@ -96,7 +107,7 @@ def test_a_table_and_a_status_line_now_and_then(study):
         *table.splitlines()[9:],
     ]
     leaders = [row.split()[:2] for row in table.splitlines()[9:]]
-    assert leaders == [["trial", "epochs"], *([str(trial), "1"] for trial in (7, 6, 5, 4, 3))]
+    assert leaders == [["trial", "at"], *([str(trial), "1"] for trial in (7, 6, 5, 4, 3))]
     assert "activation=" not in table  # the same in all
     told = json.loads(line.removeprefix(PREFIX))
     assert told == status().to_json() | {"dir": str(study), "at": told["at"]}
@@ -181,8 +192,13 @@ def test_trouble_is_told_in_the_last_line(study):
     assert log.lines[0] == f"study mine in {study}"
 
 
-def test_a_study_directory_that_is_not_there_yet_has_no_leaders(tmp_path):
+def test_a_broker_that_does_not_answer_has_no_leaders(tmp_path):
     log = Log(tmp_path / "none")
+
+    def gone():
+        raise RuntimeError("the broker is gone")
+
+    log.view.leaderboard = gone
     table, _ = log.at(FIRST_S)
     assert table.splitlines()[-1].startswith("mine:slice-0")
 
@@ -225,14 +241,24 @@ def test_words_of_little():
     assert not any("\x1b" in line for line in lines)
 
 
-def test_a_trial_that_was_given_up_leads_nothing():
-    """Nobody can have its network; `best:` and the report do not know it either."""
-    at = [
-        Measurement(trial, 1, 0.5, 0.9, 0.4, accuracy, 0.1)
-        for trial, accuracy in ((0, 0.8), (1, 0.99))
-    ]
-    trials = [
-        TrialSummary(0, {"units": 8}, at[0], None, False),
-        TrialSummary(1, {"units": 9}, at[1], "its slice died", False),
-    ]
-    assert [line.split()[0] for line in leaders(trials, "dev_accuracy")] == ["trial", "0"]
+def test_the_table_is_led_by_whom_the_broker_says(tmp_path):
+    """A trial's best is its best of any rung, not what it was measured at last."""
+    asked = []
+    log = Log(tmp_path)
+    log.view.leaderboard = lambda: (
+        asked.append(log.now)
+        or [
+            {**ROWS[0], "trial": 20, "epoch": 3, "dev_loss": 0.9},
+            {**ROWS[0], "trial": 4, "epoch": 27, "dev_loss": 0.1},
+        ]
+    )
+    table, _ = log.at(FIRST_S)
+    rows = [row.split() for row in table.splitlines()[-2:]]
+    assert [(row[0], row[1]) for row in rows] == [("20", "3"), ("4", "27")]
+    log.at(FIRST_S + 1)
+    assert asked == [FIRST_S]  # only when a table is due
+
+
+def test_what_has_no_number_is_told_as_none():
+    (_, row) = leaders([{**ROWS[0], "dev_loss": None}], "dev_loss")
+    assert row.split()[0] == "7"
