@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -20,11 +21,12 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.study import backup
 from caviar.study.backup import Copy, Manifest
-from caviar.study.checkpoints import DIRECTORY
+from caviar.study.checkpoints import DIRECTORY, files_in
 from caviar.study.filesystem import sync_directory, write_durably
+from caviar.study.journal import Journal
 from caviar.study.lease import RENEW_EVERY_S
 from caviar.study.opening import FILE
-from caviar.study.storage import Storage
+from caviar.study.storage import Storage, StorageError
 from caviar.study.storage_lease import StoredLease
 
 WINNER: Final = "winner"
@@ -88,6 +90,31 @@ def restore(storage: Storage, directory: Path, manifest: Manifest) -> Restored:
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return Restored(manifest, damaged, aside)
+
+
+def refuse_left_behind(directory: Path, storage: Storage) -> None:
+    """Refuses a storage without the checkpoints that another one has: they would count as lost.
+
+    One that does not answer any more holds nobody up.
+
+    Raises:
+        StudyError: naming the other.
+        StorageError: this one does not answer.
+    """
+    for part in backup.parts(directory):
+        with Journal.open(directory / part) as journal:
+            used, records = journal.storage_used(), journal.checkpoints()
+        if used is None or used[0] == storage.uri:
+            continue
+        folder = backup.checkpoint_folder(part)
+        missing = {record.file for record in records} - files_in(directory / folder)
+        missing -= files_in(storage.list(folder)) if missing else set()
+        with suppress(StorageError):
+            if missing and missing & files_in(Storage(used[0]).list(folder)):
+                raise StudyError(
+                    f"--storage {storage.uri}: the study's checkpoints are in {used[0]}: copy its "
+                    "folders of checkpoints first, or go on with that"
+                )
 
 
 def told(restored: Restored, storage: Storage, former: StoredLease | None, epochs: int) -> str:

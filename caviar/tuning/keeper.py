@@ -110,7 +110,8 @@ class Keeper:
 
         Raises:
             StudyError: the storage cannot be used, another driver holds it, it holds another
-                study, what is there is damaged, or the local disk refuses.
+                study, what is there is damaged, checkpoints are in another storage, or the local
+                disk refuses.
         """
         if self._writer is not None:
             return
@@ -127,6 +128,7 @@ class Keeper:
         found = self._newer(spec)  # whoever held it may have gone on until now
         if found is not None:
             self._restore(found)
+        restoring.refuse_left_behind(self._directory, self.storage)
         previous = backup.read_manifest(self.storage)
         given = self._directory, spec.name, self._lease.token, previous
         self._writer = BackupWriter(self.storage, *given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -152,3 +153,21 @@ def test_any_name_of_a_directory_will_do(tmp_path: Path, name: str) -> None:
     assert storage.get("checkpoints/a.bin") == b"a"
     assert set(storage.list("checkpoints")) == {"a.bin"}
     storage.check()
+
+
+def test_a_storage_is_not_left_for_another_without_its_checkpoints(tmp_path: Path) -> None:
+    first, second = (Storage(str(tmp_path / name)) for name in ("first", "second"))
+    study = tmp_path / "study"
+    with new_study(study) as journal:
+        go_on(journal, 0)
+        journal.use_storage(first.uri)
+        restoring.refuse_left_behind(study, second)  # they are here still
+        writer_of(first, study).carry()
+        restoring.refuse_left_behind(study, first)
+    with pytest.raises(StudyError, match=rf"second: the study's checkpoints are in {first.uri}"):
+        restoring.refuse_left_behind(study, second)
+    shutil.copytree(tmp_path / "first", tmp_path / "second", dirs_exist_ok=True)
+    restoring.refuse_left_behind(study, second)
+    shutil.rmtree(tmp_path / "second")
+    shutil.rmtree(tmp_path / "first")
+    restoring.refuse_left_behind(study, second)  # gone: nothing can be copied any more
