@@ -64,14 +64,16 @@ def submit(
     from caviar.service import submission
     from caviar.service.dashboard import Dashboard
     from caviar.service.package import packed
+    from caviar.service.room import check_room
 
     submission.check_places(dir, storage)
     there, option = Dashboard(dashboard), _option(dashboard)
     with packed(study, name, with_caviar=not no_package) as package:
         submission.check_cluster(there)
         submission.refuse_second(there, package.study, option)
-        for note in package.notes:
-            typer.echo(note)
+        for note in (*package.notes, check_room(there, package.spec)):
+            if note:
+                typer.echo(note)
         asked = submission.Submission(
             study=package.study,
             directory=f"studies/{package.study}" if dir is None else dir,

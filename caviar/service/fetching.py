@@ -20,6 +20,7 @@ from caviar.service import sending
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job
 from caviar.service.logs import log_lines
+from caviar.service.room import living_nodes
 from caviar.service.submission import on_cluster, send
 from caviar.service.unpacking import check_target, install, refuse_other, unpack
 from caviar.study.wording import one_line
@@ -28,8 +29,6 @@ POLL_S: Final = 0.3
 START_S: Final = 120.0
 """Seconds that the cluster may take to start the helper job."""
 SAY_EVERY_S: Final = 2.0
-MOST_NODES: Final = 10_000
-"""Nodes to ask for, as many as Ray tells; it remembers a thousand that are gone."""
 
 _OVER: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
 Say = Callable[[str], Any]
@@ -78,13 +77,8 @@ def fetch(
 
 def _check_node(dashboard: Dashboard, job: Job) -> None:
     """Raises StudyError if the node that has the study is gone: the helper would wait for ever."""
-    told = dashboard.get("/api/v0/nodes", detail=1, limit=MOST_NODES)
-    try:
-        nodes = told["data"]["result"]["result"]
-        alive = {node["node_id"] for node in nodes if node["state"] == "ALIVE"}
-    except (KeyError, TypeError):
-        return
-    if job.node not in alive:
+    alive = living_nodes(dashboard)
+    if alive is not None and job.node not in alive:
         where = one_line(job.storage)
         more = f"; a run with --storage {where} restores it elsewhere" if where else ""
         raise StudyError(f"{job.id}: the node that has the study is gone{more}")

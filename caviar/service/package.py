@@ -32,16 +32,21 @@ class Package:
     """A job's files, staged in a folder that is soon gone.
 
     Attributes:
-        study: the study's name.
+        spec: the study.
         folder: the job's working directory: the study file and the data, no more.
         modules: folders for Python's path on the cluster; () where its own caviar is used.
         notes: what the person should know, a line each.
     """
 
-    study: str
+    spec: StudySpec
     folder: Path
     modules: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+        return self.spec.name
 
 
 @contextmanager
@@ -77,7 +82,7 @@ def packed(
             spec = StudySpec.parse(text, "--name" if name is not None else STUDY_FILE)
         (folder / STUDY_FILE).write_text(text, encoding="utf-8")
         modules = _caviar(Path(staged)) if with_caviar else ()
-        yield Package(spec.name, folder, modules, tuple(notes))
+        yield Package(spec, folder, modules, tuple(notes))
 
 
 def _written(table: dict[str, Any]) -> str:

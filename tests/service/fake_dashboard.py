@@ -22,6 +22,9 @@ class FakeDashboard:
         self.jobs: dict[str, dict] = {}
         self.logs: dict[str, str] = {}
         self.nodes = [NODE]
+        self.resources: dict[str, float] = {"CPU": 4.0}
+        self.grows: bool | None = False
+        """Whether an autoscaler is at work; None: it does not say."""
         self.asked: list[str] = []
         self.on_ask = lambda path: None
         """Called with each path before it is answered: time goes on."""
@@ -44,13 +47,19 @@ class FakeDashboard:
         return self.jobs[name]
 
     def get(self, path: str, query: dict) -> tuple[int, bytes]:
-        nodes = [{"node_id": node, "state": "ALIVE"} for node in self.nodes]
+        about = {"state": "ALIVE", "resources_total": self.resources, "labels": {}}
+        nodes = [{"node_id": node} | about for node in self.nodes]
+        types = {node: "worker" if self.grows else f"node_{node}" for node in self.nodes}
+        report = {"autoscalerReport": {"nodeTypeMapping": types}}
         told = {
             "/api/v0/cluster_metadata": {
                 "data": {"rayVersion": self.ray, "pythonVersion": self.python}
             },
             "/api/authentication_mode": {"authentication_mode": self.mode},
             "/api/jobs/": list(self.jobs.values()),
+            "/api/cluster_status": {
+                "data": {"clusterStatus": None if self.grows is None else report}
+            },
             "/api/v0/nodes": {"data": {"result": {"result": nodes}}},
         }
         if path.startswith("/api/v0/logs/"):

@@ -193,6 +193,29 @@ def test_a_mistake_in_the_study_file_is_told_before_the_cluster_is_asked(
     assert not fake.asked
 
 
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        ("cpus_per_slice = 9", "resources.cpus_per_slice: a slice needs 9 CPUs on one node, and"),
+        ("slices_per_gpu = 2", "resources.slices_per_gpu: a slice needs 0.5 GPUs on one node, and"),
+        ('accelerator = "T4"\ngpus_per_slice = 1', "resources.accelerator: the cluster has no"),
+    ],
+)
+def test_a_study_that_no_node_holds_is_refused_unless_others_may_come(
+    fake, sent, refused, caviar, study, asked, rule
+):
+    study.write_text(f'name = "small"\n[resources]\n{asked}\n')
+    assert refused("submit", study).startswith(rule)
+    assert not sent
+    for fake.grows in (True, None):
+        status, out, _ = caviar("submit", study)
+        assert (status, len(out.splitlines())) == (0, 8)
+        assert out.startswith(f"note: {rule}")
+    fake.grows, fake.resources = False, {"CPU": 16.0, "GPU": 1.0, "accelerator_type:T4": 1.0}
+    assert caviar("submit", study)[1].startswith("submitted")
+    assert len(sent) == 3
+
+
 def test_jobs_lists_the_studies_the_latest_first(fake, caviar):
     assert caviar("jobs")[1] == "no study was submitted to this cluster\n"
     fake.add("caviar-a-1", "a", "SUCCEEDED")
