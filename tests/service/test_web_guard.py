@@ -7,8 +7,10 @@ from web_client import BEARER, TOKEN, Client
 
 from caviar.errors import StudyError
 from caviar.service.web.app import create_app
-from caviar.service.web.guard import COOKIE, MOST_BYTES
+from caviar.service.web.guard import MOST_BYTES
 from caviar.service.web.tokens import SESSION_S, Sessions, Token, find_token
+
+COOKIE = Sessions(TOKEN).cookie
 
 HOST = "127.0.0.1:8080"
 WRONG = "f" * len(TOKEN.value)
@@ -112,7 +114,19 @@ def test_a_browser_logs_in_once_and_out(app) -> None:
     assert client("GET", "/api/v1/studies", kept).status == 200
     out = client("POST", "/logout", kept | {"origin": f"http://{HOST}"})
     assert out.status == 303
-    assert 'caviar_session=""' in out.headers["set-cookie"]
+    assert f'{COOKIE}=""' in out.headers["set-cookie"]
+
+
+def test_two_services_of_one_host_log_nobody_out_of_the_other() -> None:
+    kept = []
+    for letter in "ab":
+        token = Token(letter * 32, "CAVIAR_TOKEN")
+        client = Client(create_app(Nothing(), token), {})
+        said = client.post("/login", f"token={token.value}".encode(), origin=f"http://{HOST}")
+        kept.append((client, said.headers["set-cookie"].split(";")[0]))
+    both = "; ".join(cookie for _, cookie in kept)
+    for client, _ in kept:
+        assert client.get("/api/v1/studies", cookie=both).status == 200
 
 
 @pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/studies/../x", "/a"])

@@ -18,7 +18,7 @@ from caviar.service.web.misshapen import mistake
 from caviar.service.web.pages import pages
 from caviar.service.web.routes import PREFIX, api, health
 from caviar.service.web.source import ElsewhereError, Source, UnknownError
-from caviar.service.web.tokens import Token
+from caviar.service.web.tokens import Sessions, Token
 from caviar.study.wording import one_line
 
 _ABOUT: Final = """Studies of caviar: how they stand, their trials, curves and boxes, and changes
@@ -41,7 +41,7 @@ def create_app(source: Source, token: Token, hosts: Iterable[str] = ()) -> FastA
     app.state.feed = feed
     app.include_router(health())
     app.include_router(api(source, feed))
-    app.include_router(pages())
+    app.include_router(pages(Sessions(token).cookie))
     app.add_exception_handler(StudyError, _refused)
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _no_route)

@@ -27,7 +27,6 @@ HEALTH: Final = "/healthz"
 LOGIN: Final = "/login"
 MOST_BYTES: Final = 65_536
 """Of a request's body."""
-COOKIE: Final = "caviar_session"
 
 _PLAIN: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -105,7 +104,7 @@ class Guard:
         if given is not None:
             kind, _, value = given.partition(" ")
             return kind.lower() == "bearer" and self._sessions.opens(value.strip())
-        return self._sessions.holds(_cookie(asked.get("cookie", "")))
+        return self._sessions.holds(_cookie(asked.get("cookie", ""), self._sessions.cookie))
 
     async def _ask_for_token(self, scope: Scope, asked: dict[str, str], send: Send) -> None:
         if scope["method"] == "GET" and "text/html" in asked.get("accept", ""):
@@ -134,7 +133,7 @@ class Guard:
             return
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         kept = f"HttpOnly; SameSite=Strict; Path=/; Max-Age={SESSION_S:.0f}{secure}"
-        cookie = f"{COOKIE}={self._sessions.begin()}; {kept}"
+        cookie = f"{self._sessions.cookie}={self._sessions.begin()}; {kept}"
         headers = [(b"location", after.encode()), (b"set-cookie", cookie.encode())]
         await _answer(send, HTTPStatus.SEE_OTHER, b"", headers)
 
@@ -148,9 +147,9 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _cookie(text: str) -> str:
+def _cookie(text: str, name: str) -> str:
     try:
-        found = SimpleCookie(text).get(COOKIE)
+        found = SimpleCookie(text).get(name)
     except CookieError:
         return ""
     return found.value if found else ""

@@ -8,14 +8,13 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from caviar.report.page.markup import Html, tag
-from caviar.service.web.guard import COOKIE
 from caviar.service.web.login import POLICY, document, resource
 
 _HEADERS = {"Content-Security-Policy": POLICY}
 
 
-def pages() -> APIRouter:
-    """The routes of the pages."""
+def pages(cookie: str) -> APIRouter:
+    """The routes of the pages; `cookie` is what to forget at a logout."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -33,7 +32,7 @@ def pages() -> APIRouter:
     @router.post("/logout")
     def logout() -> Response:
         left = RedirectResponse("/", 303)
-        left.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        left.delete_cookie(cookie, httponly=True, samesite="strict")
         return left
 
     return router

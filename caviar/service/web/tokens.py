@@ -138,12 +138,18 @@ class Sessions:
     """What a browser keeps instead of the token: a time, and a signature made with the token.
 
     A restart forgets nobody, and whoever gets hold of a session has it for hours, not for ever.
+
+    Attributes:
+        cookie: its name: browsers keep cookies by host, whatever the port, and two services of
+            one machine (or at the ends of two tunnels) have tokens of their own.
     """
 
     def __init__(self, token: Token, clock: Callable[[], float] = time.time) -> None:
         """Signs with `token`; `clock` in seconds since 1970."""
         self._token = token.value.encode()
         self._clock = clock
+        named = hmac.new(self._token, b"caviar session cookie", hashlib.sha256).hexdigest()
+        self.cookie = f"caviar_session_{named[:8]}"
 
     def opens(self, token: str) -> bool:
         """Whether this is the token; takes as long whatever it is."""
