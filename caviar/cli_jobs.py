@@ -45,7 +45,8 @@ def submit(
         typer.Option(
             "--dir",
             metavar="DIR",
-            help="The study directory on the cluster, in $CAVIAR_HOME; default: studies/NAME.",
+            help="The study directory on the cluster, in $CAVIAR_HOME; default: its last job's, or "
+            "studies/NAME.",
         ),
     ] = None,
     storage: Annotated[
@@ -63,21 +64,24 @@ def submit(
     """Submit a study to a Ray cluster as a job; the same command goes on with one that stopped."""
     from caviar.service import submission
     from caviar.service.dashboard import Dashboard
+    from caviar.service.data_check import check_data
     from caviar.service.package import packed
     from caviar.service.room import check_room
 
     submission.check_places(dir, storage)
     there, option = Dashboard(dashboard), _option(dashboard)
     with packed(study, name, with_caviar=not no_package) as package:
+        check_data(package)
         submission.check_cluster(there)
         submission.refuse_second(there, package.study, option)
-        for note in (*package.notes, check_room(there, package.spec)):
+        directory, backup, taken = submission.places(there, package.study, dir, storage)
+        for note in (*package.notes, check_room(there, package.spec), taken):
             if note:
                 typer.echo(note)
         asked = submission.Submission(
             study=package.study,
-            directory=f"studies/{package.study}" if dir is None else dir,
-            storage=storage or "",
+            directory=directory,
+            storage=backup,
             options=("--no-winner",) * no_winner,
         )
         number = submission.submit(there, asked, package)

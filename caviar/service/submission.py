@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
-from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, running
+from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, all_jobs, running
 from caviar.service.package import STUDY_FILE, Package
 from caviar.study.storage import Storage
 from caviar.study.wording import one_line, show
@@ -160,6 +160,41 @@ def refuse_second(dashboard: Dashboard, study: str, option: str = "") -> None:
         raise StudyError(
             f"name: a study named {study} {what} as {job.id}; see: caviar status {job.id}{option}"
         )
+
+
+def places(
+    dashboard: Dashboard, study: str, directory: str | None, storage: str | None
+) -> tuple[str, str, str]:
+    """Where a study is to be: as it is said, else where its last job had it.
+
+    Args:
+        dashboard: of the cluster.
+        study: the study's name.
+        directory: on the cluster, or None.
+        storage: where it is backed up; "" or None if nobody says.
+
+    Returns:
+        The directory, the storage or "", and what to tell of them or "".
+
+    Raises:
+        StudyError: no Ray dashboard answers.
+    """
+    usual = f"studies/{study}"
+    last = next((job for job in all_jobs(dashboard) if job.study == study), None)
+    if last is None:
+        return directory or usual, storage or "", ""
+    where = directory or last.directory or usual
+    # Elsewhere it is another study: its backup is none of this one's.
+    same = where == (last.directory or usual)
+    backup = storage or (last.storage if same else "")
+    taken = [f"--dir {shlex.quote(where)}"] * (directory is None and where != usual)
+    taken += [f"--storage {shlex.quote(backup)}"] * (not storage and bool(backup))
+    check_places(where, backup or None)  # nobody vouches for a job's metadata
+    note = f"note: as {last.id} had it: {' '.join(taken)}" if taken else ""
+    if directory is not None and not same:
+        before = one_line(last.directory or usual)
+        note = f"note: {last.id} had it in {before}: this is another study"
+    return where, backup, note
 
 
 def free_id(dashboard: Dashboard, study: str) -> str:

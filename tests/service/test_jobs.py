@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -110,6 +112,28 @@ def test_submit_takes_the_next_number_and_the_cluster_s_own_caviar_if_told(
     assert "py_modules" not in sent[0]["runtime_env"]
     assert shlex.split(sent[0]["entrypoint"])[-1] == "/data/it's"
     assert f"caviar stop caviar-small-3 --dashboard {fake.url}\n" in out
+
+
+def test_a_study_goes_on_where_its_last_job_had_it(fake, sent, caviar, study):
+    def submitted(*words):
+        out = caviar("submit", study, *words)[1]
+        job = sent[-1]
+        fake.add(job["submission_id"], "small", "STOPPED", metadata=job["metadata"])
+        about = job["metadata"]
+        return about["caviar.dir"], about["caviar.storage"], out.splitlines()[0], job["entrypoint"]
+
+    said = ("--dir", "/data/x", "--storage", "s3://b/x")
+    assert submitted(*said)[:3] == ("/data/x", "s3://b/x", "submitted caviar-small-1")
+    place, storage, line, entrypoint = submitted()
+    assert (place, storage) == ("/data/x", "s3://b/x")
+    assert line == "note: as caviar-small-1 had it: --dir /data/x --storage s3://b/x"
+    assert entrypoint.endswith("--dir /data/x --storage s3://b/x")
+    place, storage, line, _ = submitted("--dir", "/data/y")
+    assert (place, storage) == ("/data/y", "")
+    assert line == "note: caviar-small-2 had it in /data/x: this is another study"
+    assert submitted("--storage", "s3://b/z")[:2] == ("/data/y", "s3://b/z")
+    assert submitted("--dir", "studies/small")[:2] == ("studies/small", "")
+    assert submitted()[2] == "submitted caviar-small-6"
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
@@ -451,6 +475,42 @@ def test_data_of_one_s_own_travel_beside_the_study_file(tmp_path):
             assert data == {"path": "table.csv", "label": "b"}
             assert package.notes == ()
     assert not package.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ('label = "c"', "data.label: "),
+        ("", "data.label: "),
+        ('label = "b"\n[training]\nbatch_size = 32', "training.batch_size: must be at most the 6"),
+        ('label = "b"\ndrop = ["z"]', "data.drop: "),
+    ],
+)
+def test_what_is_wrong_with_data_that_travel_is_told_here(fake, sent, refused, study, more, rule):
+    rows = "".join(f"{number},{number % 2}\n" for number in range(10))
+    (study.parent / "table.csv").write_text(f"a,b\n{rows}")
+    study.write_text(f'name = "small"\n[data]\npath = "table.csv"\n{more}\n')
+    line = refused("submit", study)
+    assert line.startswith(rule), line
+    assert not fake.asked
+
+
+@pytest.mark.parametrize("named", ["table.csv", "set"])
+def test_data_are_looked_at_without_tensorflow(tmp_path, named):
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "study.toml").write_text(f'[data]\npath = "{named}"\n')
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom caviar.service.package import packed\n"
+        "from caviar.service.data_check import check_data\n"
+        "try:\n  with packed(Path(sys.argv[1])) as package: check_data(package)\n"
+        "except Exception as error: print(error, {'tensorflow', 'ray'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "study.toml")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("data.")
+    assert told.endswith(" set()\n")
+    assert "/tmp" not in told
 
 
 def test_data_that_cannot_travel(tmp_path, monkeypatch):
