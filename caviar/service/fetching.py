@@ -28,6 +28,8 @@ from caviar.study.wording import one_line
 POLL_S: Final = 0.3
 START_S: Final = 120.0
 """Seconds that the cluster may take to start the helper job."""
+STOP_S: Final = 10.0
+"""Seconds that a stopped one may take to end."""
 SAY_EVERY_S: Final = 2.0
 
 _OVER: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
@@ -106,8 +108,15 @@ def _helper(dashboard: Dashboard, job: Job, checkpoints: bool) -> Iterator[str]:
         with suppress(StudyError):
             if _state(dashboard, name) not in _OVER:
                 dashboard.post(f"/api/jobs/{name}/stop")
-                _wait(dashboard, name, lambda _: None, 10.0)
+                _await_stop(dashboard, name)
             dashboard.delete(f"/api/jobs/{name}")
+
+
+def _await_stop(dashboard: Dashboard, helper: str) -> None:
+    """Waits for the end of a helper that was stopped, but not for ever."""
+    deadline = time.monotonic() + STOP_S
+    while _state(dashboard, helper) not in _OVER and time.monotonic() < deadline:
+        time.sleep(POLL_S)
 
 
 def _await(dashboard: Dashboard, helper: str, say: Say) -> None:

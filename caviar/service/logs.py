@@ -12,10 +12,13 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job, find, log_of
+from caviar.study.wording import one_line
 
 POLL_S: Final = 1.0
 """Seconds between two questions whether a job has ended."""
 _ALL: Final = -1
+_SAID: Final = 400
+"""Characters of what Ray says; the reason stands at the end of it."""
 _PATIENCE_S: Final = 60.0
 _TRANSFER_S: Final = 3600
 _SILENT_S: Final = 900.0
@@ -26,10 +29,12 @@ def whole(dashboard: Dashboard, job: Job) -> Iterator[str]:
     """Every line of a job's log so far.
 
     Raises:
-        StudyError: it has none yet, or its node does not answer.
+        StudyError: it has none (and what Ray says of that), or its node does not answer.
     """
     if not job.node:
-        raise StudyError(f"{job.id}: it is {job.state} and has no log")
+        said = [line.strip() for line in job.message.splitlines() if line.strip()]
+        why = f": {one_line(' '.join(said)[-_SAID:])}" if said and job.is_over else ""
+        raise StudyError(f"{job.id}: it is {job.state} and has no log{why}")
     return log_lines(dashboard, job.node, job.id)
 
 

@@ -66,10 +66,21 @@ def pack(directory: Path, archive: BinaryIO, checkpoints: bool) -> int:
                     copy = Path(folder) / JOURNAL
                     copy_journal(path, copy)
                     tar.add(copy, name, recursive=False)
-            else:
-                tar.add(path, name, recursive=False)
+            elif not _add(tar, path, name):
+                continue
             count += 1
     return count
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> bool:
+    """Adds a file, if it is still there: a driver at work deletes checkpoints."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
+        tar.addfile(tar.gettarinfo(arcname=name, fileobj=file), file)
+    return True
 
 
 def found(directory: Path, checkpoints: bool) -> Iterator[Path]:

@@ -14,7 +14,9 @@ from fake_dashboard import NODE
 from caviar.errors import StudyError
 from caviar.search.factory import caviar_strategy
 from caviar.service import fetching, sending, unpacking
+from caviar.service.dashboard import Dashboard
 from caviar.service.fetching import receive
+from caviar.service.jobs import find
 from caviar.service.sending import BEGIN, DATA, copy_journal, found, lines, pack
 from caviar.service.unpacking import check_target, install, refuse_other, unpack
 from caviar.study.journal import Journal
@@ -302,3 +304,26 @@ def test_a_living_node_is_found_among_many_that_are_gone(fake, helped, caviar, t
     fake.get = limited
     assert caviar("fetch", "small", tmp_path / "got")[0] == 0
     assert asked[0] >= 2000
+
+
+def test_a_checkpoint_that_a_driver_deletes_meanwhile_is_left_out(study, tmp_path, monkeypatch):
+    listed = list(found(study, True))
+    gone = [path for path in listed if path.parent.name == "checkpoints"][:2]
+    monkeypatch.setattr(sending, "found", lambda *_: listed)
+    for path in gone:
+        path.unlink()
+    with tempfile_of(printed(study, checkpoints=True)) as archive:
+        assert unpack(archive, tmp_path / "copy") == len(listed) - 2
+
+
+def test_a_helper_that_does_not_end_when_it_is_stopped_keeps_nobody(fake, helped, monkeypatch):
+    def send(dashboard, **job):
+        fake.add(job["submission_id"], None)
+
+    monkeypatch.setattr(fetching, "send", send)
+    monkeypatch.setattr(fetching, "STOP_S", 0.1)
+    monkeypatch.setattr(fake, "stop", lambda name: (200, b"{}"))
+    told = fetching._helper(Dashboard(fake.url), find(Dashboard(fake.url), "small"), False)
+    with pytest.raises(KeyboardInterrupt), told:
+        raise KeyboardInterrupt
+    assert [asked.split()[0] for asked in fake.asked][-1] == "DELETE"

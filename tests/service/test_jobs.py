@@ -362,6 +362,17 @@ def test_logs_prints_all_or_follows_to_the_end(fake, caviar):
     assert out.count("more\n") == 1  # once, though it was read twice
 
 
+def test_a_job_that_never_had_a_node_tells_what_ray_says(fake, sent, refused, caviar, study):
+    message = "runtime_env setup failed: Traceback\n  File x\nOSError: no space left on device\n"
+    fake.add("caviar-small-1", "small", "FAILED", driver_node_id=None, message=message)
+    for words in (("logs", "small"), ("logs", "-f", "small")):
+        line = refused(*words)
+        assert line.startswith("caviar-small-1: it is failed and has no log: runtime_env setup")
+        assert line.endswith("OSError: no space left on device")
+    fake.jobs["caviar-small-1"] |= {"status": "PENDING", "message": "Job is waiting"}
+    assert refused("logs", "small") == "caviar-small-1: it is pending and has no log"
+
+
 def test_following_is_left_by_ctrl_c_which_leaves_the_job_alone(fake, caviar, monkeypatch):
     running_log(fake)
 
