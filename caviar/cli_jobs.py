@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,9 @@ import typer
 if TYPE_CHECKING:
     from caviar.service.dashboard import Dashboard
     from caviar.service.jobs import Job
+
+RAYS = re.compile(r"^[\d-]+ [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.$")
+"""What Ray writes into every job's log, and tells nobody anything."""
 
 Url = Annotated[
     str | None,
@@ -53,6 +57,11 @@ def submit(
         str | None,
         typer.Option("--storage", metavar="URI", help="Back the study up there, as s3://..."),
     ] = None,
+    trials: Annotated[int | None, typer.Option("--trials", help="How many trials.")] = None,
+    max_epochs: Annotated[
+        int | None, typer.Option("--max-epochs", help="Epochs of the trials that get furthest.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The study's seed.")] = None,
     no_winner: Annotated[bool, typer.Option("--no-winner", help="Search only.")] = False,
     no_package: Annotated[
         bool, typer.Option("--no-package", help="Use the caviar that the cluster has.")
@@ -70,7 +79,8 @@ def submit(
 
     submission.check_places(dir, storage)
     there, option = Dashboard(dashboard), _option(dashboard)
-    with packed(study, name, with_caviar=not no_package) as package:
+    instead = {"trials": trials, "max_epochs": max_epochs, "seed": seed}
+    with packed(study, name, with_caviar=not no_package, instead=instead) as package:
         check_data(package)
         submission.check_cluster(there)
         submission.refuse_second(there, package.study, option)
@@ -82,7 +92,7 @@ def submit(
             study=package.study,
             directory=directory,
             storage=backup,
-            options=("--no-winner",) * no_winner,
+            options=(*_words(instead), *("--no-winner",) * no_winner),
         )
         number = submission.submit(there, asked, package)
     typer.echo(f"submitted {number}")
@@ -141,7 +151,7 @@ def logs(
         bool, typer.Option("-f", "--follow", help="Go on printing until the job ends.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="With the lines that `caviar status` reads.")
+        bool, typer.Option("--raw", help="With Ray's line and those that `caviar status` reads.")
     ] = False,
 ) -> None:
     """Print a job's log; with -f until it ends. Ctrl-C leaves the job alone."""
@@ -193,6 +203,12 @@ def _follow(there: Dashboard, job: Job, write: Callable[[str], None], option: st
     return 0 if ended.state == "finished" else 1
 
 
+def _words(options: Mapping[str, int | None]) -> tuple[str, ...]:
+    """Options with numbers, those that were given, as words of a command."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return tuple(f"--{name.replace('_', '-')}={value}" for name, value in given.items())
+
+
 def _option(dashboard: str | None) -> str:
     """How the next command finds the dashboard that this one was given."""
     return f" --dashboard {shlex.quote(dashboard)}" if dashboard else ""
@@ -204,10 +220,10 @@ def _home(directory: str) -> str:
 
 
 def _for_a_person(line: str) -> None:
-    """Writes a line of a log but for those that are read by machines."""
+    """Writes a line of a log but for those that are read by machines, and Ray's own first one."""
     from caviar.tuning.job_words import PREFIX
 
-    if not line.startswith(PREFIX):
+    if not line.startswith(PREFIX) and not RAYS.search(line):
         _write(line)
 
 

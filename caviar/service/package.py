@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -51,7 +51,11 @@ class Package:
 
 @contextmanager
 def packed(
-    study: Path | None, name: str | None = None, *, with_caviar: bool = True
+    study: Path | None,
+    name: str | None = None,
+    *,
+    with_caviar: bool = True,
+    instead: Mapping[str, int | None] | None = None,
 ) -> Iterator[Package]:
     """Stages what a job needs.
 
@@ -59,13 +63,15 @@ def packed(
         study: the study file; None for the study that is shipped.
         name: what to call the study instead.
         with_caviar: whether caviar travels along.
+        instead: what `StudySpec.override` takes. The study file does not have it: the job's
+            command is to say it.
 
     Raises:
-        StudyError: a mistake in the study file, or its data cannot travel.
+        StudyError: a mistake in the study file or in `instead`, or its data cannot travel.
     """
     text = init_text() if study is None else read_text(study)
     place = STUDY_FILE if study is None else one_line(str(study))
-    spec = StudySpec.parse(text, place)
+    spec = StudySpec.parse(text, place).override(**instead or {})
     try:
         check_ready(spec)
     except StudyError as error:
@@ -80,6 +86,7 @@ def packed(
         if changed:
             text = _written(table)
             spec = StudySpec.parse(text, "--name" if name is not None else STUDY_FILE)
+            spec = spec.override(**instead or {})
         (folder / STUDY_FILE).write_text(text, encoding="utf-8")
         modules = _caviar(Path(staged)) if with_caviar else ()
         yield Package(spec, folder, modules, tuple(notes))

@@ -73,7 +73,8 @@ def study(tmp_path):
 def running_log(fake, name="caviar-small-1", **told):
     fake.add(name, "small")
     line = status_line(TOLD | {"at": time.time()} | told)
-    fake.logs[name] = f"study small in /x\n{PREFIX}{{}}\n{line}\nmore\n{PREFIX}cut off"
+    rays = "2026-11-22 17:01:48,956\tINFO job_manager.py:581 -- Runtime env is setting up."
+    fake.logs[name] = f"{rays}\nstudy small in /x\n{PREFIX}{{}}\n{line}\nmore\n{PREFIX}cut off"
 
 
 def test_submit_sends_the_study_and_caviar_itself_and_prints_where_it_is(fake, sent, caviar, study):
@@ -172,6 +173,17 @@ def test_submit_with_another_name(fake, sent, caviar, refused, study):
     }
     for name in ("No Name", ""):
         assert refused("submit", study, "--name", name).startswith("--name: name: ")
+
+
+def test_submit_with_other_trials_epochs_and_seed(fake, sent, caviar, refused, study):
+    words = ("--trials", 7, "--max-epochs", 3, "--seed", 5, "--name", "other", "--no-winner")
+    assert caviar("submit", study, *words)[0] == 0
+    said = "--trials=7 --max-epochs=3 --seed=5 --no-winner"
+    assert sent[0]["entrypoint"].endswith(f"/studies/other {said}")
+    assert refused("submit", study, "--trials", 0) == "--trials: must be >= 1, got 0"
+    study.write_text('[search]\nsearcher = "grid"\n[budget]\nhours = 1\n')
+    assert caviar("submit", study, "--trials", 4)[0] == 0  # which a grid asks for
+    assert len(sent) == 2
 
 
 @pytest.mark.parametrize(
@@ -348,6 +360,7 @@ def test_logs_prints_all_or_follows_to_the_end(fake, caviar):
     running_log(fake)
     assert caviar("logs", "small")[1] == "study small in /x\nmore\n"
     assert caviar("logs", "small", "--raw")[1].count(PREFIX) == 3
+    assert "Runtime env is setting up" in caviar("logs", "small", "--raw")[1]
     begun = len(fake.asked)
 
     def go_on(path):
