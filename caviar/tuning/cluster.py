@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar.errors import StudyError
+from caviar.tuning import credentials
 from caviar.tuning.placement import Growth, Node
 
 _ANSWER_S = 5.0
@@ -39,11 +40,14 @@ def connect(address: str | None) -> str:
         The dashboard's URL, or "" if there is none.
 
     Raises:
-        StudyError: the address is not one to attach to, or nothing answers there.
+        StudyError: the address is not one to attach to, nothing answers there, or the cluster does
+            not take the token.
     """
     for name, value in _TUNE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     address = address or os.environ.get("RAY_ADDRESS") or None
+    if address and address not in {"auto", "local"}:
+        credentials.present(address)
     import ray
 
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
