@@ -112,14 +112,15 @@ def jobs(dashboard: Url = None) -> None:
     from caviar.service.dashboard import Dashboard
     from caviar.service.jobs import all_jobs
 
-    found = all_jobs(Dashboard(dashboard))
+    there = Dashboard(dashboard)
+    found = all_jobs(there)
     if not found:
         typer.echo("no study was submitted to this cluster")
         return
-    from caviar.service.telling import job_rows
+    from caviar.service.telling import job_rows, standings
     from caviar.tuning.job_words import table
 
-    for line in table(job_rows(found), left=True):
+    for line in table(job_rows(found, standings(there, found)), left=True):
         typer.echo(line)
 
 

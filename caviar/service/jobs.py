@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from caviar.errors import StudyError
-from caviar.service.dashboard import Dashboard, NotThereError
+from caviar.service.dashboard import PATIENCE_S, Dashboard, NotThereError
 from caviar.study.wording import one_line
 from caviar.tuning.job_words import PREFIX
 
@@ -142,8 +142,16 @@ def running(dashboard: Dashboard, name: str) -> Job | None:
     return next(found, None)
 
 
-def tail(dashboard: Dashboard, job: Job, lines: int = TAIL) -> list[str]:
+def tail(
+    dashboard: Dashboard, job: Job, lines: int = TAIL, patience_s: float = PATIENCE_S
+) -> list[str]:
     """The last lines of a job's log; [] while it has none.
+
+    Args:
+        dashboard: of the cluster.
+        job: the job.
+        lines: how many.
+        patience_s: how long to wait for the next of them.
 
     Raises:
         StudyError: its node does not answer.
@@ -151,7 +159,8 @@ def tail(dashboard: Dashboard, job: Job, lines: int = TAIL) -> list[str]:
     if not job.node:
         return []
     path = "/api/v0/logs/file"
-    return list(dashboard.lines(path, node_id=job.node, filename=log_of(job.id), lines=lines))
+    name = log_of(job.id)
+    return list(dashboard.lines(path, patience_s, node_id=job.node, filename=name, lines=lines))
 
 
 def last_status(lines: Sequence[str]) -> dict[str, Any] | None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from threading import Thread
 from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job, last_status, tail
+from caviar.study.metric_words import metric_name, metric_value
 from caviar.study.wording import duration, one_line
 from caviar.tuning.job_words import PREFIX, standing_lines
 
 OLD_S: Final = 10.0
 """From when on it is told how old the news is: drivers tell every half a minute, later less."""
+SOON_S: Final = 2.0
+"""Seconds that a list waits for what its jobs say."""
+MOST_ASKED: Final = 32
+"""Jobs of a list that are asked, the latest."""
+ENDED: Final = ("completed", "stopped", "diverged", "failed")
+"""States of a trial that is over."""
 LAST_LINES: Final = 10
 """Of a failed job's log."""
 
@@ -90,14 +99,58 @@ def _times(job: Mapping[str, Any]) -> str:
     return f"since {_clock(job['began_at'])}, {took}"
 
 
-def job_rows(jobs: Iterable[Job]) -> list[tuple[str, ...]]:
-    """A table of jobs with its headings."""
-    rows: list[tuple[str, ...]] = [("job", "study", "state", "began", "took", "caviar")]
+def standings(dashboard: Dashboard, jobs: Iterable[Job]) -> dict[str, Mapping[str, Any]]:
+    """What the last status lines of jobs that run say, by their ids, all asked for at once.
+
+    One that does not answer soon is left out, and so are those beyond `MOST_ASKED`.
+    """
+    asked = [job for job in jobs if job.state == "running"][:MOST_ASKED]
+    found: dict[str, Mapping[str, Any]] = {}
+
+    def look(job: Job) -> None:
+        with suppress(StudyError):
+            found[job.id] = last_status(tail(dashboard, job, patience_s=SOON_S)) or {}
+
+    # Of a thread that is still waiting nothing is wanted any more: it ends with the program.
+    threads = [Thread(target=look, args=(job,), daemon=True) for job in asked]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + SOON_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return dict(found)
+
+
+def job_rows(
+    jobs: Iterable[Job], standing: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[tuple[str, ...]]:
+    """A table of jobs with its headings.
+
+    Args:
+        jobs: its rows.
+        standing: of those that run what their last status lines say, by their ids.
+    """
+    headings = ("job", "study", "state", "began", "took", "trials ended", "best", "caviar")
+    rows: list[tuple[str, ...]] = [headings]
     for job in jobs:
-        took = (job.ended_s or time.time()) - job.began_s if job.began_s else 0.0
+        took = duration(max(0.0, (job.ended_s or time.time()) - job.began_s if job.began_s else 0))
         began = _clock(job.began_s) if job.began_s else "-"
-        rows.append((job.id, job.study, job.state, began, duration(max(0.0, took)), job.version))
+        ended, best = _in_short((standing or {}).get(job.id, {}))
+        rows.append((job.id, job.study, job.state, began, took, ended, best, job.version))
     return rows
+
+
+def _in_short(told: Mapping[str, Any]) -> tuple[str, str]:
+    """How many trials have ended, and the best of them; "-" where that is not told."""
+    counts, best, metric = told.get("counts"), told.get("best"), told.get("metric")
+    ended = score = "-"
+    with suppress(TypeError, ValueError, AttributeError):  # one odd log shall not hide the others
+        if counts:
+            over = sum(counts.get(state, 0) for state in ENDED)
+            ended = f"{over} of {sum(counts.values())}"
+        if best and metric:
+            score = one_line(f"{metric_name(metric)} {metric_value(metric, best.get(metric))}")
+    return ended, score
 
 
 def _clock(at_s: float) -> str:

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from fake_dashboard import NODE, TOKEN
 
 from caviar.errors import StudyError
-from caviar.service import submission
+from caviar.service import submission, telling
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import last_status
 from caviar.service.package import packed
@@ -264,6 +265,26 @@ def test_jobs_lists_the_studies_the_latest_first(fake, caviar):
         ["caviar-a-1", "a", "finished"],
     ]
     assert "1 min 00 s" in lines[2]
+
+
+def test_jobs_tells_in_short_how_those_stand_that_run(fake, caviar, monkeypatch):
+    fake.add("caviar-old-1", "old", "SUCCEEDED")
+    running_log(fake, counts={"completed": 3, "diverged": 1, "running": 2, "waiting": 6})
+    fake.add("caviar-new-1", "new")  # without a log
+    fake.add("caviar-waits-1", "waits", "PENDING")
+    running_log(fake, "caviar-odd-1", counts=[3], best="x")
+    lines = {line.split()[0]: line for line in caviar("jobs")[1].splitlines()}
+    assert "  trials ended  best " in lines["job"]
+    assert "  4 of 12       dev accuracy 95.26 %  0.1.0" in lines["caviar-small-1"]
+    for name in ("old", "new", "waits", "odd"):
+        assert "  -             -       " in lines[f"caviar-{name}-1"]
+    asked = [one for one in fake.asked if "/logs/" in one]
+    assert len(asked) == 3
+    let = threading.Event()
+    fake.on_ask = lambda path: "/logs/" in path and let.wait(20)
+    monkeypatch.setattr(telling, "SOON_S", 0.1)
+    assert "caviar-small-1  small  running" in caviar("jobs")[1]
+    let.set()
 
 
 def test_status_tells_the_last_whole_status_line(fake, caviar):
