@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +61,7 @@ class Keeper:
         *,
         settle_s: float = storage_lease.SETTLE_S,
         every_s: float = EVERY_S,
+        renew_s: float = RENEW_EVERY_S,
     ) -> None:
         """Opens nothing yet.
 
@@ -70,6 +71,7 @@ class Keeper:
             say: is told what a person should know, a line at a time.
             settle_s: see `storage_lease.take`.
             every_s: see `EVERY_S`.
+            renew_s: between two renewals of the lease.
 
         Raises:
             StudyError: the address is none, or holds a password, or is the study directory.
@@ -82,6 +84,7 @@ class Keeper:
             raise StudyError(f"--storage {uri}: must be another place than the study directory")
         self._say = say
         self._settle_s, self._every_s = settle_s, every_s
+        self._renew_s = renew_s
         self._writer: BackupWriter | None = None
         self._backed_up_at = 0.0
         self._next = 0.0
@@ -111,10 +114,20 @@ class Keeper:
         Raises:
             StudyError: the storage cannot be used, another driver holds it, it holds another
                 study, what is there is damaged, checkpoints are in another storage, or the local
-                disk refuses.
+                disk refuses. The lease is let go then.
         """
         if self._writer is not None:
             return
+        self._take(spec)
+        # A large journal is longer on its way than a lease lasts.
+        self._start(self._renew_s, self._renew)
+        try:
+            self._take_up(spec)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _take(self, spec: StudySpec) -> None:
         self.storage.check()
         found = self._newer(spec)
         local = backup.about(self._journal)[1] if self._journal.is_file() else 0
@@ -125,15 +138,26 @@ class Keeper:
             say=self._say,
             settle_s=self._settle_s,
         )
+
+    def _take_up(self, spec: StudySpec) -> None:
+        """Brings the study up to the storage's, with the lease held."""
         found = self._newer(spec)  # whoever held it may have gone on until now
         if found is not None:
             self._restore(found)
         restoring.refuse_left_behind(self._directory, self.storage)
         previous = backup.read_manifest(self.storage)
+        if self.trouble:
+            raise LeaseError(self.trouble)
         given = self._directory, spec.name, self._lease.token, previous
         self._writer = BackupWriter(self.storage, *given)
         self._backed_up_at = previous.at if previous else 0.0
-        self._start(RENEW_EVERY_S, self._renew)
+
+    def _let_go(self) -> None:
+        """After a beginning that failed: the next machine need not wait."""
+        self._over.set()
+        if self._are_done(HURRY_S) and not self.trouble:
+            with suppress(StudyError):
+                self._lease.release(self._backed_up_at)
 
     def back(self) -> Backing:
         """The study in the directory is the one that was asked for, and begins: keeps it from now.
@@ -166,9 +190,15 @@ class Keeper:
         if self._writer is None or self._over.is_set():
             return
         self._over.set()
-        for thread in self._threads:
-            thread.join(wait_s)
-        if self.trouble or any(thread.is_alive() for thread in self._threads):
+        is_done = self._are_done(wait_s)
+        if self.trouble:
+            return
+        if not is_done:
+            last = f"the last backup is missing, the newest is {self._told_last()}"
+            self._say(
+                f"warning: {self.storage.uri} gave no answer for {wait_s:.0f} s: {last}, the "
+                f"journal in {self._directory} may be ahead of it"
+            )
             return
         try:
             if self._backs:
@@ -218,6 +248,13 @@ class Keeper:
         thread = threading.Thread(target=self._repeat, args=(every_s, action), daemon=True)
         thread.start()
         self._threads.append(thread)
+
+    def _are_done(self, wait_s: float) -> bool:
+        """Whether the threads came to their end, within so many seconds for all."""
+        until = time.monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _repeat(self, every_s: float, action: Callable[[], None]) -> None:
         while not self._over.wait(every_s) and not self.trouble:

@@ -1,12 +1,13 @@
 """The keeper: what it refuses before it takes a study, and that it never falls silent."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from test_broker import take_up
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, lease, restoring
+from caviar.study import backup, lease, restoring, storage_lease
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.lease import LeaseHolder
 from caviar.study.spec import StudySpec
@@ -63,3 +64,83 @@ def test_a_study_that_somebody_drives_is_not_replaced(tmp_path, monkeypatch):
             keeper.begin(spec)
     assert (study / "journal.sqlite3").stat().st_ino == before
     journal.record("still_here", {})
+
+
+def backed_up(tmp_path) -> tuple[Storage, StudySpec]:
+    """A storage with a study that is nowhere else."""
+    storage = Storage(str(tmp_path / "storage"))
+    journal, _ = take_up(tmp_path / "gone")
+    spec = StudySpec.from_json(journal.spec_json)
+    BackupWriter(storage, tmp_path / "gone", spec.name, 1, None).write(lambda: None)
+    return storage, spec
+
+
+def test_the_lease_is_renewed_while_a_study_is_restored(tmp_path, monkeypatch):
+    storage, spec = backed_up(tmp_path)
+    renewed, restore = threading.Event(), restoring.restore
+
+    def slowly(*given):
+        assert renewed.wait(5.0), "no sign of life while restoring"
+        return restore(*given)
+
+    renew = storage_lease.StorageLease.renew
+    monkeypatch.setattr(
+        storage_lease.StorageLease, "renew", lambda self, at: (renew(self, at), renewed.set())
+    )
+    monkeypatch.setattr(restoring, "restore", slowly)
+    with Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0, renew_s=0.01) as keeper:
+        keeper.begin(spec)
+
+
+def test_a_beginning_that_fails_lets_the_lease_go(tmp_path, monkeypatch):
+    storage, spec = backed_up(tmp_path)
+
+    def full(*given):
+        raise StudyError("the disk is full")
+
+    monkeypatch.setattr(restoring, "restore", full)
+    keeper = Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0)
+    with pytest.raises(StudyError, match="the disk is full"), keeper:
+        keeper.begin(spec)
+    assert storage_lease.read(storage).released
+    assert not any(thread.is_alive() for thread in keeper._threads)
+
+
+def test_a_lease_lost_while_restoring_ends_the_beginning(tmp_path, monkeypatch):
+    storage, spec = backed_up(tmp_path)
+    restore = restoring.restore
+
+    def lose(*given):
+        other = replace(storage_lease.read(storage), token=77, secret="other")
+        storage_lease._put(storage, other)
+        for thread in keeper._threads:
+            thread.join(5.0)
+        return restore(*given)
+
+    monkeypatch.setattr(restoring, "restore", lose)
+    keeper = Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0, renew_s=0.01)
+    with pytest.raises(LeaseError, match="another driver took it over"), keeper:
+        keeper.begin(spec)
+    assert not storage_lease.read(storage).released
+
+
+def test_a_storage_that_hangs_at_the_end_is_told(tmp_path, monkeypatch):
+    storage, spec = backed_up(tmp_path)
+    lines, hangs, answers = [], threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "LOOK_S", 0.001)
+
+    def hang(self):
+        hangs.set()
+        answers.wait(20.0)
+
+    monkeypatch.setattr(BackupWriter, "carry", hang)
+    keeper = Keeper(storage.uri, tmp_path / "study", lines.append, settle_s=0.0)
+    keeper.begin(spec)
+    keeper.back()
+    assert hangs.wait(5.0)
+    keeper.close(0.01)
+    answers.set()
+    line = lines[-1]
+    assert "gave no answer" in line
+    assert "the last backup is missing, the newest is as of 20" in line
+    assert str(tmp_path / "study") in line
