@@ -2,7 +2,10 @@
 
 Each holder has a file of its own, `lease-TOKEN.json`, and only the highest token counts; backups
 and checkpoints carry it in their names. So whoever was taken over while it slept spoils nothing,
-and finds out at its next renewal. How old a renewal is, is told by the storage's own clock.
+and finds out at its next renewal. No two ever hold one token, however slow the storage is: who
+wants one claims it first, under a name of its own, and passes on if it then sees another's claim:
+of two, the one whose claim was there later sees both. How old a renewal is, is told by the
+storage's own clock.
 """
 
 from __future__ import annotations
@@ -21,9 +24,15 @@ from caviar.study.lease import EXPIRY_S, LeaseHolder
 from caviar.study.storage import Storage
 
 SETTLE_S: Final = 1.0
-"""After writing its lease a driver waits this long and looks whether another wrote it as well."""
+"""After writing its lease a driver waits this long and looks whether another took a higher token;
+twice as long as writing took, if that is more."""
+CLAIMS: Final = "claims"
+"""Where drivers claim tokens, in a storage."""
 _LOOK_EVERY_S: Final = 2.0
 _NAME: Final = re.compile(r"lease-(\d{6,})\.json")
+_CLAIM: Final = re.compile(r"(\d{6,})-[0-9a-f]{16}")
+_APART: Final = 8
+"""Drivers that claimed the same token go on to one of so many each."""
 _HOLDER: Final = ("host", "boot_id", "driver_pid", "driver_started_s", "broker_pid")
 
 
@@ -120,19 +129,53 @@ def take(
         StorageError: the storage does not answer.
     """
     former = _wait_for(storage, holder, say, expiry_s)
-    now = time.time()
-    token = max(least, former.token if former else 0) + 1
-    mine = StoredLease(token, holder, secrets.token_hex(8), now, now, 0.0, released=False)
+    secret = secrets.token_hex(8)
+    last = former.token if former else 0
+    token = _claim(storage, max(least, last), secret)
+    _refuse_another(storage, lambda latest: latest.token <= last)
+    now, began = time.time(), time.monotonic()
+    mine = StoredLease(token, holder, secret, now, now, 0.0, released=False)
     _put(storage, mine)
-    time.sleep(settle_s)
-    latest = read(storage)
-    if latest is None or latest.secret != mine.secret:
-        who = latest.told() if latest else "nobody"
-        raise LeaseError(f"--storage {storage.uri}: another driver took it just now: {who}")
-    for token in _tokens(storage):
-        if token < mine.token - 1:
-            storage.delete(_name(token))
+    time.sleep(max(settle_s, 2 * (time.monotonic() - began)))
+    _refuse_another(storage, lambda latest: latest.secret == secret)
+    _tidy(storage, token, last)
     return StorageLease(storage, mine, former)
+
+
+def _claim(storage: Storage, least: int, secret: str) -> int:
+    """A token above `least` that nobody else has or will have."""
+    token = max([least, *_claimed(storage)]) + 1
+    while True:
+        key = f"{CLAIMS}/{token:06}-{secret}"
+        storage.put(key, b"claimed")
+        claimed = _claimed(storage)
+        if claimed.count(token) == 1:
+            return token
+        storage.delete(key)
+        token = max([token, *claimed]) + 1 + secrets.randbelow(_APART)
+
+
+def _refuse_another(storage: Storage, is_right: Callable[[StoredLease], bool]) -> None:
+    latest = read(storage)
+    if latest is not None and not is_right(latest):
+        place = f"--storage {storage.uri}"
+        raise LeaseError(f"{place}: another driver took it just now: {latest.told()}")
+
+
+def _tidy(storage: Storage, token: int, last: int) -> None:
+    """Deletes leases before the last one, and claims of tokens below ours."""
+    for each in _tokens(storage):
+        if each < last:
+            storage.delete(_name(each))
+    for name in storage.list(CLAIMS):
+        found = _CLAIM.fullmatch(name)
+        if found and int(found[1]) < token:
+            storage.delete(f"{CLAIMS}/{name}")
+
+
+def _claimed(storage: Storage) -> list[int]:
+    names = storage.list(CLAIMS)
+    return [int(found[1]) for name in names if (found := _CLAIM.fullmatch(name))]
 
 
 def read(storage: Storage) -> StoredLease | None:

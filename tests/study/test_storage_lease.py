@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,13 +79,78 @@ def test_of_two_at_once_one_wins(storage: Storage, monkeypatch) -> None:
     won = []
 
     def meanwhile(seconds: float) -> None:
-        if not won:  # the other wrote the same token a little later
-            won.append(replace(storage_lease.read(storage), secret="other", holder=ELSEWHERE))
+        if not won:  # the other wrote its lease a little later
+            mine = storage_lease.read(storage)
+            won.append(replace(mine, token=mine.token + 1, secret="other", holder=ELSEWHERE))
             storage_lease._put(storage, won[0])
 
     monkeypatch.setattr(storage_lease.time, "sleep", meanwhile)
     with pytest.raises(LeaseError, match="another driver took it just now: host far"):
         take(storage)
+
+
+class Slow(Storage):
+    """A storage that takes a lease only when `meanwhile` is over."""
+
+    def __init__(self, uri: str, meanwhile) -> None:
+        super().__init__(uri)
+        self.meanwhile = meanwhile
+
+    def put(self, key: str, data: bytes) -> None:
+        if key.startswith("lease"):
+            self.meanwhile()
+        super().put(key, data)
+
+
+def test_a_lease_that_is_long_on_its_way_is_no_second_holder(storage: Storage) -> None:
+    held = []
+    slow = Slow(storage.uri, lambda: held or held.append(take(storage, ELSEWHERE)))
+    with pytest.raises(LeaseError, match="another driver took it just now: host far, pid 77"):
+        take(slow)
+    held[0].renew(1.0)
+
+
+def test_a_lease_settles_for_as_long_as_its_way(storage: Storage, monkeypatch) -> None:
+    now, slept = [0.0], []
+    monkeypatch.setattr(storage_lease.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(storage_lease.time, "sleep", slept.append)
+
+    def later() -> None:
+        now[0] += 7.0
+
+    storage_lease.take(Slow(storage.uri, later), HERE)
+    assert slept == [14.0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_two_ever_hold_one_token(storage: Storage, monkeypatch, seed: int) -> None:
+    """Drivers that begin at once, each of whose writes takes its own time."""
+    put, chance, start = Storage.put, random.Random(seed), threading.Barrier(6)
+    delays = [chance.uniform(0, 0.02) for _ in range(997)]
+
+    def late(self, key: str, data: bytes) -> None:
+        time.sleep(delays.pop())
+        put(self, key, data)
+        time.sleep(delays.pop())
+
+    written: list[str] = []
+
+    def lease(self, key: str, data: bytes) -> None:
+        if key.startswith("lease"):
+            written.append(key)
+        late(self, key, data)
+
+    monkeypatch.setattr(Storage, "put", lease)
+
+    def drive(number: int) -> None:
+        start.wait(5.0)
+        with suppress(LeaseError):
+            take(storage, replace(ELSEWHERE, driver_pid=number))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(drive, range(6)))
+    assert written
+    assert len(written) == len(set(written))
 
 
 def test_a_damaged_lease_is_one_line(storage: Storage) -> None:
