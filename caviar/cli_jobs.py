@@ -93,6 +93,7 @@ def submit(
             directory=directory,
             storage=backup,
             options=(*_words(instead), *("--no-winner",) * no_winner),
+            searched=tuple(package.spec.space.domains),
         )
         number = submission.submit(there, asked, package)
     typer.echo(f"submitted {number}")

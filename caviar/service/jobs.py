@@ -19,8 +19,8 @@ TAIL: Final = 1000
 END_S: Final = 25.0
 """Seconds to wait for a job that was asked to stop."""
 POLL_S: Final = 0.3
-STUDY, DIRECTORY, STORAGE, VERSION = (
-    f"caviar.{name}" for name in ("study", "dir", "storage", "version")
+STUDY, DIRECTORY, STORAGE, VERSION, SEARCHED = (
+    f"caviar.{name}" for name in ("study", "dir", "storage", "version", "searched")
 )
 """Keys of a job's metadata."""
 
@@ -43,6 +43,7 @@ class Job:
         node: the id of the node its driver is on, or "".
         began_s: seconds since 1970, or 0.
         ended_s: the same.
+        searched: the hyperparameters that are searched; () where that is not told.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Job:
     node: str
     began_s: float
     ended_s: float
+    searched: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -82,6 +84,7 @@ class Job:
             node=str(told.get("driver_node_id") or ""),
             began_s=(told.get("start_time") or 0) / 1000,
             ended_s=(told.get("end_time") or 0) / 1000,
+            searched=tuple(str(about.get(SEARCHED) or "").split()),
         )
 
 

@@ -18,7 +18,7 @@ POLL_S: Final = 1.0
 """Seconds between two questions whether a job has ended."""
 _ALL: Final = -1
 _SAID: Final = 400
-"""Characters of what Ray says; the reason stands at the end of it."""
+"""Characters of what Ray says; the reason is its last line."""
 _PATIENCE_S: Final = 60.0
 _TRANSFER_S: Final = 3600
 _SILENT_S: Final = 900.0
@@ -32,8 +32,8 @@ def whole(dashboard: Dashboard, job: Job) -> Iterator[str]:
         StudyError: it has none (and what Ray says of that), or its node does not answer.
     """
     if not job.node:
-        said = [line.strip() for line in job.message.splitlines() if line.strip()]
-        why = f": {one_line(' '.join(said)[-_SAID:])}" if said and job.is_over else ""
+        said = [line.strip() for line in job.message.splitlines() if any(map(str.isalnum, line))]
+        why = f": {one_line(said[-1][:_SAID])}" if said and job.is_over else ""
         raise StudyError(f"{job.id}: it is {job.state} and has no log{why}")
     return log_lines(dashboard, job.node, job.id)
 

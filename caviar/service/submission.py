@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
-from caviar.service.jobs import DIRECTORY, STORAGE, STUDY, VERSION, all_jobs, running
+from caviar.service.jobs import DIRECTORY, SEARCHED, STORAGE, STUDY, VERSION, all_jobs, running
 from caviar.service.package import STUDY_FILE, Package
 from caviar.study.storage import Storage
 from caviar.study.wording import one_line, show
@@ -40,12 +40,14 @@ class Submission:
         directory: on the cluster; relative to $CAVIAR_HOME there.
         storage: where it is backed up, or "".
         options: more words for `caviar run`.
+        searched: the hyperparameters that are searched.
     """
 
     study: str
     directory: str
     storage: str = ""
     options: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
 
     @property
     def entrypoint(self) -> str:
@@ -63,6 +65,7 @@ class Submission:
             VERSION: version("caviar"),
             DIRECTORY: self.directory,
             STORAGE: self.storage,
+            SEARCHED: " ".join(self.searched),
         }
 
 

@@ -47,6 +47,7 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
         "study": job.study,
         "directory": told.get("dir") or job.directory,
         "storage": job.storage,
+        "searched": list(job.searched),
         "version": job.version,
         "entrypoint": job.entrypoint,
         "began_at": job.began_s or None,
@@ -68,7 +69,7 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
     job = told["job"]
     lines = [f"study {told['study']}: {_state(told)}"]
     if told.get("counts") is not None:
-        lines += [f"  {line}" for line in standing_lines(told)]
+        lines += [f"  {line}" for line in standing_lines(_without_fixed(told))]
     if told.get("trouble"):
         lines.append(f"  trouble: {one_line(str(told['trouble']))}")
     if told.get("age_s", 0) > OLD_S and job["state"] == "running":
@@ -82,6 +83,16 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
     if told.get("log") and not told.get("trouble"):
         lines += ["the last lines of its log:", *(f"  {line}" for line in told["log"])]
     return lines
+
+
+def _without_fixed(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with those of the best trial's hyperparameters alone that are searched."""
+    best, searched = told.get("best"), told["job"]["searched"]
+    if not (best and searched):
+        return told
+    values = best.get("hyperparameters") or {}
+    kept = {name: value for name, value in values.items() if name in searched}
+    return {**told, "best": {**best, "hyperparameters": kept}}
 
 
 def _state(told: Mapping[str, Any]) -> str:

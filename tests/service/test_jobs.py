@@ -88,6 +88,7 @@ def test_submit_sends_the_study_and_caviar_itself_and_prints_where_it_is(fake, s
         "caviar.version": "0.1.0",
         "caviar.dir": "studies/small",
         "caviar.storage": "s3://b/x y",
+        "caviar.searched": "layers units learning_rate beta_1 beta_2 batch_size",
     }
     assert job["entrypoint"] == (
         "python -m caviar run study.toml --dir "
@@ -316,6 +317,16 @@ def test_status_says_how_old_the_news_is(fake, caviar):
     assert "as of 20 s ago" in caviar("status", "small")[1]
 
 
+def test_status_names_the_hyperparameters_that_are_searched(fake, caviar):
+    running_log(fake)
+    fake.jobs["caviar-small-1"]["metadata"]["caviar.searched"] = "units layers"
+    out = caviar("status", "small")[1]
+    assert "\n    units=95\n" in out
+    assert "learning_rate" not in out
+    told = json.loads(caviar("status", "small", "--json")[1])
+    assert told["best"]["hyperparameters"] == {"learning_rate": 0.0053, "units": 95}
+
+
 def test_status_as_json(fake, caviar):
     running_log(fake)
     told = json.loads(caviar("status", "caviar-small-1", "--json")[1])
@@ -397,12 +408,12 @@ def test_logs_prints_all_or_follows_to_the_end(fake, caviar):
 
 
 def test_a_job_that_never_had_a_node_tells_what_ray_says(fake, sent, refused, caviar, study):
-    message = "runtime_env setup failed: Traceback\n  File x\nOSError: no space left on device\n"
+    message = "runtime_env setup failed: Traceback\n  File x\nOSError: no space left on device\n.\n"
     fake.add("caviar-small-1", "small", "FAILED", driver_node_id=None, message=message)
     for words in (("logs", "small"), ("logs", "-f", "small")):
         line = refused(*words)
-        assert line.startswith("caviar-small-1: it is failed and has no log: runtime_env setup")
-        assert line.endswith("OSError: no space left on device")
+        why = "OSError: no space left on device"
+        assert line == f"caviar-small-1: it is failed and has no log: {why}"
     fake.jobs["caviar-small-1"] |= {"status": "PENDING", "message": "Job is waiting"}
     assert refused("logs", "small") == "caviar-small-1: it is pending and has no log"
 
