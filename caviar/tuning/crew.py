@@ -9,6 +9,9 @@ from typing import Final
 SETTLED_S: Final = 30.0
 """Seconds after the first slice began to start, from which on those not seen are not reckoned with:
 the cluster has no place for them."""
+NONE_S: Final = 20.0
+"""Seconds after which, if no slice began to start, none is told to be starting: a process takes
+some seconds, on a busy machine more."""
 
 
 class Crew:
@@ -31,6 +34,7 @@ class Crew:
         self.planned = planned
         self._expected = expected
         self._clock = clock
+        self._made = clock()
         self._began: float | None = None
         self._starting: set[str] = set()
         self._ready: dict[str, str] = {}
@@ -43,12 +47,17 @@ class Crew:
     @property
     def starting(self) -> int:
         """How many have a place and are not ready yet."""
-        return max(len(self._starting), self._awaited - self.ready)
+        late = self._began is None and self._clock() - self._made > NONE_S
+        return 0 if late else self._expected_yet
 
     @property
     def sharing(self) -> int:
         """How many share the work, at least one: those that are there or at once will be."""
-        return max(1, self.ready + self.starting)
+        return max(1, self.ready + self._expected_yet)
+
+    @property
+    def _expected_yet(self) -> int:
+        return max(len(self._starting), self._awaited - self.ready)
 
     @property
     def _awaited(self) -> int:

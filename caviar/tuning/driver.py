@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from caviar.tuning.messages import NAMESPACE, Extra, broker_name
 from caviar.tuning.placement import Need, Plan, plan_slices
 from caviar.tuning.preparation import Prepared, prepare
 from caviar.tuning.progress import View
+from caviar.tuning.room import Room
 from caviar.tuning.signals import Signals
 from caviar.tuning.taking_up import check_directory, keep_settings, refuse_other_data
 from caviar.tuning.worker import TENSORFLOW_WORKER
@@ -163,12 +164,14 @@ class _Run:
         self._keeper = keeper
         self.ending = ""
         self.finished = False
+        self._room: Room | None = None
         if isinstance(view, JobView):
             view.leaderboard = lambda: self._call("leaderboard", MOST, timeout_s=10.0)
 
     def go(self, plan: Plan) -> None:
         """Runs until the study is done, somebody stops it, or it cannot go on."""
         self._view.say(plan.told(self._spec.resources.accelerator))
+        self._room = Room(self._spec.name, plan.cpus, plan.gpus)
         with self._brokered(plan):
             self._tell()
             if self._call("ending") == "paused":
@@ -259,6 +262,9 @@ class _Run:
         except BrokerLostError:
             return True
         self._tell()
+        waits = status.arrived + status.starting < status.planned and not status.finished
+        if waits and self._room is not None:
+            status = replace(status, room=self._room.told())
         self._view.update(status)
         alone = status.finished and status.arrived < status.planned
         return bool(status.trouble) or alone

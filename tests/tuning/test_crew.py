@@ -1,4 +1,4 @@
-from caviar.tuning.crew import SETTLED_S, Crew
+from caviar.tuning.crew import NONE_S, SETTLED_S, Crew
 
 
 class Clock:
@@ -23,6 +23,7 @@ def test_those_that_do_not_come_are_not_reckoned_with_for_ever():
     crew = Crew(3, 3, clock)
     clock.now += 1000.0  # nobody has begun: the cluster may be slow
     assert crew.sharing == 3
+    assert crew.starting == 0  # but there is no place for them
     crew.start("a")
     crew.arrive("a", "node")
     clock.now += SETTLED_S + 1
@@ -53,3 +54,14 @@ def test_a_slice_that_is_gone_shares_no_more_and_its_node_is_told():
     assert crew.sharing == 1
     crew.start("b")  # a new process, which nobody had reported dead
     assert (crew.ready, crew.starting) == (0, 1)
+
+
+def test_slices_are_said_to_start_for_a_while_only():
+    clock = Clock()
+    crew = Crew(2, 2, clock)
+    clock.now += NONE_S
+    assert crew.starting == 2
+    clock.now += 0.1
+    assert crew.starting == 0
+    crew.start("a")  # somebody made room
+    assert crew.starting == 2
