@@ -402,6 +402,8 @@ class BrokerActor:
             metric=self._spec.metric,
             likely_remaining=strategy.likely_lane_epochs,
             clock_left_s=broker.clock_left_s(self._crew.sharing),
+            best_name=self._stage.name_of(best.trial) if best else "",
+            paused=self._search.broker.paused,
         )
         return replace(found, eta_s=self._forecast.left_s(found))
 

@@ -93,14 +93,15 @@ class JobView(AbstractContextManager["JobView"]):
         """A table now and then, and a last one when there is nothing left to train."""
         left = left_words(status.eta_s)
         over = status.finished or bool(status.trouble)
+        turned = status.paused != bool(self._told.get("paused"))  # a person waits to see it
         self._status = status
-        if self._clock() < self._next and (not over or self._over):
+        if self._clock() < self._next and (not over or self._over) and not turned:
             return
         self._told = status.to_json()
         self._over = over
         passed = self._clock() - self._began
         self._next = self._clock() + min(MOST_S, max(EVERY_S, SHARE * passed))
-        now = status.trial_epochs, status.arrived, over
+        now = status.trial_epochs, status.arrived, over, status.paused, status.room
         due = over or self._clock() >= self._table_from
         if due and now != self._shown:  # a study that waits for its slices fills no log
             self._shown, before = now, self._clock()

@@ -64,12 +64,14 @@ def standing_lines(told: Mapping[str, Any], left: str = "") -> list[str]:
         left: how long it still takes, in words.
     """
     counts = states(told.get("counts") or {}) or "no trials yet"
-    stage = f"{told['stage']}: " if told.get("stage") else ""
-    missing = (told.get("planned") or 0) - (told.get("arrived") or 0)
-    waiting = not told.get("finished") and missing > 0
-    starting = f"; {missing} of {told['planned']} slices starting" if waiting else ""
+    stage = stage_words(told.get("stage") or "", paused=bool(told.get("paused")))
+    planned = told.get("planned") or 0
+    missing = 0 if told.get("finished") else planned - (told.get("arrived") or 0)
+    known = told.get("starting")
+    to_come = strangers(planned, missing, missing if known is None else known, told.get("room"))
+    starting = f"; {to_come}" if to_come else ""
     pace = [
-        f"{told.get('trial_epochs', 0)} trial-epochs",
+        trial_epochs(told.get("trial_epochs", 0), told.get("stage")),
         f"{told.get('trial_epochs_per_s') or 0:.1f} a second",
         f"{duration(told.get('elapsed_s') or 0)} so far",
         left,
@@ -86,14 +88,45 @@ def standing_lines(told: Mapping[str, Any], left: str = "") -> list[str]:
     return [one_line(line) for line in lines]
 
 
+def stage_words(stage: str, *, paused: bool) -> str:
+    """What stands before the states of the trials: `retraining: `, `paused by a person: `."""
+    return f"{stage}: " * bool(stage) + "paused by a person: " * paused
+
+
+def trial_epochs(count: int, stage: str | None) -> str:
+    """Trial-epochs; those of the finals are not the study's."""
+    return f"{count} trial-epochs" + (f" of {stage}" if stage else "")
+
+
+def strangers(planned: int, missing: int, starting: int, room: str | None = "") -> str:
+    """Slices that are not there: TensorFlow takes seconds, a cluster may be full.
+
+    Args:
+        planned: slices that there are to be.
+        missing: how many of them are not ready.
+        starting: how many of those have a place; the others wait for one.
+        room: why there is none, in words, if it is known.
+    """
+    starting = max(0, min(starting, missing))
+    why = f": {room}" if room else ""
+    told = [(starting, "starting"), (missing - starting, "waiting for a place" + why)]
+    words = [(count, word) for count, word in told if count > 0]
+    if not words:
+        return ""
+    (count, word), *rest = words
+    more = "".join(f", {count} {word}" for count, word in rest)
+    return f"{count} of {planned} slices {word}{more}"
+
+
 def _best(told: Mapping[str, Any]) -> list[str]:
     best = told.get("best")
     if not best:
         return []
     metrics = dict.fromkeys(["dev_accuracy", "dev_loss", told.get("metric") or "dev_accuracy"])
     scores = ", ".join(f"{metric_name(key)} {metric_value(key, best.get(key))}" for key in metrics)
+    name = told.get("best_name") or f"trial {best.get('trial')}"
     return [
-        f"best: trial {best.get('trial')} at epoch {best.get('epoch')}, {scores}",
+        f"best: {name} at epoch {best.get('epoch')}, {scores}",
         *([f"  {configuration(best['hyperparameters'])}"] if best.get("hyperparameters") else []),
     ]
 

@@ -17,6 +17,7 @@ from caviar.study.ladders import numbers
 from caviar.study.metric_words import percent
 from caviar.study.wording import configuration, duration, states
 from caviar.tuning.forecast import left_words
+from caviar.tuning.job_words import stage_words, strangers, trial_epochs
 from caviar.tuning.status import Status
 
 LINE_EVERY_S = 5.0
@@ -39,7 +40,7 @@ def summary_line(status: Status, left: str = "") -> str:
     """How the study stands in one line; `left` says how long it still takes."""
     parts = [
         _stage(status) + (states(status.counts) or "no trials yet") + _strangers(status),
-        f"{status.trial_epochs} trial-epochs, {status.rate:.1f}/s",
+        f"{trial_epochs(status.trial_epochs, status.stage)}, {status.rate:.1f}/s",
         left,
         _best(status),
     ]
@@ -47,7 +48,7 @@ def summary_line(status: Status, left: str = "") -> str:
 
 
 def _stage(status: Status) -> str:
-    return f"{status.stage}: " if status.stage else ""
+    return stage_words(status.stage, paused=status.paused)
 
 
 def _best(status: Status) -> str:
@@ -57,21 +58,15 @@ def _best(status: Status) -> str:
     judged = f"train loss {best.train_loss:.4f}, " if status.metric == "train_loss" else ""
     return (
         f"best {judged}dev accuracy {percent(best.dev_accuracy)}, loss {best.dev_loss:.4f} "
-        f"(trial {best.trial}, epoch {best.epoch})"
+        f"({status.best_name or f'trial {best.trial}'}, epoch {best.epoch})"
     )
 
 
 def _strangers(status: Status) -> str:
     """Says that slices are still to come: TensorFlow takes seconds, a cluster may be full."""
-    starting = max(0, min(status.starting, status.planned - status.arrived))
-    waiting = status.planned - status.arrived - starting
-    told = [(starting, "starting"), (0 if status.finished else waiting, "waiting for a place")]
-    words = [(count, word) for count, word in told if count > 0]
-    if not words:
-        return ""
-    (count, word), *rest = words
-    more = "".join(f", {count} {word}" for count, word in rest)
-    return f"; {count} of {status.planned} slices {word}{more}"
+    waiting = 0 if status.finished else status.planned - status.arrived
+    told = strangers(status.planned, waiting, status.starting, status.room)
+    return f"; {told}" if told else ""
 
 
 class PlainView:
@@ -135,7 +130,7 @@ def picture(status: Status, left: str = "") -> RenderableType:
     """The live table: states, rungs, slices, the best so far; `left` is the forecast."""
     head = Text(f"{_stage(status)}{states(status.counts) or 'no trials yet'}{_strangers(status)}")
     pace = Text(
-        f"{status.trial_epochs} trial-epochs, {status.rate:.1f} a second, "
+        f"{trial_epochs(status.trial_epochs, status.stage)}, {status.rate:.1f} a second, "
         f"{duration(status.elapsed_s)} so far{', ' * bool(left)}{left}"
     )
     rows: list[RenderableType] = [head, pace, _rungs(status), _slices(status)]

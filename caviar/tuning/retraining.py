@@ -7,7 +7,7 @@ never depends on them: it can be extended afterwards as if they had not been.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,21 @@ class Stage:
         strategy: replayed.
         broker: of both.
         title: what the progress calls it.
+        finals: whose trainings its trials are; None in the search.
     """
 
     journal: Journal
     strategy: Strategy
     broker: Broker
     title: str
+    finals: Finals | None = field(default=None, hash=False)
+
+    def name_of(self, index: int) -> str:
+        """Whom a trial of it trains: in the finals their numbers are others than the search's."""
+        if self.finals is None:
+            return f"trial {index}"
+        candidate = self.finals.candidate(index)
+        return f"{candidate.name}, retraining {index % self.finals.seeds + 1}"
 
 
 def due(journal: Journal, asked: StudySpec, extra: Extra = Extra.AFTER) -> Finals | None:
@@ -155,4 +164,4 @@ def begin(
     )
     best_by = spec.metric if spec.training.patience else None
     broker = Broker(journal, strategy, best_by=best_by, terms_of=terms_of)
-    return Stage(journal, strategy, broker, finals.kind)
+    return Stage(journal, strategy, broker, finals.kind, finals)

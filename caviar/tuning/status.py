@@ -36,6 +36,10 @@ class Status:
         likely_remaining: the lane-epochs that are most likely still to come; None: unknown.
         clock_left_s: seconds until a budget of hours is spent; None without one.
         stage: "retraining" in the finals, else "".
+        best_name: whose the best is: "trial 3"; in the finals "trial 20, retraining 2", for their
+            trials have numbers of their own.
+        paused: whether a person paused it: nothing is started.
+        room: what the cluster lacks for slices that wait for a place, in words; "" if unknown.
         eta_s: seconds it still takes by the pace of late (`caviar.tuning.forecast`); None: unknown.
     """
 
@@ -59,6 +63,9 @@ class Status:
     clock_left_s: float | None = None
     stage: str = ""
     eta_s: float | None = None
+    best_name: str = ""
+    paused: bool = False
+    room: str = ""
 
     @property
     def rate(self) -> float:
@@ -88,6 +95,9 @@ class Status:
                 **metrics_of(best),
                 "hyperparameters": dict(self.best_hyperparameters),
             },
+            "best_name": self.best_name,
+            "paused": self.paused,
+            "room": self.room,
             "slices": dict(self.slices),
             "planned": self.planned,
             "arrived": self.arrived,

@@ -76,6 +76,7 @@ def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
     actor = opened(tmp_path / "s")
     seen, last = work(actor, StandIn())
     assert actor.standing().finished
+    told = actor.standing()
     assert actor.retrained()
     assert last.why == "the study is complete"
     actor.close()
@@ -84,6 +85,8 @@ def test_the_best_are_retrained_when_the_search_is_over(tmp_path):
         assert retraining.due(journal, SPEC) is None
     assert [one.name for one in finals.candidates][-1] == "baseline"
     assert len(finals.candidates) == 4
+    whose, again = finals.candidate(told.best.trial), told.best.trial % 2 + 1
+    assert told.best_name == f"{whose.name}, retraining {again}"
     assert sorted(epochs(tmp_path / "s" / "retraining-1")) == [
         (trial, epoch) for trial in range(8) for epoch in (1, 2, 3)
     ]
@@ -208,6 +211,7 @@ def test_a_pause_holds_the_finals(tmp_path):
             asking.request(Change(kind, {}))
         actor._search.broker._looked = -1e9
         assert isinstance(actor.claim("a", worker.warm), answer)
+        assert actor.standing().paused is (kind is ChangeKind.PAUSE)
     actor.close()
 
 

@@ -48,6 +48,7 @@ def status(**changed):
         "slices": {"mine:slice-0": "3 lanes, epochs 1-3"},
         "planned": 2,
         "arrived": 1,
+        "starting": 1,
     }
     return Status(**(plain | changed))
 
@@ -115,6 +116,38 @@ def test_a_table_and_a_status_line_now_and_then(study):
     assert len(log.at(FIRST_S + EVERY_S, trial_epochs=10)) == 2
     (line,) = log.at(FIRST_S + 2 * EVERY_S, trial_epochs=10)  # nothing new but the time
     assert line.startswith(PREFIX)
+
+
+def test_a_job_tells_of_the_finals_by_their_candidates(study):
+    log = Log(study)
+    finals = {"stage": "retraining", "best_name": "trial 20, retraining 3"}
+    table, _ = log.at(FIRST_S, **finals)
+    assert "best: trial 20, retraining 3 at epoch 1" in table
+    assert "\n9 trial-epochs of retraining, 3.0" in table
+    assert log.statuses[-1]["best_name"] == "trial 20, retraining 3"
+
+
+def test_slices_without_a_place_are_not_starting(study):
+    log = Log(study)
+    full = {"arrived": 0, "starting": 0, "room": "the cluster's 2 CPUs are taken"}
+    table, line = log.at(FIRST_S, **full)
+    words = "2 of 2 slices waiting for a place: the cluster's 2 CPUs are taken"
+    assert f"3 running; {words}" in table
+    assert words in standing_lines(json.loads(line.removeprefix(PREFIX)))[0]
+    older = {"planned": 2, "arrived": 0}  # of a caviar that did not tell
+    assert standing_lines(older)[0] == "no trials yet; 2 of 2 slices starting"
+
+
+def test_a_pause_is_told_at_once_and_so_is_its_end(study):
+    log = Log(study)
+    log.at(FIRST_S)
+    table, _ = log.at(FIRST_S + 1, paused=True)
+    assert table.splitlines()[1].startswith("paused by a person: 3 running")
+    assert log.statuses[-1]["paused"] is True
+    assert standing_lines(log.statuses[-1])[0].startswith("paused by a person: ")
+    assert log.at(FIRST_S + 2, paused=True) == []
+    assert len(log.at(FIRST_S + 3)) == 2
+    assert log.statuses[-1]["paused"] is False
 
 
 def test_the_end_is_told_at_once_and_once(study):

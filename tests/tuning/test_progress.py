@@ -162,3 +162,19 @@ def test_a_line_tells_slices_without_a_place():
     some = replace(STATUS, planned=8, arrived=4, starting=1)
     assert "; 1 of 8 slices starting, 3 waiting for a place;" in summary_line(some)
     assert "waiting for a place" not in summary_line(replace(full, finished=True))
+    known = replace(full, room="the cluster's 2 CPUs are taken")
+    line = "; 3 of 8 slices waiting for a place: the cluster's 2 CPUs are taken;"
+    assert line in summary_line(known)
+
+
+def test_the_finals_are_told_apart_from_the_search():
+    """Trial 2 of the retraining is no trial 2 of the search, nor are its epochs the study's."""
+    finals = replace(STATUS, stage="retraining", best_name="trial 20, retraining 3")
+    line = summary_line(finals)
+    assert line.startswith("retraining: 2 running")
+    assert "30 trial-epochs of retraining, 2.0/s" in line
+    assert line.endswith("(trial 20, retraining 3, epoch 3)")
+
+
+def test_a_pause_is_told():
+    assert summary_line(replace(STATUS, paused=True)).startswith("paused by a person: 2 running")
