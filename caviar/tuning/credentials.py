@@ -61,7 +61,7 @@ def token_place() -> str:
 
 
 def _tell_token() -> None:
-    from ray._raylet import Config
+    from ray._raylet import Config  # type: ignore[attr-defined, unused-ignore]
 
     os.environ[MODE] = "token"
     Config.initialize("")  # it read the variable when it was imported
@@ -73,7 +73,7 @@ def _refused(address: str) -> bool:
     Raises:
         StudyError: nobody answers as a cluster would; Ray would ask for ten minutes.
     """
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
     from ray.exceptions import AuthenticationError, RpcError
 
     try:
