@@ -40,6 +40,9 @@ _STAMPS: Final = {
     "events": "recorded_at",
 }
 
+Pulse = tuple[int, int, int]
+"""A journal's last entry, its last promotion, and its requests: one counts again as answered."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -154,14 +157,14 @@ def standing(journal: Path) -> Standing:
         return Standing(fingerprint, created_at, entry, _stamp(database, entry), epochs)
 
 
-def pulse(journal: Path) -> tuple[int, int]:
-    """A journal's last entry and its last promotion: what makes a backup worth its while."""
+def pulse(journal: Path) -> Pulse:
+    """What makes a backup of a journal worth its while, see `Pulse`."""
     with plain_errors(journal), closing(_reader(journal)) as database:
         (entry,) = database.execute(schema.LAST_ENTRY).fetchone()
         (promotion,) = database.execute(
             "SELECT ifnull(max(assignment), 0) FROM assignments WHERE first_epoch > 0"
         ).fetchone()
-        return entry, promotion
+        return entry, promotion, _requests(database)
 
 
 def about(journal: Path) -> tuple[str, int]:
@@ -284,6 +287,14 @@ def _name(token: int) -> str:
 
 def _reader(journal: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+
+
+def _requests(database: sqlite3.Connection) -> int:
+    """A journal of the first caviar, which nobody drives any more, has no such table."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone():
+        return 0
+    told = "SELECT count(*) + count(answered_at) FROM requests"
+    return int(database.execute(told).fetchone()[0])
 
 
 def _stamp(database: sqlite3.Connection, entry: int) -> float | None:

@@ -20,7 +20,7 @@ from caviar.study.storage import Storage, StorageError
 AT_ONCE: Final = 8
 """Checkpoints carried, or deleted, at once: a store is far away rather than slow."""
 
-State = Mapping[str, tuple[int, int]]
+State = Mapping[str, backup.Pulse]
 """By part of the study, `backup.pulse` of its journal."""
 
 
@@ -42,6 +42,7 @@ class BackupWriter:
         self._token = token
         self._number = 0
         self._there: dict[str, set[str]] = {}
+        self._last: dict[str, tuple[backup.Pulse, Copy, set[str]]] = {}
         self._unwanted: set[str] = set()
         self._lock = threading.Lock()
         self.previous = previous
@@ -116,8 +117,14 @@ class BackupWriter:
         """The journals' copies, and the checkpoints that they name, which are carried first."""
         copies: dict[str, Copy] = {}
         named: dict[str, set[str]] = {}
-        for part in state:
-            copies[part], named[part] = self._copy(part)
+        self._last = {part: last for part, last in self._last.items() if part in state}
+        for part, pulse in state.items():
+            # In the finals the search stands still, and is the largest.
+            if part not in self._last or self._last[part][0] != pulse:
+                self._last[part] = (pulse, *self._copy(part))
+            _, copies[part], there = self._last[part]
+            # A checkpoint that is written again is no entry, and wanted all the same.
+            named[part] = there | backup.named_checkpoints(self._directory / part / FILE)
         return copies, named
 
     def _copy(self, part: str) -> tuple[Copy, set[str]]:

@@ -281,7 +281,9 @@ class Keeper:
         if state == writer.seen:
             self._backed_up_at = at
             return
-        promoted = any(pulse[1] > writer.seen.get(part, (0, 0))[1] for part, pulse in state.items())
+        promoted = any(
+            pulse[1] > writer.seen.get(part, (0, 0, 0))[1] for part, pulse in state.items()
+        )
         wait_s = min(PROMOTED_S, self._every_s) if promoted else self._every_s
         if time.monotonic() >= self._next + max(wait_s, writer.took_s / SHARE):
             self._back_up()

@@ -15,6 +15,7 @@ from caviar.errors import StudyError
 from caviar.study import backup, restoring
 from caviar.study.elsewhere import PATIENCE, PAUSE_S, Elsewhere
 from caviar.study.journal import Journal
+from caviar.study.records import Change, ChangeKind
 from caviar.study.storage import Storage, StorageError
 
 
@@ -171,3 +172,66 @@ def test_a_storage_is_not_left_for_another_without_its_checkpoints(tmp_path: Pat
     shutil.rmtree(tmp_path / "second")
     shutil.rmtree(tmp_path / "first")
     restoring.refuse_left_behind(study, second)  # gone: nothing can be copied any more
+
+
+def test_a_journal_that_stands_still_is_copied_once(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as search, new_study(study / "retraining-1") as finals:
+        go_on(search, 0)
+        writer = writer_of(storage, study)
+        keys = []
+        for step in range(4):
+            go_on(finals, step)
+            assert writer.write(confirmed)
+            keys.append(backup.read_manifest(storage).copies[""].key)
+        assert len(set(keys)) == 1
+        assert len(storage.list("journals")) == 3
+        go_on(search, 1)
+        assert writer.write(confirmed)
+        entries = [list(journal.entries()) for journal in (search, finals)]
+    other, manifest = tmp_path / "other", backup.read_manifest(storage)
+    assert manifest.copies[""].key not in keys
+    assert restoring.restore(storage, other, manifest).damaged == ""
+    with Journal.open(other) as search, Journal.open(other / "retraining-1") as finals:
+        assert [list(journal.entries()) for journal in (search, finals)] == entries
+
+
+def test_a_checkpoint_written_again_is_not_superseded(tmp_path: Path) -> None:
+    """It is no entry of the journal, whose copy is not made anew for it."""
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as search, new_study(study / "retraining-1") as finals:
+        go_on(search, 0)
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        pulse, (record,) = backup.pulse(study / "journal.sqlite3"), search.checkpoints()
+        again = record.file.replace("lease-1", "lease-0")
+        storage.put(f"checkpoints/{again}", b"again")
+        writer._there[""].add(again)
+        search._db.execute("UPDATE checkpoints SET file = ?", (again,))
+        assert backup.pulse(study / "journal.sqlite3") == pulse
+        for step in range(3):
+            go_on(finals, step)
+            writer.write(confirmed)
+    assert again in storage.list("checkpoints")
+
+
+def test_a_request_is_backed_up_before_anybody_answers(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        go_on(journal, 0)
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        number = journal.request(Change(ChangeKind.STOP_TRIAL, {"trial": 0}))
+        assert writer.write(confirmed)
+        restoring.restore(storage, tmp_path / "other", backup.read_manifest(storage))
+        with Journal.open(tmp_path / "other") as found:
+            assert [request.number for request in found.requests()] == [number]
+        journal.answer(number)
+        assert writer.write(confirmed)
+        assert not writer.write(confirmed)
+
+
+def test_a_journal_without_requests_has_a_pulse(tmp_path: Path) -> None:
+    with new_study(tmp_path) as journal:
+        journal._db.execute("DROP TABLE requests")
+        assert backup.pulse(tmp_path / "journal.sqlite3")[2] == 0
