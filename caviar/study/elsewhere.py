@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +18,10 @@ PATIENCE: Final = 9
 
 
 class Elsewhere:
-    """The storage that a journal tells of; nothing is opened before it is needed."""
+    """The storage that a journal tells of; nothing is opened before it is needed.
+
+    Several threads may ask at once.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Elsewhere:
         """Takes what tells the storage's address and the part of the study, or None."""
         self._used = used
         self._clock = clock
+        self._opening = threading.Lock()
         self._found: tuple[Storage, str] | None = None
         self._failed: tuple[float, str] | None = None
 
@@ -40,8 +45,9 @@ class Elsewhere:
         if found is None:
             return None
         began = self._clock()
-        if self._failed is not None and began < self._failed[0]:
-            raise StorageError(self._failed[1])
+        failed = self._failed
+        if failed is not None and began < failed[0]:
+            raise StorageError(failed[1])
         try:
             data = found[0].get(checkpoint_key(found[1], file))
         except StorageError as error:
@@ -65,7 +71,8 @@ class Elsewhere:
         return files_in(found[0].list(checkpoint_folder(found[1]))) if found else set()
 
     def _open(self) -> tuple[Storage, str] | None:
-        if self._found is None:
-            used = self._used()
-            self._found = (Storage(used[0]), used[1]) if used else None
-        return self._found
+        with self._opening:
+            if self._found is None:
+                used = self._used()
+                self._found = (Storage(used[0]), used[1]) if used else None
+            return self._found

@@ -16,7 +16,7 @@ from caviar.errors import StudyError
 from caviar.search.change_words import told
 from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
-from caviar.study.facts import Outcome, Request
+from caviar.study.facts import CheckpointRecord, Outcome, Request
 from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
@@ -33,6 +33,7 @@ from caviar.study.records import (
 )
 from caviar.study.run_tables import Budget
 from caviar.study.storage import StorageError
+from caviar.tuning.backing import read_at_once
 from caviar.tuning.changes import Changes
 from caviar.tuning.holdings import Holdings, Open
 from caviar.tuning.messages import Answer, Finished, Wait
@@ -350,26 +351,35 @@ class Broker:
 
     def _lanes(self, found: Open) -> tuple[Lane, ...]:
         """The assignment's trials with their checkpoints; one whose file is damaged is given up."""
-        lanes = []
+        origins: dict[int, CheckpointRecord | None] = {}
         for index in found.remaining:
             try:
-                lanes.append(self._lane(self._strategy.trials[index]))
-            except StorageError:
-                raise
+                origins[index] = self._origin(self._strategy.trials[index])
             except StudyError as error:
                 self._give_up(index, str(error))
+        lanes = []
+        states = read_at_once(self._journal, origins.values())
+        for (index, record), state in zip(origins.items(), states, strict=True):
+            if isinstance(state, StudyError):
+                self._give_up(index, str(state))
+            else:
+                lanes.append(self._lane(self._strategy.trials[index], record, state))
         return tuple(lanes)
 
-    def _lane(self, trial: Trial) -> Lane:
+    def _origin(self, trial: Trial) -> CheckpointRecord | None:
+        """The checkpoint, its own or its parent's, that a trial goes on from."""
         record = self._journal.latest_checkpoint(trial.index)
         if record is None and trial.parent is not None:
             record = self._journal.latest_checkpoint(*trial.parent)
             if record is None or record.epoch != trial.parent[1]:
                 raise StudyError(f"the checkpoint of trial {trial.parent[0]}, its parent, is lost")
+        return record
+
+    def _lane(self, trial: Trial, record: CheckpointRecord | None, state: bytes | None) -> Lane:
         if record is None:
             return Lane(trial)
         best = self._journal.best(trial.index, self._best_by) if self._best_by else None
-        return Lane(trial, record.epoch, self._journal.read_checkpoint(record), best)
+        return Lane(trial, record.epoch, state, best)
 
     def _give_up(self, trial: int, error: str) -> None:
         self._journal.fail_trial(trial, error)

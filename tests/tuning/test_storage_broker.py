@@ -1,14 +1,17 @@
 """A broker whose checkpoints are in a storage that may be gone, or may have lost some."""
 
+import threading
+
 import pytest
 from stand_ins import StandIn
 from test_broker import deliver, take_up, work
 
+from caviar.errors import StudyError
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.records import Claim
 from caviar.study.storage import Storage, StorageError
 from caviar.tuning import broker as module
-from caviar.tuning.backing import Backing, use_storage
+from caviar.tuning.backing import Backing, read_at_once, use_storage
 from caviar.tuning.messages import Finished, Wait
 
 
@@ -72,3 +75,44 @@ def test_who_backs_a_study_is_told_without_its_secret(monkeypatch):
     backing = Backing.here("s3://a/b", 3)
     assert backing.environment["AWS_SECRET_ACCESS_KEY"] == "once-upon-a-secret"
     assert "secret" not in repr(backing)
+
+
+def test_the_checkpoints_of_a_stack_are_fetched_at_once(kept, monkeypatch):
+    """Each waits for another, which reading one after another would never end."""
+    journal, _, _, storage = kept
+    records = journal.checkpoints()[:4]
+    assert len(records) >= 2
+    together, get = threading.Barrier(len(records)), Storage.get
+
+    def far(self, key):
+        together.wait(5.0)
+        return get(self, key)
+
+    monkeypatch.setattr(Storage, "get", far)
+    storage.delete(f"checkpoints/{records[0].file}")
+    gone, *read = read_at_once(journal, records)
+    assert isinstance(gone, StudyError)
+    assert all(isinstance(data, bytes) for data in read)
+
+
+def test_a_broker_fetches_a_stack_at_once(kept, monkeypatch):
+    _, broker, worker, _ = kept
+    counts = []
+    monkeypatch.setattr(
+        module, "read_at_once", lambda j, r: counts.append(len(list(r))) or read_at_once(j, r)
+    )
+    work(broker, worker)
+    assert max(counts) > 1
+    assert broker.counts()["failed"] == 0
+
+
+def test_a_storage_that_does_not_answer_is_raised(kept, monkeypatch):
+    journal, _, _, _ = kept
+
+    def gone(self, key):
+        raise StorageError("gone")
+
+    monkeypatch.setattr(Storage, "get", gone)
+    with pytest.raises(StorageError, match="gone"):
+        read_at_once(journal, [None, *journal.checkpoints()])
+    assert read_at_once(journal, [None]) == [None]
