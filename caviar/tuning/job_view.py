@@ -118,6 +118,7 @@ class JobView(AbstractContextManager["JobView"]):
         ]
         finished = account["status"] == "finished"
         ended = {"stage": "", "slices": {}, "planned": 0, "arrived": 0, "finished": finished}
+        ended |= {"best_name": "", "paused": False, "room": ""}  # no more those of the finals
         # Of all its drivers, and of the search alone.
         elapsed = kept["elapsed_s"] = account["elapsed_s"]
         kept["trial_epochs_per_s"] = round(account["trial_epochs"] / elapsed, 3) if elapsed else 0.0

@@ -184,7 +184,7 @@ def test_the_last_line_says_how_it_ended(study):
     log = Log(study)
     with log.view as view:
         assert log.statuses[-1]["finished"] is False
-        view.update(status())
+        view.update(status(stage="retraining", best_name="trial 4, retraining 2"))
         with Journal.open(study) as journal:
             view.conclude(account(journal))
     last = log.statuses[-1]
@@ -192,7 +192,9 @@ def test_the_last_line_says_how_it_ended(study):
     assert last["rungs"][0] == [1, 9, 0]
     assert last["best"]["trial"] == 7
     assert (last["slices"], last["dir"]) == ({}, str(study))
-    assert standing_lines(last)[0].startswith("8 paused, 1 diverged")
+    lines = standing_lines(last)
+    assert lines[0].startswith("8 paused, 1 diverged")
+    assert [line for line in lines if line.startswith("best: trial 7 at epoch 1")]
 
 
 def test_the_winner_is_told_in_the_last_line(study):
