@@ -23,6 +23,7 @@ from caviar.study.checkpoints import DIRECTORY
 from caviar.study.database import plain_errors
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage
+from caviar.study.storage_lease import CLAIMS
 
 PARTS: Final = ("retraining-*", "sizes-*")
 """Study directories inside a study directory."""
@@ -127,6 +128,12 @@ def checkpoint_key(part: str, file: str) -> str:
 def checkpoint_folder(part: str) -> str:
     """Where a part's checkpoints are in a storage."""
     return f"{part}/{DIRECTORY}" if part else DIRECTORY
+
+
+def folders() -> tuple[str, ...]:
+    """All that a study has in a storage, in patterns of `Path.glob`."""
+    checkpoints = (checkpoint_folder(part) for part in ("", *PARTS))
+    return "", CLAIMS, JOURNALS, *checkpoints, "winner/**"
 
 
 def copy_journal(journal: Path, copy: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,7 @@ _OPTIONS: Final[dict[str, set[str]]] = {
     "gs": {"endpoint_override", "scheme"},
 }
 _TEMPORARY: Final = ".part"
+_LEFT: Final = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(_TEMPORARY)}")
 _CHECK: Final = "writable"
 
 
@@ -137,6 +138,28 @@ class Storage:
         """Deletes a file; one that is not there does no harm."""
         with self._told("written"), suppress(FileNotFoundError):
             self._fs.delete_file(self._path(key))
+
+    def sweep(self, folders: Iterable[str], before: float) -> int:
+        """Deletes what is left of writes that a crash cut short; a bucket keeps nothing of them.
+
+        It never fails: what cannot be deleted now is deleted another time.
+
+        Args:
+            folders: where to look, in patterns of `Path.glob`; not below them.
+            before: what was written to since then stays; seconds since 1970, the storage's clock.
+
+        Returns:
+            How many.
+        """
+        swept = 0
+        for folder in folders if self._kind == "path" else ():
+            with suppress(OSError):
+                for path in Path(self._root).glob(f"{folder}/*{_TEMPORARY}".lstrip("/")):
+                    with suppress(OSError):
+                        if _LEFT.fullmatch(path.name) and path.lstat().st_mtime < before:
+                            path.unlink()
+                            swept += 1
+        return swept
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""

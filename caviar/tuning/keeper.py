@@ -44,6 +44,9 @@ CLOSE_S: Final = 600.0
 HURRY_S: Final = 5.0
 """The same after a signal."""
 
+LEFT_S: Final = 3600.0
+"""A file that was begun in the storage and not written to for this long is nobody's any more."""
+
 
 class Keeper:
     """A study's storage in the hands of its driver; leave it, and it lets go.
@@ -128,7 +131,7 @@ class Keeper:
             raise
 
     def _take(self, spec: StudySpec) -> None:
-        self.storage.check()
+        self.storage.sweep(backup.folders(), self.storage.check() - LEFT_S)
         found = self._newer(spec)
         local = backup.about(self._journal)[1] if self._journal.is_file() else 0
         self._lease = storage_lease.take(

@@ -1,6 +1,8 @@
 """The keeper: what it refuses before it takes a study, and that it never falls silent."""
 
+import os
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -144,3 +146,21 @@ def test_a_storage_that_hangs_at_the_end_is_told(tmp_path, monkeypatch):
     assert "gave no answer" in line
     assert "the last backup is missing, the newest is as of 20" in line
     assert str(tmp_path / "study") in line
+
+
+def test_what_a_crashed_write_left_is_swept(tmp_path):
+    storage, spec = backed_up(tmp_path)
+    left = "x.0123abcd.part"
+    ours = ["", "claims/", "journals/", "checkpoints/", "retraining-3/checkpoints/", "winner/a/b/"]
+    old = [tmp_path / "storage" / folder / left for folder in ours]
+    kept = [tmp_path / "storage" / name for name in ("theirs.part", f"elsewhere/{left}")]
+    fresh = tmp_path / "storage" / "journals" / "y.0123abcd.part"
+    for path in [*old, *kept, fresh]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"begun")
+    for path in [*old, *kept]:
+        os.utime(path, (0, time.time() - module.LEFT_S - 60))
+    with Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0) as keeper:
+        keeper.begin(spec)
+    assert not [path for path in old if path.exists()]
+    assert all(path.exists() for path in [*kept, fresh])
