@@ -43,6 +43,13 @@ def test_the_latest_job_of_a_study_is_its_status(ask, fake) -> None:
     assert ask.get("/api/v1/studies/nope").status == 404
 
 
+def test_the_best_of_the_finals_goes_by_its_own_name(ask, fake) -> None:
+    best = {"trial": 2, "epoch": 9, "dev_accuracy": 0.9, "hyperparameters": {}}
+    line = {"study": "digits", "best": best, "best_name": "trial 20, retraining 2"}
+    fake.logs["caviar-digits-2"] = f"caviar-status {json.dumps(line)}\n"
+    assert ask.get("/api/v1/studies/digits").json["best"]["name"] == "trial 20, retraining 2"
+
+
 def test_the_dashboard_is_not_asked_more_than_now_and_then(ask, fake, now) -> None:
     for _ in range(20):
         ask.get("/api/v1/studies/digits")

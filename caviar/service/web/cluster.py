@@ -143,12 +143,13 @@ class _Line(BaseModel):
     elapsed_s: FiniteFloat | None = None
     metric: str | None = None
     best: _Best | None = None
+    best_name: str = ""
     slices: dict[str, str] | None = None
     planned: int | None = None
     at: FiniteFloat | None = None
     note: str = ""
     log: list[str] | None = None
-    job: dict[str, str | float | None]
+    job: dict[str, str | float | list[str] | None]
 
 
 def _sound(name: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -174,6 +175,8 @@ def _status(name: str, told: dict[str, Any]) -> dict[str, Any]:
         "metric": "dev_accuracy", "best": None, "slices": {}, "stage": "",
     }  # fmt: skip
     known = {key: told[key] for key in empty if told.get(key) is not None}
+    if told.get("best_name") and known.get("best"):
+        known["best"] = known["best"] | {"name": told["best_name"]}
     counts = told.get("counts") or {}
     running = state == "running"
     return {

@@ -90,7 +90,7 @@
     const best = study.best;
     const metric = study.metric;
     const score = best && el("p", {}, el("span", { class: "score" }, metricValue(metric, best[metric])), " ",
-      el("span", { class: "soft" }, metricName(metric) + ", trial " + best.trial));
+      el("span", { class: "soft" }, metricName(metric) + ", " + (best.name || "trial " + best.trial)));
     const word = study.stage || study.status;
     return el("li", {}, head, el("span", { class: "chip " + study.status }, word), score,
       el("p", {}, states(study.counts) || "no trials yet"),
@@ -220,7 +220,7 @@
     const shown = el("div", { class: "number" },
       el("span", { class: "big" }, best ? metricValue(metric, best[metric]) : "–"),
       el("span", { class: "what" }, best ? metricName(metric) + " of the best" + (told.finished ? " trial" : " so far") : "nothing measured yet"),
-      best ? el("span", { class: "interval" }, "trial " + best.trial + " after epoch " + best.epoch) : null);
+      best ? el("span", { class: "interval" }, (best.name || "trial " + best.trial) + " after epoch " + best.epoch) : null);
     const lines = [];
     if (told.retraining) {
       lines.push("Retrained over " + told.retraining.seeds + " seeds: " + told.retraining.candidates.join(", ") + "; "
