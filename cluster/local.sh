@@ -107,7 +107,7 @@ Ray is up on this machine: dashboard http://127.0.0.1:$dashboard_port
 From another shell:$there
   submit    caviar submit STUDY.toml
   ask       caviar jobs; caviar status ID; caviar logs -f ID; caviar stop ID; caviar fetch ID DIR
-  attach    RAY_AUTH_MODE=token caviar run STUDY.toml --address 127.0.0.1:$port
+  attach    caviar run STUDY.toml --address 127.0.0.1:$port
   token     $kept
   stop      Ctrl-C here, or: kill $$
 TEXT
