@@ -46,6 +46,11 @@ def measured(directory):
         return journal.measured_epochs
 
 
+def lost(directory):
+    with Journal.open(directory) as journal:
+        return any(attempt.outcome == Outcome.LOST for attempt in journal.attempts())
+
+
 def slices(directory):
     with Journal.open(directory) as journal:
         return [event.detail for event in journal.events("slice_arrived")]
@@ -96,7 +101,8 @@ def test_kill_minus_nine_of_a_slice_and_of_the_driver(cluster, tmp_path):
     first = start(cluster, directory, "slow", *options)
     wait_for(lambda: measured(directory) >= 3, PATIENCE_S)
     os.kill(slices(directory)[0]["pid"], signal.SIGKILL)
-    wait_for(lambda: measured(directory) >= 40, PATIENCE_S)
+    # Whose fault the death was is told some seconds later: its node is looked at first.
+    wait_for(lambda: measured(directory) >= 40 and lost(directory), PATIENCE_S)
     first.kill()
     first.wait()
     with Journal.open(directory) as journal:
