@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, FLAGS
 from hypothesis import settings
 
 # How long an example takes says more about the machine than about the code.
@@ -86,3 +87,28 @@ def cluster(ray_environment) -> Iterator[Cluster]:
         if head.poll() is None:
             os.killpg(head.pid, signal.SIGKILL)
             head.wait()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A Chromium that no page can make ask for anything by itself."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def caviar(monkeypatch, capsys):
+    """Calls the command line in this process; the status, and what it printed and complained."""
+
+    from caviar.cli import main
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["caviar", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return (end.value.code or 0, *capsys.readouterr())
+
+    return call

@@ -9,7 +9,6 @@ import sys
 import pytest
 from test_cli import train
 
-from caviar.cli import main
 from caviar.search.factory import caviar_strategy
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
@@ -40,19 +39,6 @@ def study(tmp_path):
         journal.record("driver_stopped", {"finished": False})
         journal.release_lease()
     return directory
-
-
-@pytest.fixture
-def caviar(monkeypatch, capsys):
-    """Calls the command line in this process; the status, and what it printed and complained."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["caviar", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return (end.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def keep_settings(directory: Path, asked: StudySpec) -> str:
     """Journals what a run that has nothing else to do brings of `growth.SETTINGS`.
 
     Returns:
-        It in words, as `goal.target_error: none -> 0.01`; "" if there is nothing new.
+        It in words, as `goal.target_error: nothing -> 0.01`; "" if there is nothing new.
 
     Raises:
         StudyError: another driver holds the study, or the disk refuses.

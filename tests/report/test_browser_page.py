@@ -1,11 +1,11 @@
 """The report in headless Chromium: no error, no request, no name that runs, nothing too wide."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from browser import NEEDED
 from hostile import hostile
 from page_studies import card_of, journalled, planted, write_winner
 from test_page_document import hostile_study
@@ -13,15 +13,7 @@ from test_page_document import hostile_study
 from caviar.errors import StudyError
 from caviar.report.page.document import document
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = [pytest.mark.slow, NEEDED]
 PRINT = "dispatchEvent(new Event('beforeprint'))"
 """What a browser says before it prints: all is drawn and unfolded."""
 DRAW_ALL = f"{PRINT}; dispatchEvent(new Event('afterprint'))"
@@ -56,15 +48,6 @@ class Watched:
         while not self.page.evaluate(expression):
             assert time.monotonic() < deadline, f"never came: {expression}"
             self.page.wait_for_timeout(50)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with sync_api.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,6 @@ import sys
 import pytest
 from fake_dashboard import TOKEN, FakeDashboard, serving
 
-from caviar.cli import main
-
 
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
@@ -18,19 +16,6 @@ def fake(monkeypatch, tmp_path):
         monkeypatch.setenv("RAY_API_SERVER_ADDRESS", dashboard.url)
         dashboard.python = ".".join(map(str, sys.version_info[:3]))
         yield dashboard
-
-
-@pytest.fixture
-def caviar(monkeypatch, capsys):
-    """Calls the command line in this process; the status, and what it printed and complained."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["caviar", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return (end.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """The service's pages in headless Chromium: they follow a study, change it, and break no policy."""
 
-import shutil
 import threading
 
 import pytest
+from browser import NEEDED
 from web_client import TOKEN
 from web_studies import Driver
 
@@ -12,24 +12,7 @@ from caviar.service.web.folders import Folders
 from caviar.service.web.serving import bind, server_of
 from caviar.study.journal import Journal
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with sync_api.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
+pytestmark = [pytest.mark.slow, NEEDED]
 
 
 @pytest.fixture
