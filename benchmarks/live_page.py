@@ -36,7 +36,7 @@ from processes import answer, elsewhere
 
 from caviar.study.journal import Journal
 
-TOKEN = "benchmark-of-the-live-page-0123456789"  # noqa: S105 of a page on loopback that lives minutes
+TOKEN = "benchmark-of-the-live-page-0123456789"
 TARGET = 0.02
 STARTS_S = 60.0
 """Seconds that the page, and the study on it, may take to be there."""
