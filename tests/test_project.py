@@ -121,7 +121,7 @@ def test_locks_are_hashed_and_name_no_index(lock: str) -> None:
     [
         (LOCKS[0], []),
         (LOCKS[2], ["gpu"]),
-        (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx", "png"]),
+        (LOCKS[1], ["test", "optuna", "tensorboard", "mlflow", "onnx", "png", "serve"]),
     ],
 )
 def test_locks_hold_what_the_project_declares(lock: str, extras: list[str]) -> None:

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 from web_studies import Driver
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = pytest.mark.ray
 pytest.importorskip("grpc_reflection", reason="needs ray[serve]")
 
 

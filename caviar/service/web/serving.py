@@ -74,6 +74,7 @@ def server_of(app: FastAPI) -> Any:
     config = uvicorn.Config(
         app, log_level="error", access_log=False, server_header=False, lifespan="off", ws="none",
         limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=1,
+        loop="asyncio", http="h11",  # what every installation has, whatever else lies beside it
     )  # fmt: skip
     return _Server(config, app.state.feed.close)
 
