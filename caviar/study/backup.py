@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.study import schema
-from caviar.study.checkpoints import DIRECTORY
+from caviar.study.checkpoints import DIRECTORY, files_in
 from caviar.study.database import plain_errors
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage
@@ -193,10 +193,11 @@ def goes_on(journal: Path, earlier: Standing) -> bool:
     return stamp(journal, earlier.entry) == earlier.stamp
 
 
-def named_checkpoints(journal: Path) -> set[str]:
-    """The files of the checkpoints that a journal vouches for."""
+def named_checkpoints(journal: Path) -> dict[str, str]:
+    """The checkpoints that a journal vouches for: their SHA-256, in hexadecimal, by file."""
     with plain_errors(journal), closing(_reader(journal)) as database:
-        return {file for (file,) in database.execute("SELECT file FROM checkpoints")}
+        named = dict(database.execute("SELECT file, sha256 FROM checkpoints"))
+    return {file: named[file] for file in files_in(named)}
 
 
 def pack(path: Path) -> tuple[bytes, str]:

@@ -102,7 +102,7 @@ class BackupWriter:
         if not here:
             return
         named = backup.named_checkpoints(self._directory / part / FILE)
-        wanted = sorted(here & named)
+        wanted = sorted(here & named.keys())
         there = self._present(part)
 
         def carry(name: str) -> None:
@@ -124,7 +124,7 @@ class BackupWriter:
                 self._last[part] = (pulse, *self._copy(part))
             _, copies[part], there = self._last[part]
             # A checkpoint that is written again is no entry, and wanted all the same.
-            named[part] = there | backup.named_checkpoints(self._directory / part / FILE)
+            named[part] = there | set(backup.named_checkpoints(self._directory / part / FILE))
         return copies, named
 
     def _copy(self, part: str) -> tuple[Copy, set[str]]:
@@ -134,7 +134,7 @@ class BackupWriter:
             backup.copy_journal(journal, copy)
             self._carry(part)  # whatever the copy names was there before it
             packed, digest = backup.pack(copy)
-            standing, named = backup.standing(copy), backup.named_checkpoints(copy)
+            standing, named = backup.standing(copy), set(backup.named_checkpoints(copy))
             size = copy.stat().st_size
         number = f"{self._token:06}-{self._number + 1:06}"
         key = f"{backup.JOURNALS}/{number}-{part or 'search'}.sqlite3.zst"

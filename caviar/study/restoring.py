@@ -1,4 +1,4 @@
-"""From a backup to a study directory: which of the two is ahead, and the way back.
+"""From a backup to a study directory: to go on with it there, or as a copy to read.
 
 The search's journal is put in its place last: a directory without it is no study yet, and a
 restoring that was interrupted begins anew.
@@ -6,12 +6,13 @@ restoring that was interrupted begins anew.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,19 +22,21 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.study import backup
 from caviar.study.backup import Copy, Manifest
-from caviar.study.checkpoints import DIRECTORY, files_in
-from caviar.study.filesystem import sync_directory, write_durably
-from caviar.study.journal import Journal
-from caviar.study.lease import RENEW_EVERY_S
+from caviar.study.backup_winner import WINNER, fetch_winner
+from caviar.study.checkpoints import DIRECTORY
+from caviar.study.database import plain_errors
+from caviar.study.filesystem import sync_directory
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage, StorageError
-from caviar.study.storage_lease import StoredLease
 
-WINNER: Final = "winner"
-REPORT: Final = "report.html"
-MARKER: Final = "winner.json"
-"""What says that the winner is in the storage whole, with the SHA-256 of its files; put last."""
+TRIES: Final = 5
+"""Backups that a copy is begun of; a driver at work deletes them after some seconds."""
+AT_ONCE: Final = 8
+"""Checkpoints fetched at once: a store is far away rather than slow."""
+SAY_EVERY_S: Final = 2.0
+
 _ASIDE: Final = "replaced"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,23 @@ class Restored:
     aside: Path | None
 
 
-def is_ahead(directory: Path, manifest: Manifest, storage: Storage) -> bool:
-    """Whether a study directory holds all that a backup does.
+@dataclass(frozen=True)
+class _Copied:
+    """A backup in a folder that is laid out as a study directory.
 
-    Raises:
-        StudyError: it is another study's.
+    Attributes:
+        manifest: where from.
+        parts: of the study.
+        damaged: why the backup before was taken, or "".
+        checkpoints: how many came along.
+        missing: how many are gone or damaged.
     """
-    journal = directory / FILE
-    if not journal.is_file():
-        return False
-    here, there = backup.standing(journal), manifest.standing
-    if (here.fingerprint, here.created_at) != (there.fingerprint, there.created_at):
-        begun = datetime.fromtimestamp(there.created_at).astimezone().isoformat(" ", "seconds")
-        raise StudyError(
-            f"--storage {storage.uri}: holds another study than {directory} ({manifest.study}, "
-            f"begun {begun}); give another --storage"
-        )
-    return here.entry >= there.entry and backup.goes_on(journal, there)
+
+    manifest: Manifest
+    parts: tuple[str, ...]
+    damaged: str
+    checkpoints: int
+    missing: int
 
 
 def restore(storage: Storage, directory: Path, manifest: Manifest) -> Restored:
@@ -77,147 +80,143 @@ def restore(storage: Storage, directory: Path, manifest: Manifest) -> Restored:
         StudyError: neither it nor the one before is whole, or the disk refuses.
         StorageError: the storage does not answer.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
-    try:
-        taken, damaged = _fetch(storage, stage, manifest)
+    with _staged(directory) as stage:
+        copies, damaged = _fetch(storage, stage, manifest)
         aside = _clear(directory, stage)
-        for part in sorted(taken, reverse=True):  # the search, "", is the last
-            folder = directory / part
-            folder.mkdir(exist_ok=True)
-            (stage / _file(part)).rename(folder / FILE)
-            sync_directory(folder)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        _install(stage, directory, copies)
     return Restored(manifest, damaged, aside)
 
 
-def refuse_left_behind(directory: Path, storage: Storage) -> None:
-    """Refuses a storage without the checkpoints that another one has: they would count as lost.
-
-    One that does not answer any more holds nobody up.
-
-    Raises:
-        StudyError: naming the other.
-        StorageError: this one does not answer.
-    """
-    for part in backup.parts(directory):
-        with Journal.open(directory / part) as journal:
-            used, records = journal.storage_used(), journal.checkpoints()
-        if used is None or used[0] == storage.uri:
-            continue
-        folder = backup.checkpoint_folder(part)
-        missing = {record.file for record in records} - files_in(directory / folder)
-        missing -= files_in(storage.list(folder)) if missing else set()
-        with suppress(StorageError):
-            if missing and missing & files_in(Storage(used[0]).list(folder)):
-                raise StudyError(
-                    f"--storage {storage.uri}: the study's checkpoints are in {used[0]}: copy its "
-                    "folders of checkpoints first, or go on with that"
-                )
-
-
-def told(restored: Restored, storage: Storage, former: StoredLease | None, epochs: int) -> str:
-    """What was restored and what may be missing, in one line.
+def copy_out(storage: Storage, directory: Path, *, checkpoints: bool, say: Say) -> str:
+    """Copies a study's newest whole backup for reading; no lease, also while a driver writes.
 
     Args:
-        restored: what `restore` returned.
-        storage: where from.
-        former: the lease of the driver that wrote it.
-        epochs: measurements that stand.
-    """
-    at = datetime.fromtimestamp(restored.manifest.at).astimezone().isoformat(" ", "seconds")
-    line = f"restored from {storage.uri}: the journal as of {at}; {epochs} trial-epochs stand"
-    if restored.damaged:
-        line += f"; it is the backup before the last: {restored.damaged}"
-    elif former is not None and former.released and former.token == restored.manifest.token:
-        line += "; nothing is missing"
-    else:
-        line += f"; {_window(restored.manifest, former)}"
-    if restored.aside is not None:
-        line += f"; the journal that was here went another way and is in {restored.aside}"
-    return line
-
-
-def _window(manifest: Manifest, former: StoredLease | None) -> str:
-    """How much may be lost: from the backup until the old driver can last have been at work."""
-    if former is None or former.token != manifest.token:
-        return "what was measured since may be missing"
-    since = max(manifest.at, former.backed_up_at)
-    most = max(0.0, former.renewed_at - since) + RENEW_EVERY_S
-    return (
-        f"at most {most:.0f} s of acknowledged measurements may be missing, "
-        "or more if it went on without reaching the storage"
-    )
-
-
-def fetch_winner(storage: Storage, directory: Path) -> bool:
-    """Puts the winner where it belongs, if the storage has a whole one and the study has none.
+        storage: that holds it.
+        directory: new or empty; left as it was if this fails.
+        checkpoints: whether they come along.
+        say: is told what goes on when it takes longer, and what is missing.
 
     Returns:
-        Whether there is one now that was not before.
-    """
-    data = storage.get(MARKER)
-    if data is None or (directory / WINNER).exists():
-        return False
-    files = _marked(data)
-    if not files:
-        return False
-    stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
-    try:
-        for name, digest in files.items():
-            found = storage.get(f"{WINNER}/{name}")
-            if found is None or sha256(found).hexdigest() != digest:
-                return False
-            path = stage / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, found)
-        stage.chmod(0o755)
-        stage.rename(directory / WINNER)
-        return True
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def put_winner(storage: Storage, directory: Path) -> bool:
-    """Puts the winner into the storage, whole or not at all, and the report beside it.
-
-    Returns:
-        Whether there is a winner.
+        What came, in a line.
 
     Raises:
-        StorageError: the storage does not answer; there is no whole winner in it then.
+        StudyError: there is no backup, it is damaged, or the directory cannot be written.
+        StorageError: the storage does not answer.
     """
-    report = directory / REPORT
-    if report.is_file():
-        storage.put(REPORT, report.read_bytes())
-    folder = directory / WINNER
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-    }
-    marker = {"files": {name: sha256(data).hexdigest() for name, data in files.items()}}
-    if not files or storage.get(MARKER) == (told := json.dumps(marker).encode()):
-        return bool(files)
-    storage.delete(MARKER)
-    for name, data in files.items():
-        storage.put(f"{WINNER}/{name}", data)
-    storage.put(MARKER, told)
-    return True
+    if directory.is_dir() and any(directory.iterdir()):
+        raise StudyError(f"{directory}: must be new or empty")
+    with _staged(directory) as stage:
+        # First the winner: the journals then tell of all that its card does.
+        has_winner = fetch_winner(storage, stage)
+        copied = _copy(storage, stage, checkpoints, say)
+        epochs = backup.standing(stage / FILE).epochs
+        if has_winner:
+            (stage / WINNER).rename(directory / WINNER)
+        for part in copied.parts if checkpoints else ():
+            (directory / part).mkdir(exist_ok=True)
+            (stage / part / DIRECTORY).rename(directory / part / DIRECTORY)
+        _install(stage, directory, copied.parts)
+    if copied.damaged:
+        say(f"note: it is the backup before the last: {copied.damaged}")
+    if copied.missing:
+        say(f"note: {copied.missing} checkpoints are gone or damaged and did not come")
+    return _came(copied, epochs, has_winner, checkpoints)
 
 
-def _marked(data: bytes) -> Mapping[str, str]:
-    """The files of a marker; none of a damaged one, whose winner is then told anew."""
-    try:
-        files = json.loads(data)["files"]
-        sound = all(
-            isinstance(digest, str) and not Path(name).is_absolute() and ".." not in name
-            for name, digest in files.items()
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return {}
-    return files if sound else {}
+def _came(copied: _Copied, epochs: int, has_winner: bool, checkpoints: bool) -> str:
+    at = datetime.fromtimestamp(copied.manifest.at).astimezone().isoformat(" ", "seconds")
+    told = f"{copied.manifest.study} as of {at}: {epochs} trial-epochs"
+    told += ", the winner" if has_winner else ""
+    return told + (f", {copied.checkpoints} checkpoints" if checkpoints else "")
+
+
+@contextmanager
+def _staged(directory: Path) -> Iterator[Path]:
+    """A folder in a directory, made if need be; neither is left behind without reason."""
+    is_new = not directory.exists()
+    with plain_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
+        try:
+            yield stage
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+            if is_new and not any(directory.iterdir()):
+                directory.rmdir()
+
+
+def _install(stage: Path, directory: Path, parts: Iterable[str]) -> None:
+    """Moves journals to their place."""
+    for part in sorted(parts, reverse=True):  # the search, "", is the last
+        (directory / part).mkdir(exist_ok=True)
+        (stage / part / FILE).rename(directory / part / FILE)
+        sync_directory(directory / part)
+
+
+def _copy(storage: Storage, stage: Path, checkpoints: bool, say: Say) -> _Copied:
+    """One backup, whole; a newer one where it is deleted before all of it came."""
+    manifest = backup.read_manifest(storage)
+    if manifest is None:
+        raise StudyError(f"--storage {storage.uri}: holds no study")
+    for left in reversed(range(TRIES)):
+        copied, error = None, None
+        try:
+            copied = _copy_one(storage, stage, manifest, checkpoints, say)
+            if not copied.damaged and not copied.missing:
+                return copied
+        except StorageError:
+            raise
+        except StudyError as found:
+            error = found
+        latest = backup.read_manifest(storage) if left else manifest
+        if latest is None or (latest.token, latest.number) == (manifest.token, manifest.number):
+            break
+        manifest = latest
+    if copied is None:
+        assert error is not None
+        raise error
+    return copied
+
+
+def _copy_one(
+    storage: Storage, stage: Path, manifest: Manifest, checkpoints: bool, say: Say
+) -> _Copied:
+    copies, damaged = _fetch(storage, stage, manifest)
+    wanted: dict[Path, tuple[str, str]] = {}
+    for part in copies if checkpoints else ():
+        folder = stage / part / DIRECTORY
+        folder.mkdir(exist_ok=True)
+        named = backup.named_checkpoints(stage / part / FILE)
+        for path in folder.iterdir():  # of a backup that was begun before
+            if path.name not in named:
+                path.unlink()
+        keys = {file: backup.checkpoint_key(part, file) for file in named}
+        wanted |= {folder / file: (keys[file], digest) for file, digest in named.items()}
+    missing = _fetch_files(storage, wanted, say)
+    return _Copied(manifest, tuple(copies), damaged, len(wanted) - missing, missing)
+
+
+def _fetch_files(storage: Storage, wanted: Mapping[Path, tuple[str, str]], say: Say) -> int:
+    """Fetches to each path what its key names; how many are not what their SHA-256 says."""
+
+    def fetch(path: Path) -> bool:
+        key, digest = wanted[path]
+        if path.exists():
+            return True
+        data = storage.get(key)
+        is_whole = data is not None and sha256(data).hexdigest() == digest
+        if data is not None and is_whole:
+            path.write_bytes(data)
+        return is_whole
+
+    missing, told = 0, time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for count, came in enumerate(pool.map(fetch, wanted), start=1):
+            missing += not came
+            if time.monotonic() - told > SAY_EVERY_S:
+                told = time.monotonic()
+                say(f"{count} of {len(wanted)} checkpoints")
+    return missing
 
 
 def _fetch(storage: Storage, stage: Path, manifest: Manifest) -> tuple[Mapping[str, Copy], str]:
@@ -232,7 +231,8 @@ def _fetch(storage: Storage, stage: Path, manifest: Manifest) -> tuple[Mapping[s
 
 def _unpack(storage: Storage, stage: Path, copies: Mapping[str, Copy]) -> Mapping[str, Copy]:
     for part, copy in copies.items():
-        path = stage / _file(part)
+        path = stage / part / FILE
+        path.parent.mkdir(exist_ok=True)
         backup.unpack(storage, copy, path)
         with path.open("rb+") as file:
             os.fsync(file.fileno())
@@ -244,7 +244,7 @@ def _clear(directory: Path, stage: Path) -> Path | None:
     journal = directory / FILE
     here = backup.standing(journal) if journal.is_file() else None
     aside = None
-    if here is not None and not backup.goes_on(stage / _file(""), here):
+    if here is not None and not backup.goes_on(stage / FILE, here):
         stamp = datetime.now().astimezone().strftime("%Y%m%dT%H%M%S")
         aside = directory / f"{_ASIDE}-{stamp}"
         aside.mkdir()
@@ -259,7 +259,3 @@ def _clear(directory: Path, stage: Path) -> Path | None:
         if aside is not None and (directory / part / DIRECTORY).is_dir():
             (directory / part / DIRECTORY).rename(aside / part / DIRECTORY)
     return aside
-
-
-def _file(part: str) -> str:
-    return f"{part or 'search'}.sqlite3"

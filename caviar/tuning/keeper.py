@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, restoring, storage_lease
+from caviar.study import backup, backup_winner, restoring, restoring_checks, storage_lease
 from caviar.study.backup import Manifest
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.growth import differences_beyond
@@ -147,7 +147,7 @@ class Keeper:
         found = self._newer(spec)  # whoever held it may have gone on until now
         if found is not None:
             self._restore(found)
-        restoring.refuse_left_behind(self._directory, self.storage)
+        restoring_checks.refuse_left_behind(self._directory, self.storage)
         previous = backup.read_manifest(self.storage)
         if self.trouble:
             raise LeaseError(self.trouble)
@@ -183,7 +183,7 @@ class Keeper:
         try:
             self._backs = True
             self._back_up()
-            if restoring.put_winner(self.storage, self._directory):
+            if backup_winner.put_winner(self.storage, self._directory):
                 self._say(f"winner and report are in {self.storage.uri} as well")
         except StudyError as error:
             self._say(f"warning: {error}; winner and report are in {self._directory} only")
@@ -222,7 +222,7 @@ class Keeper:
             StudyError: it is of another study.
         """
         manifest = backup.read_manifest(self.storage)
-        if manifest is None or restoring.is_ahead(self._directory, manifest, self.storage):
+        if manifest is None or restoring_checks.is_ahead(self._directory, manifest, self.storage):
             return None
         try:
             begun = _begun(self.storage, manifest)
@@ -243,9 +243,9 @@ class Keeper:
                 refuse_if_held(journal, LeaseHolder.here())
         restored = restoring.restore(self.storage, self._directory, manifest)
         epochs = backup.standing(self._journal).epochs
-        self._say(restoring.told(restored, self.storage, self._lease.former, epochs))
-        if restoring.fetch_winner(self.storage, self._directory):
-            self._say(f"the winner was brought to {self._directory / restoring.WINNER}")
+        self._say(restoring_checks.told(restored, self.storage, self._lease.former, epochs))
+        if backup_winner.fetch_winner(self.storage, self._directory):
+            self._say(f"the winner was brought to {self._directory / backup_winner.WINNER}")
 
     def _start(self, every_s: float, action: Callable[[], None]) -> None:
         thread = threading.Thread(target=self._repeat, args=(every_s, action), daemon=True)

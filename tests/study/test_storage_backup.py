@@ -11,7 +11,7 @@ import pytest
 from journal_samples import bytes_of, curve, new_study, rung, saved, trials
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, restoring
+from caviar.study import backup, backup_winner, restoring, restoring_checks
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.elsewhere import PAUSE_S, Elsewhere
 from caviar.study.journal import Journal
@@ -205,10 +205,10 @@ def test_whoever_is_ahead_counts(tmp_path: Path) -> None:
         go_on(journal, 0)
         writer.write(confirmed)
         manifest = backup.read_manifest(storage)
-        assert restoring.is_ahead(study, manifest, storage)  # as far
+        assert restoring_checks.is_ahead(study, manifest, storage)  # as far
         go_on(journal, 1)
-    assert restoring.is_ahead(study, manifest, storage)  # further
-    assert not restoring.is_ahead(other, manifest, storage)  # nothing there
+    assert restoring_checks.is_ahead(study, manifest, storage)  # further
+    assert not restoring_checks.is_ahead(other, manifest, storage)  # nothing there
     restoring.restore(storage, other, manifest)
     with Journal.open(other, write=True) as journal:
         journal.acquire_lease()
@@ -218,13 +218,13 @@ def test_whoever_is_ahead_counts(tmp_path: Path) -> None:
     manifest = backup.read_manifest(storage)
     assert manifest.token == 2
     # The first machine comes back with what it acknowledged and never backed up.
-    assert not restoring.is_ahead(study, manifest, storage)
+    assert not restoring_checks.is_ahead(study, manifest, storage)
     restored = restoring.restore(storage, study, manifest)
     assert restored.aside is not None
     with Journal.open(study) as journal, Journal.open(restored.aside) as lost:
         assert journal.measured_epochs == 18
         assert lost.measured_epochs == 9
-    assert restoring.is_ahead(study, manifest, storage)
+    assert restoring_checks.is_ahead(study, manifest, storage)
 
 
 def test_a_zombies_backup_counts_no_more(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_another_study_is_refused(tmp_path: Path) -> None:
     writer_of(storage, tmp_path / "one").write(confirmed)
     manifest = backup.read_manifest(storage)
     with pytest.raises(StudyError, match=r"holds another study than .*two \(digits, begun "):
-        restoring.is_ahead(tmp_path / "two", manifest, storage)
+        restoring_checks.is_ahead(tmp_path / "two", manifest, storage)
 
 
 def test_lost_checkpoints_are_forgotten_and_trained_again(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_storage_that_hangs_is_not_asked_by_everyone() -> None:
 def test_the_winner_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     storage, study = Frail(str(tmp_path / "storage")), tmp_path / "study"
     storage.error = StorageError
-    assert not restoring.put_winner(storage, tmp_path / "nothing")
+    assert not backup_winner.put_winner(storage, tmp_path / "nothing")
     for version in range(2):
         (study / "winner" / "model").mkdir(parents=True, exist_ok=True)
         for name in ("card.json", "model/weights.npz", f"only-{version}"):
@@ -318,15 +318,15 @@ def test_the_winner_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         for left in range(2, 6 + version):
             storage.left = left
             with pytest.raises(StorageError):
-                restoring.put_winner(storage, study)
-            there = restoring.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
+                backup_winner.put_winner(storage, study)
+            there = backup_winner.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
             assert there == (version == 1 and left == 2)
         storage.left = 10**9
-        assert restoring.put_winner(storage, study)
-        assert restoring.put_winner(storage, study)
-        assert restoring.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
+        assert backup_winner.put_winner(storage, study)
+        assert backup_winner.put_winner(storage, study)
+        assert backup_winner.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
         assert _tree(tmp_path / "look" / "winner") == _tree(study / "winner")
-        assert not restoring.fetch_winner(Storage(storage.uri), tmp_path / "look")
+        assert not backup_winner.fetch_winner(Storage(storage.uri), tmp_path / "look")
 
 
 def _fresh(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from journal_samples import bytes_of, curve, new_study, rung
 from test_storage_backup import confirmed, go_on, writer_of
 
 from caviar.errors import StudyError
-from caviar.study import backup, restoring
+from caviar.study import backup, backup_winner, restoring, restoring_checks
 from caviar.study.elsewhere import PATIENCE, PAUSE_S, Elsewhere
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
@@ -83,7 +83,7 @@ def test_what_is_superseded_is_deleted_at_once(tmp_path: Path) -> None:
         took_s = time.monotonic() - began
     there = storage.list("checkpoints")
     assert not there.keys() & set(stray)
-    assert set(there) == backup.named_checkpoints(study / "journal.sqlite3")
+    assert set(there) == set(backup.named_checkpoints(study / "journal.sqlite3"))
     assert took_s < 40 * 0.05
 
 
@@ -136,8 +136,8 @@ def test_a_storage_that_hangs_takes_a_tenth_of_the_time() -> None:
 def test_a_damaged_marker_is_no_winner(tmp_path: Path, marker: bytes) -> None:
     storage = Storage(str(tmp_path / "storage"))
     storage.put("winner/card.json", b"{}")
-    storage.put(restoring.MARKER, marker)
-    assert not restoring.fetch_winner(storage, tmp_path)
+    storage.put(backup_winner.MARKER, marker)
+    assert not backup_winner.fetch_winner(storage, tmp_path)
     assert not (tmp_path / "winner").exists()
 
 
@@ -162,16 +162,16 @@ def test_a_storage_is_not_left_for_another_without_its_checkpoints(tmp_path: Pat
     with new_study(study) as journal:
         go_on(journal, 0)
         journal.use_storage(first.uri)
-        restoring.refuse_left_behind(study, second)  # they are here still
+        restoring_checks.refuse_left_behind(study, second)  # they are here still
         writer_of(first, study).carry()
-        restoring.refuse_left_behind(study, first)
+        restoring_checks.refuse_left_behind(study, first)
     with pytest.raises(StudyError, match=rf"second: the study's checkpoints are in {first.uri}"):
-        restoring.refuse_left_behind(study, second)
+        restoring_checks.refuse_left_behind(study, second)
     shutil.copytree(tmp_path / "first", tmp_path / "second", dirs_exist_ok=True)
-    restoring.refuse_left_behind(study, second)
+    restoring_checks.refuse_left_behind(study, second)
     shutil.rmtree(tmp_path / "second")
     shutil.rmtree(tmp_path / "first")
-    restoring.refuse_left_behind(study, second)  # gone: nothing can be copied any more
+    restoring_checks.refuse_left_behind(study, second)  # gone: nothing can be copied any more
 
 
 def test_a_journal_that_stands_still_is_copied_once(tmp_path: Path) -> None:
