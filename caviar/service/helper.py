@@ -1,0 +1,180 @@
+"""Helper jobs: small jobs of caviar's own on the node of a study's driver, gone when they answered.
+
+A dashboard starts jobs and hands out their logs, and that is all it does for somebody outside. So
+what is to be done where a study lies is done by a job there, and its log is the answer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from caviar.errors import StudyError
+from caviar.service.dashboard import Dashboard
+from caviar.service.jobs import Job
+from caviar.service.logs import log_lines
+from caviar.service.room import living_nodes
+from caviar.study.wording import one_line
+
+POLL_S: Final = 0.3
+START_S: Final = 120.0
+"""Seconds that the cluster may take to start a helper."""
+STOP_S: Final = 10.0
+"""Seconds that a stopped one may take to end."""
+SAY_EVERY_S: Final = 2.0
+GHOST_S: Final = 2.5
+"""Seconds after which Ray has seen that a helper's process is gone. Until then it enters one that
+was deleted anew, as failed."""
+
+_OVER: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
+Say = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A helper that was submitted.
+
+    Attributes:
+        dashboard: of its cluster.
+        id: its submission id.
+        node: the id of the node it is to run on.
+    """
+
+    dashboard: Dashboard
+    id: str
+    node: str
+
+    @property
+    def place(self) -> str:
+        """Its path at the dashboard."""
+        return f"/api/jobs/{self.id}"
+
+    def ended(self, say: Say, doing: str) -> Ended:
+        """Waits for its end.
+
+        Args:
+            say: is told now and then how long that takes.
+            doing: what it does, for that.
+
+        Raises:
+            StudyError: the cluster does not start it.
+        """
+        began = told = time.monotonic()
+        while not (known := self.known()).over:
+            now = time.monotonic()
+            if known.state == "PENDING" and now - began > START_S:
+                raise StudyError(f"{self.id}: the cluster did not start it within {START_S:.0f} s")
+            if now - told > SAY_EVERY_S:
+                told = now
+                what = doing if known.state == "RUNNING" else "the cluster starts a helper"
+                say(f"{what}, {now - began:.0f} s")
+            time.sleep(POLL_S)
+        return known
+
+    def known(self) -> Ended:
+        """How it stands, in the dashboard's words."""
+        told = self.dashboard.get(self.place)
+        told = told if isinstance(told, dict) else {}
+        code = told.get("driver_exit_code")
+        return Ended(
+            state=str(told.get("status")),
+            status=code if isinstance(code, int) else None,
+            message=one_line(str(told.get("message") or "")[-300:]),
+        )
+
+    def lines(self) -> Iterator[str]:
+        """What it has printed, and Ray before it."""
+        return log_lines(self.dashboard, self.node, self.id)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a helper stands.
+
+    Attributes:
+        state: in the dashboard's words.
+        status: what its program left with, or None.
+        message: what Ray says of it.
+    """
+
+    state: str
+    status: int | None
+    message: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in _OVER
+
+
+def check_node(dashboard: Dashboard, job: Job) -> None:
+    """Raises StudyError if the node that has the study is gone: a helper would wait for ever."""
+    alive = living_nodes(dashboard)
+    if alive is not None and job.node not in alive:
+        where = one_line(job.storage)
+        more = f"; a run with --storage {where} restores it elsewhere" if where else ""
+        raise StudyError(f"{job.id}: the node that has the study is gone{more}")
+
+
+@contextmanager
+def helping(
+    dashboard: Dashboard, job: Job, purpose: str, submit: Callable[..., Any], **body: Any
+) -> Iterator[Helper]:
+    """A helper on the node of a study's driver; whatever happens, none is left behind.
+
+    Args:
+        dashboard: of the cluster.
+        job: the study's, which has a node.
+        purpose: a word for the helper's id and metadata.
+        submit: takes what Ray's jobs take, by name: `submitted`, or one that uploads files.
+        body: the rest of it: `entrypoint` and `runtime_env`.
+
+    Raises:
+        StudyError: the cluster refuses it.
+    """
+    helper = Helper(dashboard, f"caviar-{purpose}-{uuid4().hex[:12]}", job.node)
+    try:
+        submit(
+            dashboard,
+            submission_id=helper.id,
+            metadata={f"caviar.{purpose}": job.id},
+            entrypoint_label_selector={"ray.io/node-id": job.node},
+            **body,
+        )
+        yield helper
+    finally:
+        with suppress(StudyError):
+            _take_away(helper)
+
+
+def submitted(dashboard: Dashboard, **job: Any) -> None:
+    """Submits a job whose files the cluster has already, without Ray's client.
+
+    Raises:
+        StudyError: the cluster refuses it.
+    """
+    dashboard.post("/api/jobs/", job)
+
+
+def _take_away(helper: Helper) -> None:
+    """Stops a helper that is at work, waits for that, but not for ever, and deletes it."""
+    if not helper.known().over:
+        helper.dashboard.post(f"{helper.place}/stop")
+        deadline = time.monotonic() + STOP_S
+        while not helper.known().over and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+    helper.dashboard.delete(helper.place)
+    # Nobody need wait for it but the end of the program.
+    threading.Thread(target=_take_away_ghost, args=(helper,)).start()
+
+
+def _take_away_ghost(helper: Helper) -> None:
+    """Deletes a helper once more that came back when it was deleted before Ray was done with it."""
+    time.sleep(GHOST_S)
+    with suppress(StudyError):
+        helper.dashboard.delete(helper.place)
