@@ -71,20 +71,20 @@ def submit(
     ] = False,
 ) -> None:
     """Submit a study to a Ray cluster as a job; the same command goes on with one that stopped."""
-    from caviar.service import submission
+    from caviar.service import places, submission
     from caviar.service.dashboard import Dashboard
     from caviar.service.data_check import check_data
     from caviar.service.package import packed
     from caviar.service.room import check_room
 
-    submission.check_places(dir, storage)
+    places.check_places(dir, storage)
     there, option = Dashboard(dashboard), _option(dashboard)
     instead = {"trials": trials, "max_epochs": max_epochs, "seed": seed}
     with packed(study, name, with_caviar=not no_package, instead=instead) as package:
         check_data(package)
         submission.check_cluster(there)
         submission.refuse_second(there, package.study, option)
-        directory, backup, taken = submission.places(there, package.study, dir, storage)
+        directory, backup, taken = places.places(there, package.study, dir, storage)
         for note in (*package.notes, check_room(there, package.spec), taken):
             if note:
                 typer.echo(note)

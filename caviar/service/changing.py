@@ -15,7 +15,7 @@ from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
 from caviar.service.helper import Ended, Say, check_node, helping, submitted
 from caviar.service.jobs import Job
-from caviar.service.submission import on_cluster
+from caviar.service.places import on_cluster
 from caviar.study.wording import one_line
 from caviar.tuning.job_view import JOB
 
@@ -77,11 +77,13 @@ def ask_there(
     """
     _check_at_work(job, words[0])
     check_node(dashboard, job)
-    body = {"entrypoint": _command(job, words), "runtime_env": _environment(dashboard, job)}
-    with helping(dashboard, job, "ask", submitted, **body) as helper:
+    typed, environment = _command(job, words), _environment(dashboard, job)
+    with helping(
+        dashboard, job, "ask", submitted, entrypoint=typed, runtime_env=environment
+    ) as helper:
         ended = helper.ended(say, "asked there, not answered yet")
         printed = helper.lines() if ended.status is not None else ()
-        return _answer(job, ended, _own(printed, body["entrypoint"]))
+        return _answer(job, ended, _own(printed, typed))
 
 
 def _check_at_work(job: Job, command: str) -> None:

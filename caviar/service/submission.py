@@ -10,16 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import PurePosixPath
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard, NotThereError
-from caviar.service.jobs import DIRECTORY, SEARCHED, STORAGE, STUDY, VERSION, all_jobs, running
+from caviar.service.jobs import DIRECTORY, SEARCHED, STORAGE, STUDY, VERSION, running
 from caviar.service.package import STUDY_FILE, Package
-from caviar.study.storage import Storage
-from caviar.study.wording import one_line, show
+from caviar.service.places import on_cluster
+from caviar.study.wording import one_line
 from caviar.tuning.job_view import JOB
 
 RAY: Final = (2, 60)
@@ -27,8 +25,6 @@ RAY: Final = (2, 60)
 a version."""
 STOP_WAIT_S: Final = 20
 """Seconds that Ray lets a stopped driver go in order, before it kills it; usual are 3."""
-HOME: Final = '"${CAVIAR_HOME:-$HOME/caviar}"'
-"""Where studies live on the cluster, in words of the shell that starts the job."""
 
 
 @dataclass(frozen=True)
@@ -67,45 +63,6 @@ class Submission:
             STORAGE: self.storage,
             SEARCHED: " ".join(self.searched),
         }
-
-
-def on_cluster(directory: str) -> str:
-    """A directory on the cluster in words of the shell there: relative to $CAVIAR_HOME."""
-    if PurePosixPath(directory).is_absolute():
-        return shlex.quote(directory)
-    return f"{HOME}/{shlex.quote(directory)}"
-
-
-def check_places(directory: str | None, storage: str | None) -> None:
-    """Checks what a person says of places on the cluster; both are shown on the dashboard.
-
-    Args:
-        directory: the study directory, or None.
-        storage: where it is to be backed up, or None.
-
-    Raises:
-        StudyError: the directory is neither absolute nor plainly relative, the storage is none,
-            relative or holds a password, or one of them cannot be written in a line.
-    """
-    for option, value in (("--dir", directory), ("--storage", storage)):
-        if value is not None and not (value and value.isprintable()):
-            raise StudyError(f"{option}: must be a path or an address, got {show(value)}")
-    parts = PurePosixPath(directory or "").parts
-    if ".." in parts or (directory or "").startswith("~"):
-        rule = "must be absolute, or relative to $CAVIAR_HOME on the cluster, without ~ and .."
-        raise StudyError(f"--dir: {rule}, got {show(directory)}")
-    # Whatever comes before an @, and pyarrow's `access_key=`, would stand on the job's page.
-    address = urlsplit(storage or "")
-    if "@" in address.netloc or "key=" in address.query:
-        raise StudyError(
-            "--storage: must hold no password, the dashboard shows it: give the nodes theirs by "
-            "environment or role"
-        )
-    if storage is not None:
-        Storage(storage)
-        if not (address.scheme or PurePosixPath(storage).is_absolute()):  # the job's folder goes
-            rule = "a folder must be absolute, it is one of the cluster's machines"
-            raise StudyError(f"--storage: {rule}, got {show(storage)}")
 
 
 def check_cluster(dashboard: Dashboard) -> None:
@@ -163,41 +120,6 @@ def refuse_second(dashboard: Dashboard, study: str, option: str = "") -> None:
         raise StudyError(
             f"name: a study named {study} {what} as {job.id}; see: caviar status {job.id}{option}"
         )
-
-
-def places(
-    dashboard: Dashboard, study: str, directory: str | None, storage: str | None
-) -> tuple[str, str, str]:
-    """Where a study is to be: as it is said, else where its last job had it.
-
-    Args:
-        dashboard: of the cluster.
-        study: the study's name.
-        directory: on the cluster, or None.
-        storage: where it is backed up; "" or None if nobody says.
-
-    Returns:
-        The directory, the storage or "", and what to tell of them or "".
-
-    Raises:
-        StudyError: no Ray dashboard answers.
-    """
-    usual = f"studies/{study}"
-    last = next((job for job in all_jobs(dashboard) if job.study == study), None)
-    if last is None:
-        return directory or usual, storage or "", ""
-    where = directory or last.directory or usual
-    # Elsewhere it is another study: its backup is none of this one's.
-    same = where == (last.directory or usual)
-    backup = storage or (last.storage if same else "")
-    taken = [f"--dir {shlex.quote(where)}"] * (directory is None and where != usual)
-    taken += [f"--storage {shlex.quote(backup)}"] * (not storage and bool(backup))
-    check_places(where, backup or None)  # nobody vouches for a job's metadata
-    note = f"note: as {last.id} had it: {' '.join(taken)}" if taken else ""
-    if directory is not None and not same:
-        before = one_line(last.directory or usual)
-        note = f"note: {last.id} had it in {before}: this is another study"
-    return where, backup, note
 
 
 def free_id(dashboard: Dashboard, study: str) -> str:
