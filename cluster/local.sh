@@ -53,7 +53,7 @@ elif [ -n "${RAY_AUTH_TOKEN_PATH:-}" ]; then
     }
 else
     kept="in $HOME/.ray/auth_token, where these commands look"
-    "$ray" get-auth-token --generate >/dev/null 2>&1
+    (umask 077 && "$ray" get-auth-token --generate >/dev/null 2>&1) # for its owner alone
 fi
 there=""
 [ "$dashboard_port" = 8265 ] ||

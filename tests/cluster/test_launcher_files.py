@@ -56,10 +56,6 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     return prepared
 
 
-def commands(config: dict[str, Any], key: str) -> str:
-    return "\n".join(config[key])
-
-
 def start(config: dict[str, Any], key: str) -> list[str]:
     """The words of the `ray start` among a list of commands."""
     (line,) = [line for line in config[key] if "ray start" in line]
@@ -114,14 +110,25 @@ def test_token_is_on_at_every_start(name: str) -> None:
         (line,) = [line for line in config[key] if "ray start" in line]
         everywhere = " ".join(config.get("docker", {}).get("run_options", []))
         assert "RAY_AUTH_MODE=token" in line.split("ray start")[0] + everywhere
-    assert "ray get-auth-token --generate >/dev/null" in commands(config, "head_setup_commands")
-    assert config["cluster_synced_files"] == ["~/.ray/auth_token"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_nothing_secret_leaves_this_machine(name: str) -> None:
-    """One folder is sent, which version control does not know: a wheel and lock files."""
-    assert list(load(name)["file_mounts"].values()) == ["dist"]
+def test_token_gets_to_every_node(name: str) -> None:
+    """Into a worker's container too, where only what is in file_mounts gets."""
+    docker = importlib.import_module("ray.autoscaler._private.docker")
+    config = load(name)
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+    if "docker" in config:
+        command = docker.docker_start_cmds(
+            "ubuntu", "image", config["file_mounts"], "name", [], "caviar", "/home/ray", "docker"
+        )
+        assert "/.ray/auth_token:/home/ray/.ray/auth_token" in command
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_else_leaves_this_machine(name: str) -> None:
+    """The token, and a folder that version control does not know: a wheel and lock files."""
+    assert set(load(name)["file_mounts"].values()) == {"dist", "~/.ray/auth_token"}
     assert "dist/" in (ROOT / ".gitignore").read_text().splitlines()
     text = json.dumps(load(name))
     assert not re.search(r"AUTH_TOKEN=|AKIA|SECRET|PASSWORD|BEGIN .*KEY", text, re.I)

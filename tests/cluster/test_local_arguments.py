@@ -1,8 +1,11 @@
-"""What `cluster/local.sh` says of its arguments; none of these starts anything."""
+"""What `cluster/local.sh` says and does before it starts Ray; none of these starts it."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,19 @@ def test_an_unknown_word_is_answered_with_the_usage() -> None:
     status, out, err = said("--gpu", "2")
     assert (status, out) == (2, "")
     assert "usage: cluster/local.sh" in err
+
+
+def test_the_token_that_it_makes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [SCRIPT, "--port", port], env=kept | {"HOME": str(tmp_path), "PATH": path},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    line = f"port {port} is taken; choose --port and --dashboard-port"
+    assert (done.returncode, done.stderr) == (2, f"cluster/local.sh: {line}\n")
+    token = tmp_path / ".ray/auth_token"
+    assert token.stat().st_size == 64
+    assert token.stat().st_mode & 0o077 == 0
