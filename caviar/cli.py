@@ -317,8 +317,13 @@ def _job(spec: StudySpec, directory: Path) -> Iterator[JobView | None]:
     if not is_job():
         yield None
         return
-    with JobView(spec.name, directory, _write) as view:
-        yield view
+    from caviar.service.board import Board, folder_of_this_job
+
+    folder = folder_of_this_job()
+    with Board(directory, folder) if folder else contextlib.nullcontext() as board:
+        tell = board.tell if board else lambda _: None
+        with JobView(spec.name, directory, _write, tell=tell) as view:
+            yield view
 
 
 def _show(console: Console, directory: Path, job: JobView | None) -> None:

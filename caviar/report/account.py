@@ -150,8 +150,18 @@ def course(journal: Journal, trial: int) -> dict[str, Any]:
     if not 0 <= trial < len(trials):
         there = f"trials 0 to {len(trials) - 1}" if trials else "no trials yet"
         raise StudyError(f"--trial {trial}: the study has {there}")
-    found = journal.measurements(trial)
-    activation = str(trials[trial].hyperparameters.get("activation", "relu"))
+    return _course(journal, trials[trial])
+
+
+def courses(journal: Journal, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """The ways of several trials, that there are."""
+    trials = journal.trials()
+    return [_course(journal, trials[number]) for number in numbers]
+
+
+def _course(journal: Journal, trial: Trial) -> dict[str, Any]:
+    found = journal.measurements(trial.index)
+    activation = str(trial.hyperparameters.get("activation", "relu"))
     return {"curve": [_epoch(each) for each in found], "findings": findings(found, activation)}
 
 

@@ -29,6 +29,8 @@ PATIENCE_S: Final = 10.0
 """How long to wait for an answer."""
 
 _TOKEN_PATH: Final = "~/.ray/auth_token"  # noqa: S105 - where it lies, not what it is
+_NO_FILE: Final = "file is not found at"
+"""In what Ray says, with status 500, of a file that is not among a node's logs."""
 
 
 class NotThereError(StudyError):
@@ -170,6 +172,21 @@ class Dashboard:
             for line in answer:
                 yield line.decode("utf-8", errors="replace").rstrip("\r\n")
 
+    def text(
+        self, path: str, most: int, patience_s: float = PATIENCE_S, **query: str | int
+    ) -> bytes:
+        """A whole text at `path`, if it has at most so many bytes.
+
+        Raises:
+            NotThereError: there is nothing of that name.
+            StudyError: it is longer, no dashboard answers, it wants another token, or it fails.
+        """
+        with self._answered("GET", path, query, patience_s=patience_s) as answer:
+            raw = answer.read(most + 1)
+        if len(raw) > most:
+            raise self._wrong(f"more than {most} bytes came from {path}")
+        return raw
+
     def _json(
         self,
         method: str,
@@ -231,6 +248,8 @@ class Dashboard:
         if error.code == HTTPStatus.NOT_FOUND:
             return NotThereError(f"--dashboard {self.url}: {one_line(said[:200]) or 'not there'}")
         last = said.splitlines()[-1] if said else error.reason
+        if _NO_FILE in said:
+            return NotThereError(f"--dashboard {self.url}: {one_line(str(last)[:200])}")
         return self._wrong(f"it failed ({error.code}): {one_line(str(last)[:200])}")
 
     def _wrong(self, what: str) -> StudyError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.service.board_files import STATUS, decoded
 from caviar.service.dashboard import PATIENCE_S, Dashboard, NotThereError
 from caviar.study.wording import one_line
 from caviar.tuning.job_words import PREFIX
@@ -167,16 +167,13 @@ def tail(
 
 
 def last_status(lines: Sequence[str]) -> dict[str, Any] | None:
-    """What the last whole status line among these says."""
-    for line in reversed(lines):
-        if line.startswith(PREFIX):
-            try:
-                told = json.loads(line.removeprefix(PREFIX))
-            except ValueError:  # cut off, or written over by another process
-                continue
-            if isinstance(told, dict):
-                return told
-    return None
+    """What the last whole and sound status line among these says."""
+    told = (
+        decoded(STATUS, line.removeprefix(PREFIX))  # it may be cut off, or written over
+        for line in reversed(lines)
+        if line.startswith(PREFIX)
+    )
+    return next((one for one in told if one is not None), None)
 
 
 def stop(dashboard: Dashboard, job: Job) -> None:

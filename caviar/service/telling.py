@@ -1,4 +1,4 @@
-"""How a submitted study stands, in words: its job, and what the last line of its log says."""
+"""How a submitted study stands, in words: its job, and what its driver last told of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from threading import Thread
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.service.board_news import OddError, standing
 from caviar.service.dashboard import Dashboard
-from caviar.service.jobs import Job, last_status, tail
+from caviar.service.jobs import Job, tail
 from caviar.study.metric_words import metric_name, metric_value
 from caviar.study.wording import duration, one_line
+from caviar.tuning.forecast import left_words
 from caviar.tuning.job_words import PREFIX, standing_lines
 
 OLD_S: Final = 10.0
-"""From when on it is told how old the news is: drivers tell every half a minute, later less."""
+"""From when on it is told how old the news is: drivers tell every second or two, if they can."""
 SOON_S: Final = 2.0
 """Seconds that a list waits for what its jobs say."""
 MOST_ASKED: Final = 32
@@ -32,20 +34,22 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
     """How it stands, as plain data.
 
     Returns:
-        What the last status line says, and under `job` the job; `age_s` of that line, `log` (the
-        last lines of a failed one's) and `note` (why there is no more) where there is any.
+        What its driver last told, and under `job` the job; `age_s` of that, `log` (the last lines
+        of a failed one's) and `note` (why there is no more).
     """
-    lines, note = [], ""
+    told, lines, note = {}, [], ""
     try:
-        lines = tail(dashboard, job)
+        told = standing(dashboard, job)
+        lines = tail(dashboard, job) if job.state == "failed" else []
+    except OddError as error:
+        note = str(error)
     except StudyError as error:
-        note = f"its log cannot be read, its node may be gone: {error}"
-    told = last_status(lines) or {}
+        note = f"how it stands cannot be read, its node may be gone: {error}"
     about: dict[str, Any] = {
         "id": job.id,
         "state": job.state,
         "study": job.study,
-        "directory": told.get("dir") or job.directory,
+        "directory": told.pop("dir", "") or job.directory,
         "storage": job.storage,
         "searched": list(job.searched),
         "version": job.version,
@@ -54,7 +58,7 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
         "ended_at": job.ended_s or None,
         "page": dashboard.page(job.id),
     }
-    found = {"study": job.study, **told, "job": about, "note": note}
+    found = {"study": job.study, **told, "job": about, "note": note, "log": [], "age_s": None}
     if told.get("at"):
         found["age_s"] = round(max(0.0, time.time() - told["at"]), 1)
     if job.state == "failed":
@@ -69,10 +73,10 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
     job = told["job"]
     lines = [f"study {told['study']}: {_state(told)}"]
     if told.get("counts") is not None:
-        lines += [f"  {line}" for line in standing_lines(_without_fixed(told))]
+        lines += [f"  {line}" for line in standing_lines(_without_fixed(told), _left(told))]
     if told.get("trouble"):
         lines.append(f"  trouble: {one_line(str(told['trouble']))}")
-    if told.get("age_s", 0) > OLD_S and job["state"] == "running":
+    if (told["age_s"] or 0) > OLD_S and job["state"] == "running":
         lines.append(f"  as of {duration(told['age_s'])} ago")
     if told["note"]:
         lines.append(f"  {told['note']}")
@@ -80,9 +84,15 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
     lines.append(f"  directory {one_line(str(job['directory']))} on the cluster")
     if job["storage"]:
         lines.append(f"  storage {one_line(str(job['storage']))}")
-    if told.get("log") and not told.get("trouble"):
+    if told["log"] and not told.get("trouble"):
         lines += ["the last lines of its log:", *(f"  {line}" for line in told["log"])]
     return lines
+
+
+def _left(told: Mapping[str, Any]) -> str:
+    """How long it still takes, in words, if that was told just now."""
+    fresh = told["job"]["state"] == "running" and (told["age_s"] or 0) <= OLD_S
+    return left_words(told.get("eta_s")) if fresh else ""
 
 
 def _without_fixed(told: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -111,7 +121,7 @@ def _times(job: Mapping[str, Any]) -> str:
 
 
 def standings(dashboard: Dashboard, jobs: Iterable[Job]) -> dict[str, Mapping[str, Any]]:
-    """What the last status lines of jobs that run say, by their ids, all asked for at once.
+    """How studies that run stand, by the ids of their jobs, all asked for at once.
 
     One that does not answer soon is left out, and so are those beyond `MOST_ASKED`.
     """
@@ -120,7 +130,7 @@ def standings(dashboard: Dashboard, jobs: Iterable[Job]) -> dict[str, Mapping[st
 
     def look(job: Job) -> None:
         with suppress(StudyError):
-            found[job.id] = last_status(tail(dashboard, job, patience_s=SOON_S)) or {}
+            found[job.id] = standing(dashboard, job, SOON_S)
 
     # Of a thread that is still waiting nothing is wanted any more: it ends with the program.
     threads = [Thread(target=look, args=(job,), daemon=True) for job in asked]
@@ -139,7 +149,7 @@ def job_rows(
 
     Args:
         jobs: its rows.
-        standing: of those that run what their last status lines say, by their ids.
+        standing: of those that run how they stand, by their ids.
     """
     headings = ("job", "study", "state", "began", "took", "trials ended", "best", "caviar")
     rows: list[tuple[str, ...]] = [headings]

@@ -49,11 +49,21 @@ class JobView(AbstractContextManager["JobView"]):
         directory: Path,
         write: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[Mapping[str, Any]], object] = lambda _: None,
     ) -> None:
-        """Tells of the study in `directory`; `clock` in seconds."""
+        """Tells of the study in `directory`.
+
+        Args:
+            study: its name.
+            directory: its directory.
+            write: one or more lines into the log.
+            clock: in seconds.
+            tell: how it stands, as plain data, with every look: a log would grow too long.
+        """
         self._directory = directory.resolve()
         self._write = write
         self._clock = clock
+        self._tell = tell
         self._began = clock()
         self._next = self._began + FIRST_S
         self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
@@ -68,7 +78,7 @@ class JobView(AbstractContextManager["JobView"]):
     def __enter__(self) -> Self:
         """Says where the study is, for those who ask before it has begun."""
         self._write(f"study {self._told['study']} in {self._directory}")
-        self._write(self._line())
+        self._write_line()
         return self
 
     def __exit__(
@@ -83,7 +93,7 @@ class JobView(AbstractContextManager["JobView"]):
         self._told |= self._concluded | self._winner()
         if isinstance(error, StudyError):
             self._told["trouble"] = self._told["trouble"] or str(error)
-        self._write(self._line())
+        self._write_line()
 
     def say(self, line: str) -> None:
         """One plain line."""
@@ -96,6 +106,7 @@ class JobView(AbstractContextManager["JobView"]):
         turned = status.paused != bool(self._told.get("paused"))  # a person waits to see it
         self._status = status
         if self._clock() < self._next and (not over or self._over) and not turned:
+            self._tell(status.to_json() | self._about())
             return
         self._told = status.to_json()
         self._over = over
@@ -108,7 +119,7 @@ class JobView(AbstractContextManager["JobView"]):
             lines = [*standing_lines(self._told, left), *self._leaders(status)]
             self._write("\n".join(["", *lines]))
             self._table_from = self._clock() + COST * (self._clock() - before)
-        self._write(self._line())
+        self._write_line()
 
     def conclude(self, account: Mapping[str, Any]) -> None:
         """Takes what the journal says of the search at the end: `caviar.report.account`."""
@@ -133,14 +144,18 @@ class JobView(AbstractContextManager["JobView"]):
                 return {"winner": f"{card['winner']['name']}. {quoted}"}
         return {}
 
-    def _line(self) -> str:
+    def _write_line(self) -> None:
+        told = self._told | self._about()
+        self._write(status_line(told))
+        self._tell(told)
+
+    def _about(self) -> dict[str, Any]:
         # The newest time: what is old about it is told by a reader's clock.
-        about = {
+        return {
             "dir": str(self._directory),
             "version": version("caviar"),
             "at": round(time.time(), 1),
         }
-        return status_line(self._told | about)
 
     def _leaders(self, status: Status) -> list[str]:
         """The head of the leaderboard, from the broker; of the finals there is none."""

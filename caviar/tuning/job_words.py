@@ -26,13 +26,18 @@ _SHORTENED: Final = ("slices", "hyperparameters", "rungs", "winner", "trouble", 
 
 def status_line(told: Mapping[str, Any]) -> str:
     """The line for programs: ASCII, at most `LONGEST` bytes; what is too long is left out."""
+    return PREFIX + shortened(told, LONGEST - len(PREFIX))
+
+
+def shortened(told: Mapping[str, Any], longest: int) -> str:
+    """Plain data as JSON of at most so many bytes; what is too long is left out."""
     plain = _finite(told)
     for key in ("", *_SHORTENED):
-        line = PREFIX + json.dumps(_without(plain, key), separators=(",", ":"), allow_nan=False)
         plain = _without(plain, key)
-        if len(line) <= LONGEST:
+        text = json.dumps(plain, separators=(",", ":"), allow_nan=False)
+        if len(text) <= longest:
             break
-    return line
+    return text
 
 
 def _without(plain: dict[str, Any], key: str) -> dict[str, Any]:

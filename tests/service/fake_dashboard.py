@@ -21,6 +21,8 @@ class FakeDashboard:
         self.ray, self.python, self.mode = "2.60.0", "3.11.7", "token"
         self.jobs: dict[str, dict] = {}
         self.logs: dict[str, str] = {}
+        self.files: dict[str, str | bytes] = {}
+        """Of the logs folder, beside the logs."""
         self.nodes = [NODE]
         self.resources: dict[str, float] = {"CPU": 4.0}
         self.grows: bool | None = False
@@ -72,6 +74,11 @@ class FakeDashboard:
         return 404, f"Job with ID {name} does not exist".encode()
 
     def log(self, query: dict) -> tuple[int, bytes]:
+        file = query["filename"][0]
+        if query["node_id"][0] in self.nodes and not file.startswith("job-driver-"):
+            found = self.files.get(file)
+            raw = found.encode() if isinstance(found, str) else found
+            return (500, f"A file is not found at: {file}".encode()) if raw is None else (200, raw)
         name = query["filename"][0].removeprefix("job-driver-").removesuffix(".log")
         if query["node_id"][0] not in self.nodes or name not in self.logs:
             return 500, b"Traceback\nNode is dead"

@@ -280,7 +280,7 @@ def test_jobs_tells_in_short_how_those_stand_that_run(fake, caviar, monkeypatch)
     for name in ("old", "new", "waits", "odd"):
         assert "  -             -       " in lines[f"caviar-{name}-1"]
     asked = [one for one in fake.asked if "/logs/" in one]
-    assert len(asked) == 3
+    assert len(asked) == 6  # of each that runs its file, then its log
     let = threading.Event()
     fake.on_ask = lambda path: "/logs/" in path and let.wait(20)
     monkeypatch.setattr(telling, "SOON_S", 0.1)
@@ -366,7 +366,7 @@ def test_status_of_a_job_whose_node_is_gone_or_that_waits(fake, caviar):
     running_log(fake)
     fake.nodes = []
     out = caviar("status", "small")[1]
-    assert "its log cannot be read, its node may be gone" in out
+    assert "how it stands cannot be read, its node may be gone" in out
     fake.add("caviar-small-2", "small", "PENDING")
     assert "study small: pending: the cluster" in caviar("status", "small")[1]
 
