@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from caviar.study import backup
+from caviar.study import backup, backup_journal
 from caviar.study.backup import Copy, Manifest
 from caviar.study.checkpoints import DIRECTORY, files_in, token_of
 from caviar.study.opening import FILE
@@ -20,8 +20,8 @@ from caviar.study.storage import Storage, StorageError
 AT_ONCE: Final = 8
 """Checkpoints carried, or deleted, at once: a store is far away rather than slow."""
 
-State = Mapping[str, backup.Pulse]
-"""By part of the study, `backup.pulse` of its journal."""
+State = Mapping[str, backup_journal.Pulse]
+"""By part of the study, `backup_journal.pulse` of its journal."""
 
 
 class BackupWriter:
@@ -42,7 +42,7 @@ class BackupWriter:
         self._token = token
         self._number = 0
         self._there: dict[str, set[str]] = {}
-        self._last: dict[str, tuple[backup.Pulse, Copy, set[str]]] = {}
+        self._last: dict[str, tuple[backup_journal.Pulse, Copy, set[str]]] = {}
         self._unwanted: set[str] = set()
         self._lock = threading.Lock()
         self.previous = previous
@@ -52,7 +52,7 @@ class BackupWriter:
     def state(self) -> State:
         """How far the journals are."""
         parts = backup.parts(self._directory)
-        return {part: backup.pulse(self._directory / part / FILE) for part in parts}
+        return {part: backup_journal.pulse(self._directory / part / FILE) for part in parts}
 
     def carry(self) -> None:
         """Carries those checkpoints to the storage that the journals vouch for.
@@ -80,7 +80,7 @@ class BackupWriter:
             StudyError: the local disk refuses.
         """
         with self._lock:
-            state, began, at = self.state(), time.thread_time(), time.time()
+            began, at, state = time.thread_time(), time.time(), self.state()
             if not state or state == self.seen:
                 return False
             copies, named = self._copies(state)
@@ -101,7 +101,7 @@ class BackupWriter:
         here = files_in(folder)
         if not here:
             return
-        named = backup.named_checkpoints(self._directory / part / FILE)
+        named = backup_journal.named_checkpoints(self._directory / part / FILE)
         wanted = sorted(here & named.keys())
         there = self._present(part)
 
@@ -124,17 +124,22 @@ class BackupWriter:
                 self._last[part] = (pulse, *self._copy(part))
             _, copies[part], there = self._last[part]
             # A checkpoint that is written again is no entry, and wanted all the same.
-            named[part] = there | set(backup.named_checkpoints(self._directory / part / FILE))
+            named[part] = there | set(
+                backup_journal.named_checkpoints(self._directory / part / FILE)
+            )
         return copies, named
 
     def _copy(self, part: str) -> tuple[Copy, set[str]]:
         journal = self._directory / part / FILE
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=self._directory) as folder:
             copy = Path(folder) / FILE
-            backup.copy_journal(journal, copy)
+            backup_journal.copy_journal(journal, copy)
             self._carry(part)  # whatever the copy names was there before it
             packed, digest = backup.pack(copy)
-            standing, named = backup.standing(copy), set(backup.named_checkpoints(copy))
+            standing, named = (
+                backup_journal.standing(copy),
+                set(backup_journal.named_checkpoints(copy)),
+            )
             size = copy.stat().st_size
         number = f"{self._token:06}-{self._number + 1:06}"
         key = f"{backup.JOURNALS}/{number}-{part or 'search'}.sqlite3.zst"

@@ -6,7 +6,6 @@ restoring that was interrupted begins anew.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from caviar.errors import StudyError
-from caviar.study import backup
+from caviar.study import backup, backup_journal
 from caviar.study.backup import Copy, Manifest
 from caviar.study.backup_winner import WINNER, fetch_winner
 from caviar.study.checkpoints import DIRECTORY
@@ -109,7 +108,7 @@ def copy_out(storage: Storage, directory: Path, *, checkpoints: bool, say: Say) 
         # First the winner: the journals then tell of all that its card does.
         has_winner = fetch_winner(storage, stage)
         copied = _copy(storage, stage, checkpoints, say)
-        epochs = backup.standing(stage / FILE).epochs
+        epochs = backup_journal.standing(stage / FILE).epochs
         if has_winner:
             (stage / WINNER).rename(directory / WINNER)
         for part in copied.parts if checkpoints else ():
@@ -186,7 +185,7 @@ def _copy_one(
     for part in copies if checkpoints else ():
         folder = stage / part / DIRECTORY
         folder.mkdir(exist_ok=True)
-        named = backup.named_checkpoints(stage / part / FILE)
+        named = backup_journal.named_checkpoints(stage / part / FILE)
         for path in folder.iterdir():  # of a backup that was begun before
             if path.name not in named:
                 path.unlink()
@@ -234,17 +233,15 @@ def _unpack(storage: Storage, stage: Path, copies: Mapping[str, Copy]) -> Mappin
         path = stage / part / FILE
         path.parent.mkdir(exist_ok=True)
         backup.unpack(storage, copy, path)
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
     return copies
 
 
 def _clear(directory: Path, stage: Path) -> Path | None:
     """Makes room; what went another way than the backup is kept, where that is, is returned."""
     journal = directory / FILE
-    here = backup.standing(journal) if journal.is_file() else None
+    here = backup_journal.standing(journal) if journal.is_file() else None
     aside = None
-    if here is not None and not backup.goes_on(stage / FILE, here):
+    if here is not None and not backup_journal.goes_on(stage / FILE, here):
         stamp = datetime.now().astimezone().strftime("%Y%m%dT%H%M%S")
         aside = directory / f"{_ASIDE}-{stamp}"
         aside.mkdir()

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from caviar.errors import StudyError
-from caviar.study import backup
+from caviar.study import backup, backup_journal
 from caviar.study.backup import Manifest
 from caviar.study.checkpoints import files_in
 from caviar.study.journal import Journal
@@ -27,14 +27,14 @@ def is_ahead(directory: Path, manifest: Manifest, storage: Storage) -> bool:
     journal = directory / FILE
     if not journal.is_file():
         return False
-    here, there = backup.standing(journal), manifest.standing
+    here, there = backup_journal.standing(journal), manifest.standing
     if (here.fingerprint, here.created_at) != (there.fingerprint, there.created_at):
         begun = datetime.fromtimestamp(there.created_at).astimezone().isoformat(" ", "seconds")
         raise StudyError(
             f"--storage {storage.uri}: holds another study than {directory} ({manifest.study}, "
             f"begun {begun}); give another --storage"
         )
-    return here.entry >= there.entry and backup.goes_on(journal, there)
+    return here.entry >= there.entry and backup_journal.goes_on(journal, there)
 
 
 def refuse_left_behind(directory: Path, storage: Storage) -> None:

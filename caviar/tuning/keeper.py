@@ -18,7 +18,14 @@ from types import TracebackType
 from typing import Final, Self
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, backup_winner, restoring, restoring_checks, storage_lease
+from caviar.study import (
+    backup,
+    backup_journal,
+    backup_winner,
+    restoring,
+    restoring_checks,
+    storage_lease,
+)
 from caviar.study.backup import Manifest
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.growth import differences_beyond
@@ -133,7 +140,7 @@ class Keeper:
     def _take(self, spec: StudySpec) -> None:
         self.storage.sweep(backup.folders(), self.storage.check() - LEFT_S)
         found = self._newer(spec)
-        local = backup.about(self._journal)[1] if self._journal.is_file() else 0
+        local = backup_journal.about(self._journal)[1] if self._journal.is_file() else 0
         self._lease = storage_lease.take(
             self.storage,
             LeaseHolder.here(),
@@ -242,7 +249,7 @@ class Keeper:
             with closing(open_reader(self._directory, time.time)) as journal:
                 refuse_if_held(journal, LeaseHolder.here())
         restored = restoring.restore(self.storage, self._directory, manifest)
-        epochs = backup.standing(self._journal).epochs
+        epochs = backup_journal.standing(self._journal).epochs
         self._say(restoring_checks.told(restored, self.storage, self._lease.former, epochs))
         if backup_winner.fetch_winner(self.storage, self._directory):
             self._say(f"the winner was brought to {self._directory / backup_winner.WINNER}")
@@ -350,7 +357,7 @@ def _begun(storage: Storage, manifest: Manifest) -> StudySpec:
     with tempfile.TemporaryDirectory(prefix="caviar-storage-") as folder:
         copy = Path(folder) / FILE
         backup.unpack(storage, manifest.copies[""], copy)
-        return StudySpec.from_json(backup.about(copy)[0])
+        return StudySpec.from_json(backup_journal.about(copy)[0])
 
 
 def _used(directory: Path) -> str:

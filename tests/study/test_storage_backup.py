@@ -11,7 +11,7 @@ import pytest
 from journal_samples import bytes_of, curve, new_study, rung, saved, trials
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, backup_winner, restoring, restoring_checks
+from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.elsewhere import PAUSE_S, Elsewhere
 from caviar.study.journal import Journal
@@ -99,8 +99,8 @@ def test_a_kill_between_any_two_writes_leaves_a_whole_backup(tmp_path: Path, see
             try:
                 for step in range(4):
                     go_on(journal, step)
-                    known[backup.standing(place / "study" / "journal.sqlite3").entry] = list(
-                        journal.entries()
+                    known[backup_journal.standing(place / "study" / "journal.sqlite3").entry] = (
+                        list(journal.entries())
                     )
                     if chance.random() < 0.7:
                         writer.carry()

@@ -12,7 +12,7 @@ from journal_samples import bytes_of, curve, new_study, rung
 from test_storage_backup import confirmed, go_on, writer_of
 
 from caviar.errors import StudyError
-from caviar.study import backup, backup_winner, restoring, restoring_checks
+from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
 from caviar.study.elsewhere import PATIENCE, PAUSE_S, Elsewhere
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
@@ -83,7 +83,7 @@ def test_what_is_superseded_is_deleted_at_once(tmp_path: Path) -> None:
         took_s = time.monotonic() - began
     there = storage.list("checkpoints")
     assert not there.keys() & set(stray)
-    assert set(there) == set(backup.named_checkpoints(study / "journal.sqlite3"))
+    assert set(there) == set(backup_journal.named_checkpoints(study / "journal.sqlite3"))
     assert took_s < 40 * 0.05
 
 
@@ -203,12 +203,12 @@ def test_a_checkpoint_written_again_is_not_superseded(tmp_path: Path) -> None:
         go_on(search, 0)
         writer = writer_of(storage, study)
         writer.write(confirmed)
-        pulse, (record,) = backup.pulse(study / "journal.sqlite3"), search.checkpoints()
+        pulse, (record,) = backup_journal.pulse(study / "journal.sqlite3"), search.checkpoints()
         again = record.file.replace("lease-1", "lease-0")
         storage.put(f"checkpoints/{again}", b"again")
         writer._there[""].add(again)
         search._db.execute("UPDATE checkpoints SET file = ?", (again,))
-        assert backup.pulse(study / "journal.sqlite3") == pulse
+        assert backup_journal.pulse(study / "journal.sqlite3") == pulse
         for step in range(3):
             go_on(finals, step)
             writer.write(confirmed)
@@ -234,4 +234,31 @@ def test_a_request_is_backed_up_before_anybody_answers(tmp_path: Path) -> None:
 def test_a_journal_without_requests_has_a_pulse(tmp_path: Path) -> None:
     with new_study(tmp_path) as journal:
         journal._db.execute("DROP TABLE requests")
-        assert backup.pulse(tmp_path / "journal.sqlite3")[2] == 0
+        assert backup_journal.pulse(tmp_path / "journal.sqlite3")[2] == 0
+
+
+def test_a_manifest_that_a_successor_deletes_is_not_missed(tmp_path: Path, monkeypatch) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study):
+        writer_of(storage, study).write(confirmed)
+        get_json, successor = Storage.get_json, writer_of(storage, study, token=2)
+
+        def meanwhile(self, key: str):
+            if key == "manifest-000001.json":
+                successor.write(confirmed)
+            return get_json(self, key)
+
+        monkeypatch.setattr(Storage, "get_json", meanwhile)
+        manifest = backup.read_manifest(Storage(storage.uri))
+    assert manifest is not None
+    assert manifest.token == 2
+
+
+def test_a_full_disk_is_no_damage_of_the_backup(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study):
+        writer_of(storage, study).write(confirmed)
+    copy = backup.read_manifest(storage).copies[""]
+    with pytest.raises(StudyError, match=r"^/dev/full: the disk is full") as found:
+        backup.unpack(storage, copy, Path("/dev/full"))
+    assert "damaged" not in str(found.value)
