@@ -149,7 +149,7 @@ def chain(folder: Path, uri: str, seed: int, options: argparse.Namespace) -> lis
 def told(name: str, kill: Kill) -> None:
     stated = "no figure" if kill.stated_s is None else f"at most {kill.stated_s:.0f} s"
     files = f", {kill.checkpoints_lost} checkpoints gone" if kill.checkpoints_lost else ""
-    print(f"{name}: said {stated}; lost {kill.lost_s:.2f} s, {kill.lost} measurements{files}")
+    print(f"{name}: said {stated}; lost {kill.lost_s:.2f} s, {kill.lost} measurements{files}", flush=True)
 
 
 def main() -> None:

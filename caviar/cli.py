@@ -293,7 +293,7 @@ def _read(
     if directory is not None and Journal.exists(directory):
         return load(directory).spec
     if storage is not None:
-        from caviar.tuning.keeper import study_in
+        from caviar.tuning.keeper_restoring import study_in
 
         return study_in(storage) or StudySpec.default()
     return StudySpec.default()

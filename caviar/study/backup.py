@@ -22,7 +22,7 @@ from caviar.study.checkpoints import DIRECTORY
 from caviar.study.database import plain_errors
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage
-from caviar.study.storage_lease import CLAIMS
+from caviar.study.storage_claims import CLAIMS
 
 PARTS: Final = ("retraining-*", "sizes-*")
 """Study directories inside a study directory."""

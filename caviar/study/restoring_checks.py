@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -85,12 +86,16 @@ def told(restored: Restored, storage: Storage, former: StoredLease | None, epoch
 
 
 def _window(manifest: Manifest, former: StoredLease | None) -> str:
-    """How much may be lost: from the backup until the old driver can last have been at work."""
-    if former is None or former.token != manifest.token:
+    """How much may be lost: from the backup until the old driver can last have been at work.
+
+    Its next sign of life was on its way for as long as those before took, and so was the last.
+    """
+    if former is None or former.token < manifest.token:
         return "what was measured since may be missing"
     since = max(manifest.at, former.backed_up_at)
-    most = max(0.0, former.renewed_at - since) + RENEW_EVERY_S
+    silent_s = RENEW_EVERY_S + 2 * former.late_s
+    most = max(0.0, former.renewed_at - since) + silent_s
     return (
-        f"at most {most:.0f} s of acknowledged measurements may be missing, "
+        f"at most {math.ceil(most)} s of acknowledged measurements may be missing, "
         "or more if it went on without reaching the storage"
     )

@@ -2,10 +2,8 @@
 
 Each holder has a file of its own, `lease-TOKEN.json`, and only the highest token counts; backups
 and checkpoints carry it in their names. So whoever was taken over while it slept spoils nothing,
-and finds out at its next renewal. No two ever hold one token, however slow the storage is: who
-wants one claims it first, under a name of its own, and passes on if it then sees another's claim:
-of two, the one whose claim was there later sees both. How old a renewal is, is told by the
-storage's own clock.
+and finds out at its next renewal. No two ever hold one token (`storage_claims`). How old a renewal
+is, is told by the storage's own clock.
 """
 
 from __future__ import annotations
@@ -13,26 +11,26 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from caviar.errors import LeaseError
-from caviar.study.lease import EXPIRY_S, LeaseHolder
+from caviar.study.lease import EXPIRY_S, RENEW_EVERY_S, LeaseHolder
 from caviar.study.storage import Storage
+from caviar.study.storage_claims import claim, delete_below
 
 SETTLE_S: Final = 1.0
 """After writing its lease a driver waits this long and looks whether another took a higher token;
 twice as long as writing took, if that is more."""
-CLAIMS: Final = "claims"
-"""Where drivers claim tokens, in a storage."""
 _LOOK_EVERY_S: Final = 2.0
+_RECENT: Final = 12
+"""Signs of life whose lateness counts: an outage is forgotten after a minute."""
 _NAME: Final = re.compile(r"lease-(\d{6,})\.json")
-_CLAIM: Final = re.compile(r"(\d{6,})-[0-9a-f]{16}")
-_APART: Final = 8
-"""Drivers that claimed the same token go on to one of so many each."""
 _HOLDER: Final = ("host", "boot_id", "driver_pid", "driver_started_s", "broker_pid")
 
 
@@ -48,6 +46,7 @@ class StoredLease:
         renewed_at: the same, of its last sign of life.
         backed_up_at: until when all that was acknowledged is in the backup; 0 before the first.
         released: whether the holder let go.
+        late_s: seconds that its signs of life lately took to get here, or came late, at most.
         at: of the last renewal, by the storage's clock.
     """
 
@@ -58,6 +57,7 @@ class StoredLease:
     renewed_at: float
     backed_up_at: float
     released: bool
+    late_s: float = 0.0
     at: float = 0.0
 
     def told(self) -> str:
@@ -74,9 +74,15 @@ class StorageLease:
         former: the lease before this one, or None.
     """
 
-    def __init__(self, storage: Storage, mine: StoredLease, former: StoredLease | None) -> None:
+    def __init__(
+        self, storage: Storage, mine: StoredLease, former: StoredLease | None, took_s: float = 0.0
+    ) -> None:
+        """Takes the lease as it was written, what was there before, and how long writing took."""
         self._storage = storage
         self._mine = mine
+        self._writing = threading.Lock()
+        self._late = deque([took_s], maxlen=_RECENT)
+        self._due = time.monotonic() + RENEW_EVERY_S
         self.token = mine.token
         self.former = former
 
@@ -94,12 +100,17 @@ class StorageLease:
         self._write(backed_up_at, released=True)
 
     def _write(self, backed_up_at: float, *, released: bool) -> None:
-        latest = read(self._storage)
-        if latest is None or latest.secret != self._mine.secret:
-            who = f": {latest.told()}" if latest else ""
-            raise LeaseError(f"--storage {self._storage.uri}: another driver took it over{who}")
-        about = {"renewed_at": time.time(), "backed_up_at": backed_up_at, "released": released}
-        _put(self._storage, StoredLease(**{**_fields(self._mine), **about}))
+        began = time.monotonic()
+        with self._writing:
+            latest = read(self._storage)
+            if latest is None or latest.secret != self._mine.secret:
+                who = f": {latest.told()}" if latest else ""
+                raise LeaseError(f"--storage {self._storage.uri}: another driver took it over{who}")
+            about = {"renewed_at": time.time(), "backed_up_at": backed_up_at, "released": released}
+            late = {"late_s": max(self._late)}
+            _put(self._storage, StoredLease(**{**_fields(self._mine), **about, **late}))
+            self._late.append(time.monotonic() - min(began, self._due))
+            self._due = time.monotonic() + RENEW_EVERY_S
 
 
 def take(
@@ -131,28 +142,16 @@ def take(
     former = _wait_for(storage, holder, say, expiry_s)
     secret = secrets.token_hex(8)
     last = former.token if former else 0
-    token = _claim(storage, max(least, last), secret)
+    token = claim(storage, max(least, last), secret)
     _refuse_another(storage, lambda latest: latest.token <= last)
     now, began = time.time(), time.monotonic()
     mine = StoredLease(token, holder, secret, now, now, 0.0, released=False)
     _put(storage, mine)
-    time.sleep(max(settle_s, 2 * (time.monotonic() - began)))
+    took_s = time.monotonic() - began
+    time.sleep(max(settle_s, 2 * took_s))
     _refuse_another(storage, lambda latest: latest.secret == secret)
     _tidy(storage, token, last)
-    return StorageLease(storage, mine, former)
-
-
-def _claim(storage: Storage, least: int, secret: str) -> int:
-    """A token above `least` that nobody else has or will have."""
-    token = max([least, *_claimed(storage)]) + 1
-    while True:
-        key = f"{CLAIMS}/{token:06}-{secret}"
-        storage.put(key, b"claimed")
-        claimed = _claimed(storage)
-        if claimed.count(token) == 1:
-            return token
-        storage.delete(key)
-        token = max([token, *claimed]) + 1 + secrets.randbelow(_APART)
+    return StorageLease(storage, mine, former, took_s)
 
 
 def _refuse_another(storage: Storage, is_right: Callable[[StoredLease], bool]) -> None:
@@ -167,15 +166,7 @@ def _tidy(storage: Storage, token: int, last: int) -> None:
     for each in _tokens(storage):
         if each < last:
             storage.delete(_name(each))
-    for name in storage.list(CLAIMS):
-        found = _CLAIM.fullmatch(name)
-        if found and int(found[1]) < token:
-            storage.delete(f"{CLAIMS}/{name}")
-
-
-def _claimed(storage: Storage) -> list[int]:
-    names = storage.list(CLAIMS)
-    return [int(found[1]) for name in names if (found := _CLAIM.fullmatch(name))]
+    delete_below(storage, token)
 
 
 def read(storage: Storage) -> StoredLease | None:

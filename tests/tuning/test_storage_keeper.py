@@ -11,10 +11,12 @@ from test_broker import take_up
 from caviar.errors import LeaseError, StudyError
 from caviar.study import backup, lease, restoring, storage_lease
 from caviar.study.backup_writer import BackupWriter
+from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 from caviar.study.spec import StudySpec
 from caviar.study.storage import Storage
 from caviar.tuning import keeper as module
+from caviar.tuning import keeper_threads
 from caviar.tuning.keeper import Keeper
 
 
@@ -28,7 +30,7 @@ def test_the_study_directory_is_no_storage_for_itself(tmp_path, name):
 
 
 def test_a_defect_is_told_and_the_keeper_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(keeper_threads, "AGAIN_S", 0.0)
     lines, again, calls = [], threading.Event(), []
     keeper = Keeper(str(tmp_path / "storage"), tmp_path / "study", lines.append)
 
@@ -38,9 +40,9 @@ def test_a_defect_is_told_and_the_keeper_goes_on(tmp_path, monkeypatch):
             raise RuntimeError("can't start new thread")
         again.set()
 
-    keeper._start(0.001, action)
+    keeper._repeated.start(0.001, action)
     assert again.wait(5.0)
-    keeper._over.set()
+    assert keeper._repeated.stop(5.0)
     (line,) = lines
     assert line.startswith("warning: a defect of caviar's: RuntimeError: can't start new thread")
 
@@ -53,7 +55,7 @@ def test_a_study_that_somebody_drives_is_not_replaced(tmp_path, monkeypatch):
     storage = Storage(uri)
     BackupWriter(storage, study, spec.name, 1, None).write(lambda: None)
     restoring.restore(storage, other, backup.read_manifest(storage))
-    with module.Journal.open(other, write=True) as ahead:
+    with Journal.open(other, write=True) as ahead:
         ahead.acquire_lease(least=2)
         ahead.record("somewhere_else", {})
     previous = backup.read_manifest(storage)
@@ -105,7 +107,7 @@ def test_a_beginning_that_fails_lets_the_lease_go(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match="the disk is full"), keeper:
         keeper.begin(spec)
     assert storage_lease.read(storage).released
-    assert not any(thread.is_alive() for thread in keeper._threads)
+    assert not any(thread.is_alive() for thread in keeper._repeated._threads)
 
 
 def test_a_lease_lost_while_restoring_ends_the_beginning(tmp_path, monkeypatch):
@@ -115,7 +117,7 @@ def test_a_lease_lost_while_restoring_ends_the_beginning(tmp_path, monkeypatch):
     def lose(*given):
         other = replace(storage_lease.read(storage), token=77, secret="other")
         storage_lease._put(storage, other)
-        for thread in keeper._threads:
+        for thread in keeper._repeated._threads:
             thread.join(5.0)
         return restore(*given)
 
