@@ -53,8 +53,8 @@ _SHAPES: Final[Mapping[str, Shape]] = {
     PAGE: _STANDING | {
         "status": str, "finished": bool, "counts": {str: int}, "trial_epochs": int,
         "elapsed_s": float, "metric": str, "rungs": [[int]], "asked": [str], "choice": str,
-        "trials": int, "rounds": int, "leaders": [_ROW], "at": float, "every_s": float,
-        "curves": {str: [[_NUMBER]]},
+        "trials": int, "rounds": int, "searched": [str], "leaders": [_ROW], "at": float,
+        "every_s": float, "curves": {str: [[_NUMBER]]},
         "retraining": ({"seeds": int, "candidates": [str], "ended": int, "trainings": int}, None),
         "winner": ({"name": str, "sentences": [str]}, None),
     },
@@ -99,10 +99,13 @@ def decoded(file: str, raw: bytes | str) -> dict[str, Any] | None:
         json.dumps(told, ensure_ascii=False).encode()  # half a character cannot be shown
     except (ValueError, RecursionError):
         return None
-    return told if is_sound(file, told) else None
+    if not _is_sound(file, told):
+        return None
+    known = {key.removesuffix("?") for key in _SHAPES[kind_of(file)]}
+    return {key: told[key] for key in told if key in known}
 
 
-def is_sound(file: str, told: object) -> bool:
+def _is_sound(file: str, told: object) -> bool:
     """Whether plain data are what caviar writes into that file."""
     if misfit(told, _SHAPES[kind_of(file)]) or not isinstance(told, dict):
         return False

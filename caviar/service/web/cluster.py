@@ -1,30 +1,49 @@
-"""Studies that are jobs of a Ray cluster, as far as their logs tell: the latest job of each.
+"""Studies that are jobs of a Ray cluster, as their drivers tell them: the latest job of each.
 
-The dashboard has no way to a study's journal, so trials, rounds and the report are where the study
-is, or where `caviar fetch` brings it. Of the changes only the one that Ray itself can make is made.
+The dashboard has no way to a study's journal, but serves what a driver writes beside its log
+(`caviar.service.board_files`). The report is where the study is, or where `caviar fetch` brings it;
+changes are typed there by helper jobs.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Any, Final, NoReturn
-
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 from caviar.errors import StudyError
 from caviar.service import jobs
+from caviar.service.board_files import PAGE, ROUNDS, TRIALS, file_of
+from caviar.service.board_news import OddError, read
+from caviar.service.changing import change_there
 from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job
 from caviar.service.telling import told_of
+from caviar.service.web.joined import joined
 from caviar.service.web.source import ElsewhereError, UnknownError
-from caviar.service.web.wishes import Stop, Wish
+from caviar.service.web.wishes import Stop, Wish, words_of
 from caviar.study.wording import one_line
 
-EVERY_S: Final = 3.0
+EVERY_S: Final = 2.0
 """Between two questions to the dashboard about the same thing."""
+MOST: Final = 1000
+"""Studies of a service, the latest."""
+KEPT: Final = 2
+"""Studies whose trials are kept at a time: they are asked for page by page."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was last told of a study."""
+
+    job: Job
+    asked_at: float
+    page: dict[str, Any] | None
+    status: dict[str, Any]
+    final: bool
 
 
 class Cluster:
@@ -39,56 +58,122 @@ class Cluster:
         self._dashboard = dashboard
         self._clock = clock
         self._lock = threading.Lock()
-        self._jobs: tuple[float, dict[str, Job]] = (0.0, _latest(dashboard))
-        self._told: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._jobs: tuple[float, dict[str, Job]] = (self._clock(), _latest(dashboard))
+        self._seen: dict[str, _Seen] = {}
+        self._trials: OrderedDict[tuple[str, float], list[dict[str, Any]]] = OrderedDict()
+        self._reading = threading.Lock()
 
     def names(self) -> list[str]:
         """The studies there are now."""
         return sorted(self._known())
 
     def status(self, name: str) -> dict[str, Any]:
-        """How a study stands by the last status line of its job's log."""
-        job = self._job(name)
-        with self._lock:
-            asked_at, told = self._told.get(name, (-EVERY_S, {}))
-        if self._clock() - asked_at >= EVERY_S:
-            found = _status(name, _sound(name, partial(told_of, self._dashboard, job)))
-            # The same news is the same object: that is how others see that there is none.
-            told = told if {**found, "at": 0} == {**told, "at": 0} else found
-            with self._lock:
-                self._told[name] = self._clock(), told
-        return told
+        """How a study stands; the same object while there is no news."""
+        return self._look(name).status
 
     def trials(self, name: str) -> list[dict[str, Any]]:
-        """Refused: no dashboard tells them."""
-        self._elsewhere(name, "its trials")
+        """Every trial, by index.
+
+        Raises:
+            ElsewhereError: they are not told, or there are too many.
+        """
+        seen = self._look(name)
+        key = seen.job.id, (seen.page or {}).get("at", 0.0)
+        with self._reading:  # several who ask share one answer
+            found = self._trials.pop(key, None)
+            if found is None:
+                found = self._told(seen, TRIALS, "its trials")["trials"]
+                for old in [kept for kept in self._trials if kept[0] == key[0]]:
+                    del self._trials[old]
+            self._trials[key] = found
+            while len(self._trials) > KEPT:
+                self._trials.popitem(last=False)
+        return found
 
     def trial(self, name: str, number: int) -> dict[str, Any]:
-        """Refused: no dashboard tells them."""
-        self._elsewhere(name, "its trials")
+        """One trial with its curve.
+
+        Raises:
+            UnknownError: there is none of that number.
+            ElsewhereError: it is not told.
+        """
+        seen = self._look(name)
+        count = (seen.page or {}).get("trials", number + 1)
+        if number >= count:
+            there = f"has trials 0 to {count - 1}" if count else "has no trials yet"
+            raise UnknownError(f"trial {number}: the study {there}")
+        rows = self._told(seen, file_of(number), f"trial {number}")["trials"]
+        found = next((row for row in rows if row["trial"] == number), None)
+        return found if found is not None else self._elsewhere(seen.job, f"trial {number}")
 
     def rounds(self, name: str) -> list[dict[str, Any]]:
-        """Refused: no dashboard tells them."""
-        self._elsewhere(name, "its rounds")
+        """The rounds of the search with their boxes.
+
+        Raises:
+            ElsewhereError: they are not told.
+        """
+        return self._told(self._look(name), ROUNDS, "its rounds")["rounds"]
 
     def report(self, name: str) -> tuple[str, str]:
-        """Refused: no dashboard tells it."""
-        self._elsewhere(name, "its report")
+        """Refused: it is made of the journal."""
+        self._elsewhere(self._job(name), "its report")
 
     def change(self, name: str, wish: Wish) -> list[dict[str, Any]]:
-        """Ends the job, as `caviar stop ID`; whatever else is asked for is refused."""
+        """Asks for changes where the study is; ends the job where the whole study is to stop.
+
+        Raises:
+            StudyError: why not.
+        """
         job = self._job(name)
-        if not isinstance(wish, Stop) or wish.trial is not None:
-            raise ElsewhereError(
-                f"{wish.kind}: no dashboard passes it on; ask on the cluster's head, as:"
-                f" caviar {wish.kind} {one_line(job.directory)}"
-            )
-        jobs.stop(self._dashboard, job)
+        try:
+            if isinstance(wish, Stop) and wish.trial is None:
+                jobs.stop(self._dashboard, job)
+                line = f"{job.id}: asked to stop; submit the study again to go on with it"
+                return [{"taken": True, "line": line}]
+            lines = change_there(self._dashboard, job, words_of(wish))
+            return [{"taken": line.startswith("taken"), "line": line} for line in lines]
+        finally:
+            with self._lock:
+                self._seen.pop(name, None)
+                self._jobs = (-EVERY_S, self._jobs[1])
+
+    def _look(self, name: str) -> _Seen:
+        job = self._job(name)
         with self._lock:
-            self._told.pop(name, None)
-            self._jobs = (-EVERY_S, self._jobs[1])
-        line = f"{job.id}: asked to stop; submit the study again to go on with it"
-        return [{"taken": True, "line": line}]
+            old = self._seen.get(name)
+        if old is not None and old.job.id == job.id:
+            if old.final or self._clock() - old.asked_at < EVERY_S:
+                return old
+        else:
+            old = None
+        found = self._ask(name, job, old)
+        with self._lock:
+            self._seen[name] = found
+        return found
+
+    def _ask(self, name: str, job: Job, old: _Seen | None) -> _Seen:
+        told, page = told_of(self._dashboard, job), None
+        page_at = told.get("page_at")
+        if page_at and old is not None and old.page and old.page["at"] == page_at:
+            page = old.page
+        elif page_at:
+            try:
+                page = read(self._dashboard, job, PAGE)
+            except StudyError as error:
+                told["note"] = told["note"] or str(error)
+        status = joined(name, told, page)
+        # The same news is the same object: that is how others see that there is none.
+        if old is not None and {**status, "at": 0} == {**old.status, "at": 0}:
+            status = old.status
+        final = job.is_over and not told["note"]
+        return _Seen(job, self._clock(), page, status, final)
+
+    def _told(self, seen: _Seen, file: str, what: str) -> dict[str, Any]:
+        try:
+            found = read(self._dashboard, seen.job, file) if seen.page else None
+        except OddError as error:
+            raise ElsewhereError(str(error)) from None
+        return found if found is not None else self._elsewhere(seen.job, what)
 
     def _known(self) -> dict[str, Job]:
         with self._lock:
@@ -97,6 +182,7 @@ class Cluster:
             known = _latest(self._dashboard)
             with self._lock:
                 self._jobs = self._clock(), known
+                self._seen = {name: one for name, one in self._seen.items() if name in known}
         return known
 
     def _job(self, name: str) -> Job:
@@ -105,87 +191,16 @@ class Cluster:
             raise UnknownError(f"{one_line(name)}: the cluster has no such study")
         return job
 
-    def _elsewhere(self, name: str, what: str) -> NoReturn:
-        job = self._job(name)
-        told = f"{what} are not known to the dashboard; bring the study here with"
-        raise ElsewhereError(f"{name}: {told}: caviar fetch {job.id} DIR")
+    def _elsewhere(self, job: Job, what: str) -> NoReturn:
+        told = "is" if what.startswith("trial ") or what == "its report" else "are"
+        bring = f"bring the study here with: caviar fetch {job.id} DIR"
+        raise ElsewhereError(f"{job.study}: {what} {told} not told through the dashboard; {bring}")
 
 
 def _latest(dashboard: Dashboard) -> dict[str, Job]:
     """By study its latest job."""
-    return {job.study: job for job in reversed(jobs.all_jobs(dashboard))}
-
-
-class _Best(BaseModel):
-    """The best of a status line; the metrics are the other keys."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-    __pydantic_extra__: dict[str, FiniteFloat | None] = Field(init=False)
-
-    trial: int
-    epoch: int
-    hyperparameters: dict[str, bool | int | FiniteFloat | str | None]
-
-
-class _Line(BaseModel):
-    """What may be shown of a status line: any job may write what it likes into its log."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    study: str
-    stage: str | None = None
-    trouble: str | None = None
-    ending: str | None = None
-    counts: dict[str, int] | None = None
-    rungs: list[Annotated[list[int], Field(min_length=3, max_length=3)]] | None = None
-    trial_epochs: int | None = None
-    trial_epochs_per_s: FiniteFloat | None = None
-    elapsed_s: FiniteFloat | None = None
-    metric: str | None = None
-    best: _Best | None = None
-    best_name: str = ""
-    slices: dict[str, str] | None = None
-    planned: int | None = None
-    at: FiniteFloat | None = None
-    note: str = ""
-    log: list[str] | None = None
-    job: dict[str, str | float | list[str] | None]
-
-
-def _sound(name: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What is told of a job, if it is what caviar tells.
-
-    Raises:
-        StudyError: it is not, or the dashboard does not answer.
-    """
-    try:
-        return _Line.model_validate(ask()).model_dump(exclude_none=True)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StudyError(f"{one_line(name)}: its status line is none of caviar's") from error
-
-
-def _status(name: str, told: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a job in the shape of every other status."""
-    job, state = told["job"], told["job"]["state"]
-    ending = told.get("trouble") or told.get("ending") or ""
-    if state == "failed" and not ending:
-        ending = (told.get("log") or ["its job failed"])[-1]
-    empty: dict[str, Any] = {
-        "counts": {}, "rungs": [], "trial_epochs": 0, "trial_epochs_per_s": 0.0, "elapsed_s": 0.0,
-        "metric": "dev_accuracy", "best": None, "slices": {}, "stage": "",
-    }  # fmt: skip
-    known = {key: told[key] for key in empty if told.get(key) is not None}
-    if told.get("best_name") and known.get("best"):
-        known["best"] = known["best"] | {"name": told["best_name"]}
-    counts = told.get("counts") or {}
-    running = state == "running"
-    return {
-        "name": name, "study": told["study"], "directory": job["directory"],
-        "at": told.get("at") or round(time.time(), 1), "every_s": EVERY_S,
-        "status": state, "ending": ending, "finished": state == "finished",
-        **empty, **known, **({} if running else {"slices": {}}),
-        "planned": told.get("planned") or 0, "asked": [], "choice": "", "rounds": 0,
-        "trials": sum(count for word, count in counts.items() if word != "waiting"),
-        "retraining": None, "winner": None, "leaders": [], "curves": {},
-        "note": told.get("note") or "", "job": job, "can": ["stop"] if running else [],
-    }  # fmt: skip
+    found: dict[str, Job] = {}
+    for job in jobs.all_jobs(dashboard):
+        if len(found) < MOST:
+            found.setdefault(job.study, job)
+    return found

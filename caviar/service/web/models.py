@@ -80,6 +80,7 @@ class StatusModel(Glance):
     )
     trial_epochs_per_s: float | None = Field(description="Over all its time.")
     slices: dict[str, str] = Field(description="What each slice is at.")
+    searched: list[str] = Field(description="The hyperparameters that are searched.")
     asked: list[str] = Field(description="Changes that no driver has taken yet, in words.")
     leaders: list[TrialRow] = Field(description="The best trials, the best first.")
     curves: dict[str, list[list[float | None]]] = Field(

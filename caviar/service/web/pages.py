@@ -129,6 +129,8 @@ def _more() -> Html:
     links = [
         tag("li", tag("a", "The whole report", id="report", href="#more"),
             " with importance, checks and every plot, as of now; a few seconds"),
+        tag("li", "The report, the journal and the winner: ", tag("code", ""), id="fetch",
+            hidden=True),
         tag("li", tag("a", "As JSON", id="json", href="#more"), ", and ",
             tag("a", "its OpenAPI document", href="/api/v1/openapi.json")),
     ]  # fmt: skip

@@ -61,7 +61,10 @@ def slices_of(open_: Sequence[OpenAssignment]) -> dict[str, str]:
 
 
 def status_of(
-    account: Mapping[str, Any], winning: Mapping[str, Any], slices: Mapping[str, str]
+    account: Mapping[str, Any],
+    winning: Mapping[str, Any],
+    slices: Mapping[str, str],
+    searched: Sequence[str],
 ) -> dict[str, Any]:
     """How a study stands: the keys of the broker's status, and those of its account.
 
@@ -69,6 +72,7 @@ def status_of(
         account: of `caviar.report.account`.
         winning: of `caviar.report.winning`.
         slices: what each is at.
+        searched: the names of the hyperparameters that are.
     """
     finals, card = winning["retraining"], winning["winner"]
     running = account["status"] == "running"
@@ -90,6 +94,7 @@ def status_of(
         "slices": dict(slices) if running else {},
         "asked": account["asked"],
         "choice": account["choice"],
+        "searched": list(searched),
         "trials": len(account["trials"]),
         "rounds": len(account["rounds"]),
         "retraining": finals,

@@ -128,7 +128,8 @@ class WatchedStudy:
             }
             spec = in_force(StudySpec.from_json(journal.spec_json), journal.changes())
             rounds = rounds_of(spec, told["rounds"], journal.rounds())
-            status = status_of(told, winning(journal), slices_of(journal.open_assignments()))
+            slices = slices_of(journal.open_assignments())
+            status = status_of(told, winning(journal), slices, spec.space.names)
         took = time.thread_time() - began
         more = {"name": self.name, "directory": str(self.directory), "at": round(now, 1)}
         pace = {"every_s": round(max(LEAST_S, took / SHARE), 1)}

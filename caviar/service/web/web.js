@@ -236,7 +236,6 @@
   }
 
   function show(told) {
-    const first = status === null;
     status = told;
     document.title = (told.best ? metricValue(told.metric, told.best[told.metric]) + " · " : "") + name + " · caviar";
     by("title").textContent = told.study || name;
@@ -245,27 +244,35 @@
     by("counts").textContent = states(told.counts);
     fill(by("lead"), ...lead(told));
     by("facts").replaceChildren(...facts(told));
-    by("values").replaceChildren(...Object.entries((told.best || {}).hyperparameters || {}).map(([key, value]) =>
-      el("li", {}, el("span", {}, key), " " + number(value))));
+    const searched = (told.searched || []).length ? told.searched : null; // what is fixed is in the study file
+    by("values").replaceChildren(...Object.entries((told.best || {}).hyperparameters || {})
+      .filter(([key]) => !searched || searched.includes(key))
+      .map(([key, value]) => el("li", {}, el("span", {}, key), " " + number(value))));
     fill(by("plot"), ...curves(told));
     fill(by("board"), ...board(told));
     fill(by("ladder"), ...ladder(told));
     fill(by("work"), ...work(told));
-    if (first) limit(told);
+    const can = (told.can || ALL).join(" ");
+    if (can !== offered) { offered = can; limit(told.can || ALL, told.job); }
     if (told.rounds && told.rounds !== rounds) narrowing(told.rounds);
     freshness();
   }
 
   // What this source cannot tell or do is not offered.
-  function limit(told) {
+  const ALL = ["trials", "report", "add", "stop", "stop-trial", "pause", "continue", "narrow"];
+  let offered = null;
+  function limit(can, job) {
     document.querySelector("#controls fieldset").disabled = false;
-    const can = told.can || ["trials", "report", "add", "stop", "pause", "continue", "narrow"];
     for (const id of ["curves", "leaders"]) by(id).hidden = !can.includes("trials");
     by("report").closest("li").hidden = !can.includes("report");
-    for (const one of document.querySelectorAll("#controls [data-kind]")) {
+    by("fetch").hidden = can.includes("report") || !job;
+    by("fetch").querySelector("code").textContent = job ? "caviar fetch " + job.id + " DIR" : "";
+    const controls = [...document.querySelectorAll("#controls [data-kind]")];
+    for (const one of controls) {
       const kind = one.dataset.kind === "point" ? "add" : one.dataset.kind;
-      one.hidden = !can.includes(kind) || (told.can && one.tagName === "FORM");
+      one.hidden = !can.includes(one.tagName === "FORM" && kind === "stop" ? "stop-trial" : kind);
     }
+    by("changes").hidden = controls.every((one) => one.hidden);
   }
 
   async function narrowing(count) {

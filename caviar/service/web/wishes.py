@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from caviar.errors import StudyError
 from caviar.study.records import Change, ChangeKind
 from caviar.study.requests import read_narrow, read_point
+from caviar.study.wording import show
 from caviar.tuning.asking import ask, spec_of
 
 MOST_TRIALS: Final = 1_000_000
@@ -97,6 +98,28 @@ def changes_of(directory: Path, wish: Wish) -> list[Change]:
         return [Change(ChangeKind.STOP_TRIAL, {"trial": wish.trial})]
     kinds = {"stop": ChangeKind.STOP, "pause": ChangeKind.PAUSE, "continue": ChangeKind.CONTINUE}
     return [Change(kinds[wish.kind])]
+
+
+def words_of(wish: Wish) -> list[str]:
+    """The command that a wish amounts to, as typed after `caviar`, without the directory.
+
+    Raises:
+        StudyError: nothing is asked for, or something that the command would take for an option.
+    """
+    if isinstance(wish, Add):
+        if wish.trials is None and not wish.points:
+            raise StudyError("add: give trials or points")
+        more = [] if wish.trials is None else ["--trials", str(wish.trials)]
+        return ["add", *(f"--point={text}" for text in wish.points), *more]
+    if isinstance(wish, Narrow):
+        for text in wish.to:
+            if not text[:1].isalpha():
+                told = "must be NAME=LOW..HIGH or NAME=CHOICE|CHOICE"
+                raise StudyError(f"narrow: {told}, got {show(text)}")
+        return ["narrow", *wish.to]
+    if isinstance(wish, Stop) and wish.trial is not None:
+        return ["stop", "--trial", str(wish.trial)]
+    return [wish.kind]
 
 
 def _additions(directory: Path, wish: Add) -> list[Change]:
