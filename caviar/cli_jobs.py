@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from caviar import cli_fetch
+
 if TYPE_CHECKING:
     from caviar.service.dashboard import Dashboard
     from caviar.service.jobs import Job
@@ -33,7 +35,7 @@ Id = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    for command in (submit, jobs, status, logs, fetch):
+    for command in (submit, jobs, status, logs, cli_fetch.fetch):
         app.command(name=command.__name__)(command)
 
 
@@ -168,24 +170,6 @@ def logs(
         raise typer.Exit(_follow(there, job, write, _option(dashboard)))
     for line in whole(there, job):
         write(line)
-
-
-def fetch(
-    id: Id,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put it here.")],
-    dashboard: Url = None,
-    checkpoints: Annotated[
-        bool, typer.Option("--checkpoints", help="The checkpoints as well.")
-    ] = False,
-) -> None:
-    """Copy a submitted study's journal, winner and report to this machine, also while it runs."""
-    from caviar.service.dashboard import Dashboard
-    from caviar.service.fetching import fetch as fetching
-    from caviar.service.jobs import find
-
-    there = Dashboard(dashboard)
-    said = fetching(there, find(there, id), directory, typer.echo, checkpoints=checkpoints)
-    typer.echo(said)
 
 
 def _follow(there: Dashboard, job: Job, write: Callable[[str], None], option: str) -> int:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caviar.cli_live import Directory, ask_all
+from caviar.cli_target import Target, Url, ask
 from caviar.errors import StudyError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from caviar.study.records import Value
+    from caviar.study.records import Change, Value
 
 One = Annotated[
     int | None, typer.Option("--panda", help="Only this panda, from 0; default: each of them.")
@@ -26,34 +26,46 @@ def register(app: typer.Typer) -> None:
 
 
 def nudge(
-    directory: Directory,
+    target: Target,
     wishes: Annotated[
         list[str], typer.Argument(metavar="NAME=VALUE", help="As learning_rate=0.003; several.")
     ],
     panda: One = None,
+    dashboard: Url = None,
 ) -> None:
     """Set hyperparameters of a panda; its next day begins with them."""
     from caviar.study.records import Change, ChangeKind
 
-    _check_raised(directory, "nudge")
-    found = dict(_read(wish) for wish in wishes)
-    ask_all(directory, [Change(ChangeKind.NUDGE, {"hyperparameters": found, **_of(panda)})])
+    def asked(directory: Path) -> list[Change]:
+        _check_raised(directory, "nudge")
+        found = dict(_read(wish) for wish in wishes)
+        return [Change(ChangeKind.NUDGE, {"hyperparameters": found, **_of(panda)})]
+
+    ask(target, dashboard, ["nudge", *wishes, *_words(panda)], asked)
 
 
 def rollback(
-    directory: Directory,
+    target: Target,
     day: Annotated[int, typer.Option("--day", help="The day to go back to; 0: begin anew.")],
     panda: One = None,
+    dashboard: Url = None,
 ) -> None:
     """Take a panda back to the end of an earlier day; its next day goes on from there."""
     from caviar.study.records import Change, ChangeKind
 
-    _check_raised(directory, "rollback")
-    ask_all(directory, [Change(ChangeKind.ROLLBACK, {"day": day, **_of(panda)})])
+    def asked(directory: Path) -> list[Change]:
+        _check_raised(directory, "rollback")
+        return [Change(ChangeKind.ROLLBACK, {"day": day, **_of(panda)})]
+
+    ask(target, dashboard, ["rollback", f"--day={day}", *_words(panda)], asked)
 
 
 def _of(panda: int | None) -> dict[str, int]:
     return {} if panda is None else {"panda": panda}
+
+
+def _words(panda: int | None) -> list[str]:
+    return [] if panda is None else [f"--panda={panda}"]
 
 
 def _check_raised(directory: Path, command: str) -> None:

@@ -21,7 +21,7 @@ def line_of(error: typer.TyperException) -> str | None:
     if type(error).__name__ == "NoArgsIsHelpError":
         return None
     context = getattr(error, "ctx", None)
-    command = context.command_path.partition(" ")[2] if context is not None else ""
+    command = (context.info_name or "") if context is not None and context.parent else ""
     place = f"{command}: " if command else ""
     asked = " ".join(["caviar", *command.split(), "--help"])
     return one_line(f"{place}{_rule(error)}{_meant(error)}; see: {asked}")

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
-from caviar.service.helper import Ended, Say, check_node, helping, submitted
-from caviar.service.jobs import Job
+from caviar.service.helper import Ended, Say, helping, node_is_gone, submitted
+from caviar.service.jobs import DIRECTORY, Job
 from caviar.service.places import on_cluster
 from caviar.study.wording import one_line
 from caviar.tuning.job_view import JOB
@@ -26,6 +26,7 @@ LONGEST: Final = 2_000
 """Characters of a line that are shown: any job may print what it likes."""
 _REFUSED: Final = 2
 _COMPLAINT: Final = "caviar: "
+_NONE: Final = "it has no journal.sqlite3"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def ask_there(
         StudyError: it could not be asked for.
     """
     _check_at_work(job, words[0])
-    check_node(dashboard, job)
+    if node_is_gone(dashboard, job):
+        raise StudyError(f"{job.id}: the node of its driver is gone; submit the study again")
     typed, environment = _command(job, words), _environment(dashboard, job)
     with helping(
         dashboard, job, "ask", submitted, entrypoint=typed, runtime_env=environment
@@ -89,10 +91,13 @@ def ask_there(
 def _check_at_work(job: Job, command: str) -> None:
     """Refuses a job whose driver would never hear of it, before anything is submitted."""
     if job.is_over:
-        again = "submit the study again to go on with it"
-        raise StudyError(f"{job.id}: it is {job.state}, so there is nothing to {command}; {again}")
+        more = " with a larger --trials" if command == "add" or job.state == "finished" else ""
+        again = f"submit the study again{more} to go on with it"
+        raise StudyError(f"{job.id}: it is {job.state} already; nothing was asked; {again}")
     if not job.node:
         raise StudyError(f"{job.id}: it is {job.state}, and no study was begun; ask again later")
+    if not job.directory:
+        raise StudyError(f"{job.id}: it does not tell its study directory ({DIRECTORY})")
 
 
 def _command(job: Job, words: Sequence[str]) -> str:
@@ -126,6 +131,8 @@ def _own(lines: Iterable[str], entrypoint: str) -> list[str]:
 def _answer(job: Job, ended: Ended, lines: list[str]) -> Answer:
     if ended.status == 0:
         return Answer(tuple(lines))
+    if ended.status == _REFUSED and lines and lines[-1].endswith(_NONE):
+        raise StudyError(f"{job.id}: no study was begun yet; ask again later")
     if ended.status == _REFUSED and lines and lines[-1].startswith(_COMPLAINT):
         return Answer(tuple(lines[:-1]), lines[-1].removeprefix(_COMPLAINT))
     why = lines[-1] if lines else ended.message or ended.state.lower()

@@ -26,7 +26,8 @@ START_S: Final = 120.0
 """Seconds that the cluster may take to start a helper."""
 STOP_S: Final = 10.0
 """Seconds that a stopped one may take to end."""
-SAY_EVERY_S: Final = 2.0
+SAY_AFTER_S: Final = 2.0
+"""Seconds before a person is told what is waited for; then ever more seldom."""
 GHOST_S: Final = 2.5
 """Seconds after which Ray has seen that a helper's process is gone. Until then it enters one that
 was deleted anew, as failed."""
@@ -64,15 +65,15 @@ class Helper:
         Raises:
             StudyError: the cluster does not start it.
         """
-        began = told = time.monotonic()
+        began, quiet_s = time.monotonic(), SAY_AFTER_S
         while not (known := self.known()).over:
-            now = time.monotonic()
-            if known.state == "PENDING" and now - began > START_S:
+            waited_s = time.monotonic() - began
+            if known.state == "PENDING" and waited_s > START_S:
                 raise StudyError(f"{self.id}: the cluster did not start it within {START_S:.0f} s")
-            if now - told > SAY_EVERY_S:
-                told = now
+            if waited_s > quiet_s:
+                quiet_s = 2 * waited_s
                 what = doing if known.state == "RUNNING" else "the cluster starts a helper"
-                say(f"{what}, {now - began:.0f} s")
+                say(f"{what}, {waited_s:.0f} s")
             time.sleep(POLL_S)
         return known
 
@@ -112,13 +113,14 @@ class Ended:
         return self.state in _OVER
 
 
-def check_node(dashboard: Dashboard, job: Job) -> None:
-    """Raises StudyError if the node that has the study is gone: a helper would wait for ever."""
+def node_is_gone(dashboard: Dashboard, job: Job) -> bool:
+    """Whether the node of a study's driver is known to be gone: a helper would wait for ever.
+
+    Raises:
+        StudyError: no Ray dashboard answers.
+    """
     alive = living_nodes(dashboard)
-    if alive is not None and job.node not in alive:
-        where = one_line(job.storage)
-        more = f"; a run with --storage {where} restores it elsewhere" if where else ""
-        raise StudyError(f"{job.id}: the node that has the study is gone{more}")
+    return alive is not None and job.node not in alive
 
 
 @contextmanager

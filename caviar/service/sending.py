@@ -28,26 +28,29 @@ PARTS = ("retraining-*", "sizes-*")
 """Study directories within one."""
 
 
-def main(directory: str, checkpoints: bool) -> int:
+def main(directory: str, checkpoints: bool, storage: str = "") -> int:
     """Prints the header and the pieces; what goes wrong is the header's error."""
+    study = Path(directory)
     try:
         with tempfile.TemporaryFile() as archive:
-            files = pack(Path(directory), archive, checkpoints)
+            files = pack(study, archive, checkpoints, Path(storage) if storage else None)
             for line in lines(archive, files):
                 print(line)  # noqa: T201 - its output is what it is for
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
-        print(BEGIN + json.dumps({"error": str(error)}), flush=True)  # noqa: T201
+        told = {"error": str(error), "none": not (study / JOURNAL).is_file()}
+        print(BEGIN + json.dumps(told), flush=True)  # noqa: T201
         return 1
     return 0
 
 
-def pack(directory: Path, archive: BinaryIO, checkpoints: bool) -> int:
+def pack(directory: Path, archive: BinaryIO, checkpoints: bool, storage: Path | None = None) -> int:
     """Writes the study as a compressed tar.
 
     Args:
         directory: the study's.
         archive: empty, opened for writing and reading.
         checkpoints: whether they go along.
+        storage: a folder that may have some of them.
 
     Returns:
         How many files it holds.
@@ -59,8 +62,7 @@ def pack(directory: Path, archive: BinaryIO, checkpoints: bool) -> int:
         raise FileNotFoundError(f"{directory}: there is no study yet")
     count = 0
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=6) as tar:
-        for path in found(directory, checkpoints):
-            name = path.relative_to(directory).as_posix()
+        for name, path in named(directory, checkpoints, storage).items():
             if path.name == JOURNAL:
                 with tempfile.TemporaryDirectory() as folder:
                     copy = Path(folder) / JOURNAL
@@ -83,16 +85,32 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> bool:
     return True
 
 
+def named(directory: Path, checkpoints: bool, storage: Path | None) -> dict[str, Path]:
+    """The files by their names in the archive; of two of a name that of the study directory."""
+    files = {path.relative_to(directory).as_posix(): path for path in found(directory, checkpoints)}
+    if checkpoints and storage is not None:
+        for study in studies(directory):
+            inside = study.relative_to(directory) / "checkpoints"
+            for path in sorted((storage / inside).glob("*.ckpt")):
+                if path.is_file() and not path.is_symlink():
+                    files.setdefault((inside / path.name).as_posix(), path)
+    return files
+
+
+def studies(directory: Path) -> list[Path]:
+    """The study directories in one, itself the first."""
+    inner = sorted(one for pattern in PARTS for one in directory.glob(pattern))
+    return [directory, *(one for one in inner if (one / JOURNAL).is_file())]
+
+
 def found(directory: Path, checkpoints: bool) -> Iterator[Path]:
-    """The files that make the study, the journal first; no links."""
-    studies = [directory]
-    for pattern in PARTS:
-        studies += sorted(one for one in directory.glob(pattern) if (one / JOURNAL).is_file())
-    for study in studies:
+    """The files that make the study, the journals first; no links."""
+    parts = studies(directory)
+    for study in parts:
         yield study / JOURNAL
     folders = [directory / "winner"]
     if checkpoints:
-        folders += [study / "checkpoints" for study in studies]
+        folders += [study / "checkpoints" for study in parts]
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
@@ -127,4 +145,5 @@ def lines(archive: BinaryIO, files: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], "--checkpoints" in sys.argv[2:]))
+    given = sys.argv[2:]
+    sys.exit(main(sys.argv[1], bool(given), given[1] if len(given) > 1 else ""))

@@ -80,7 +80,7 @@ def refuse_other(directory: Path, copy: Path) -> None:
     if old[0] != new[0]:
         raise StudyError(f"{directory}: holds another study; name a new directory")
     if old[1] > new[1]:
-        raise StudyError(f"{directory}: this copy went on and knows more than the cluster's")
+        raise StudyError(f"{directory}: this copy went on and knows more than what came")
 
 
 def _identity(journal: Journal) -> tuple[tuple[object, ...], int]:

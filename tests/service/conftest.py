@@ -5,6 +5,8 @@ import sys
 import pytest
 from fake_dashboard import TOKEN, FakeDashboard, serving
 
+from caviar.service import helper
+
 
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
@@ -12,6 +14,8 @@ def fake(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setattr(helper, "POLL_S", 0.01)
+    monkeypatch.setattr(helper, "GHOST_S", 0.0)  # this one is done with a job when it says so
     with serving(FakeDashboard()) as dashboard:
         monkeypatch.setenv("RAY_API_SERVER_ADDRESS", dashboard.url)
         dashboard.python = ".".join(map(str, sys.version_info[:3]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +28,9 @@ class FakeDashboard:
         self.grows: bool | None = False
         """Whether an autoscaler is at work; None: it does not say."""
         self.asked: list[str] = []
+        self.answers: Callable[[dict], tuple[int, str]] | None = None
+        """What a job that is submitted leaves with and prints, by what was submitted."""
+        self.submitted: list[dict] = []
         self.on_ask = lambda path: None
         """Called with each path before it is answered: time goes on."""
 
@@ -86,6 +89,17 @@ class FakeDashboard:
         most = int(query["lines"][0])
         return 200, "".join(lines if most < 0 else lines[-most:]).encode()
 
+    def submit(self, job: dict) -> tuple[int, bytes]:
+        if self.answers is None:
+            return 500, b"Traceback\nRuntimeError: no jobs today"
+        self.submitted.append(job)
+        name = job["submission_id"]
+        status, printed = self.answers(job)
+        state = "SUCCEEDED" if status == 0 else "FAILED"
+        self.add(name, None, state, driver_exit_code=status, metadata=job["metadata"])
+        self.logs[name] = printed
+        return 200, json.dumps({"submission_id": name}).encode()
+
     def stop(self, name: str) -> tuple[int, bytes]:
         self.jobs[name] |= {"status": "STOPPED", "end_time": 1_700_000_100_000}
         return 200, b'{"stopped": true}'
@@ -101,14 +115,16 @@ def serving(fake: FakeDashboard) -> Iterator[FakeDashboard]:
             asked = urlsplit(self.path)
             fake.asked.append(f"{self.command} {asked.path}")
             fake.on_ask(asked.path)
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 status, body = 401, b"Unauthorized"
+            elif self.command == "POST" and asked.path == "/api/jobs/":
+                status, body = fake.submit(json.loads(body))
             elif self.command == "POST":
                 status, body = fake.stop(asked.path.split("/")[3])
             elif self.command == "DELETE":
-                fake.jobs.pop(asked.path.split("/")[3], None)
-                status, body = 200, b"{}"
+                found = fake.jobs.pop(asked.path.split("/")[3], None)
+                status, body = (200, b"{}") if found else (404, b"no such job")
             else:
                 status, body = fake.get(asked.path, parse_qs(asked.query))
             with suppress(ConnectionError):  # who asked may have had enough of waiting

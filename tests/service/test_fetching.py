@@ -13,10 +13,10 @@ from fake_dashboard import NODE
 
 from caviar.errors import StudyError
 from caviar.search.factory import caviar_strategy
-from caviar.service import fetching, sending, unpacking
+from caviar.service import fetching, helper, sending, unpacking
 from caviar.service.dashboard import Dashboard
-from caviar.service.fetching import receive
 from caviar.service.jobs import find
+from caviar.service.receiving import receive
 from caviar.service.sending import BEGIN, DATA, copy_journal, found, lines, pack
 from caviar.service.unpacking import check_target, install, refuse_other, unpack
 from caviar.study.journal import Journal
@@ -224,7 +224,7 @@ def test_a_study_goes_over_an_older_copy_of_itself_only(study, tmp_path):
         more = [Measurement(order.trials[0], 2, 0.5, 0.9, 0.4, 0.8, 0.1)]
         journal.report(number, attempt, more, {}, False)
     unpack(tempfile_of(printed(study)), tmp_path / "late")
-    with pytest.raises(StudyError, match="knows more than the cluster's"):
+    with pytest.raises(StudyError, match="knows more than what came"):
         refuse_other(here, tmp_path / "late")
 
 
@@ -242,7 +242,7 @@ def helped(fake, monkeypatch, study):
         sent.append(job)
 
     monkeypatch.setattr(fetching, "send", send)
-    monkeypatch.setattr(fetching, "_report", lambda directory, say: "")
+    monkeypatch.setattr(fetching, "report_line", lambda directory: "report: none")
     fake.add("caviar-small-1", "small")
     return sent
 
@@ -321,7 +321,7 @@ def test_a_helper_that_does_not_end_when_it_is_stopped_keeps_nobody(fake, helped
         fake.add(job["submission_id"], None)
 
     monkeypatch.setattr(fetching, "send", send)
-    monkeypatch.setattr(fetching, "STOP_S", 0.1)
+    monkeypatch.setattr(helper, "STOP_S", 0.1)
     monkeypatch.setattr(fake, "stop", lambda name: (200, b"{}"))
     told = fetching._helper(Dashboard(fake.url), find(Dashboard(fake.url), "small"), False)
     with pytest.raises(KeyboardInterrupt), told:

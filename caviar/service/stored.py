@@ -1,0 +1,111 @@
+"""What of a study is in its storage, brought here with this machine's credentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from caviar.errors import StudyError
+from caviar.service import sending
+from caviar.service.helper import Say
+from caviar.study.checkpoints import DIRECTORY, files_in
+from caviar.study.facts import CheckpointRecord
+from caviar.study.journal import Journal
+from caviar.study.restoring import copy_out
+from caviar.study.spec import StudySpec
+from caviar.study.storage import Storage
+
+AT_ONCE: Final = 8
+"""Checkpoints that are read at a time."""
+SAY_EVERY_S: Final = 2.0
+
+
+def folder_of(uri: str) -> str:
+    """The absolute folder that a storage is; "" of a bucket's.
+
+    Raises:
+        StudyError: it is no storage.
+    """
+    where = Storage(uri).uri
+    return where if where.startswith("/") else ""
+
+
+def copy_stored(uri: str, copy: Path, say: Say, *, checkpoints: bool, study: str) -> str:
+    """Copies a study from its storage.
+
+    Args:
+        uri: of the storage.
+        copy: a directory that is not there yet.
+        say: is told what goes on when it takes longer.
+        checkpoints: whether they come along.
+        study: the name that it must have, or "".
+
+    Returns:
+        What came, in a line.
+
+    Raises:
+        StudyError: there is no such study, or it is damaged.
+        StorageError: the storage does not answer.
+    """
+    storage = Storage(uri)
+    if folder_of(uri) and Journal.exists(Path(storage.uri)):
+        raise StudyError(f"{storage.uri}: is a study directory itself, and no storage")
+    came = copy_out(storage, copy, checkpoints=checkpoints, say=say)
+    with Journal.open(copy) as journal:
+        name = StudySpec.from_json(journal.spec_json).name
+    if study and name != study:  # a job may name a storage that was another's since
+        raise StudyError(f"{storage.uri}: holds the study {name}, and not {study}")
+    return came
+
+
+def add_checkpoints(copy: Path, say: Say) -> str:
+    """Adds to a copied study the checkpoints that its journals name and only its storage has.
+
+    Returns:
+        How many came, for the end of a line; "" of a study whose own directory had them all.
+    """
+    came = missing = 0
+    for study in sending.studies(copy):
+        with Journal.open(study) as journal:
+            folder = study / DIRECTORY
+            here = files_in(folder)
+            # A name that leads elsewhere is none of a checkpoint.
+            named = {record.file: record for record in journal.checkpoints()}
+            wanted = [named[file] for file in sorted(files_in(named) - here)]
+            if wanted and journal.storage_used() is not None:
+                folder.mkdir(exist_ok=True)
+                count, why = _add(journal, folder, wanted, say)
+                came, missing = came + count, missing + len(wanted) - count
+                if why:
+                    say(f"note: {len(wanted) - count} checkpoints did not come: {why}")
+    return f", {came} checkpoints from its storage" if came or missing else ""
+
+
+def _add(
+    journal: Journal, folder: Path, wanted: Sequence[CheckpointRecord], say: Say
+) -> tuple[int, str]:
+    """Brings checkpoints into a folder.
+
+    Returns:
+        How many, and why the first did not come that did not.
+    """
+
+    def bring(record: CheckpointRecord) -> str:
+        try:
+            (folder / record.file).write_bytes(journal.read_checkpoint(record))
+        except StudyError as error:
+            return str(error)
+        return ""
+
+    whys, told = [], time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for count, why in enumerate(pool.map(bring, wanted), start=1):
+            whys.append(why)
+            if time.monotonic() - told > SAY_EVERY_S:
+                told = time.monotonic()
+                say(f"{count} of {len(wanted)} checkpoints from its storage")
+    failed = [why for why in whys if why]
+    return len(whys) - len(failed), (failed or [""])[0]
