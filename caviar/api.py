@@ -117,7 +117,7 @@ def run(
         StudyError: a mistake in the study file, the directory, the data set or the cluster.
     """
     from caviar.tuning.driver import run_study
-    from caviar.tuning.keeper import keeping
+    from caviar.tuning.keeper_use import keeping
     from caviar.tuning.progress import PlainView
 
     spec = _spec(study)

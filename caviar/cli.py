@@ -118,7 +118,7 @@ def run(
     from caviar.study.journal import Journal
     from caviar.study.remarks import remarks
     from caviar.tuning.driver import run_study
-    from caviar.tuning.keeper import keeping
+    from caviar.tuning.keeper_use import keeping
     from caviar.tuning.progress import LiveView, PlainView
 
     spec = _read(study, dir, storage).override(trials=trials, max_epochs=max_epochs, seed=seed)

@@ -16,6 +16,7 @@ from caviar.cli_live import Address, Directory
 if TYPE_CHECKING:
     from caviar.data.dataset import Dataset
     from caviar.study.spec import StudySpec
+    from caviar.tuning.keeper import Keeper
 
 
 def register(app: typer.Typer) -> None:
@@ -37,28 +38,53 @@ def winner(
     At once, wherever the search stands. What was retrained already is not trained again. The test
     set is read at the end, once; the model and its card are in DIR/winner.
     """
-    from caviar.api import crown, load
-    from caviar.tuning.driver import run_study
-    from caviar.tuning.messages import Extra
-    from caviar.tuning.progress import PlainView
+    from caviar.api import load
+    from caviar.tuning.keeper_use import keeping_on
     from caviar.winner.finish import refuse_hopeless, refuse_second_reading
     from caviar.winner.onnx import check_installed
 
+    def refuse() -> None:
+        refuse_second_reading(directory, reopen=reopen)
+        refuse_hopeless(directory)
+
     spec = load(directory).spec
-    refuse_second_reading(directory, reopen=reopen)
-    refuse_hopeless(directory)
+    refuse()
     if onnx:
         check_installed()
-    data = None
-    if not spec.is_raised:
-        view = PlainView(_write)
-        outcome = run_study(spec, directory, view, address=address, finals=Extra.NOW)
-        if outcome.signal:
-            _write(f"stopped; to go on: caviar winner {directory}")
-            raise typer.Exit(128 + outcome.signal)
-        data = outcome.data
-    with _stoppable(f"caviar winner {directory}{' --reopen' * reopen}{' --onnx' * onnx}"):
-        crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
+    with keeping_on(spec, directory, _write) as keeper:
+        if keeper is not None:
+            spec = load(directory).spec  # the storage may have been ahead
+            refuse()
+        data = None if spec.is_raised else _retrain(spec, directory, address, keeper)
+        with _stoppable(f"caviar winner {directory}{' --reopen' * reopen}{' --onnx' * onnx}"):
+            _tell(directory, data, keeper, reopen=reopen, onnx=onnx)
+
+
+def _retrain(
+    spec: StudySpec, directory: Path, address: str | None, keeper: Keeper | None
+) -> Dataset | None:
+    """Retrains the best; their data set."""
+    from caviar.tuning.driver import run_study
+    from caviar.tuning.messages import Extra
+    from caviar.tuning.progress import PlainView
+
+    given = spec, directory, PlainView(_write)
+    outcome = run_study(*given, address=address, finals=Extra.NOW, storage=keeper)
+    if outcome.signal:
+        _write(f"stopped; to go on: caviar winner {directory}")
+        raise typer.Exit(128 + outcome.signal)
+    return outcome.data
+
+
+def _tell(
+    directory: Path, data: Dataset | None, keeper: Keeper | None, *, reopen: bool, onnx: bool
+) -> None:
+    """Tells the winner, here and in the study's storage."""
+    from caviar.api import crown
+
+    crown(directory, data, say=_write, reopen=reopen, onnx=onnx)
+    if keeper is not None:
+        keeper.deliver()
 
 
 def conclude(spec: StudySpec, directory: Path, data: Dataset | None, again: str) -> None:

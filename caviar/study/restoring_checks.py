@@ -85,14 +85,26 @@ def told(restored: Restored, storage: Storage, former: StoredLease | None, epoch
     return line
 
 
+def told_anew(storage: Storage, former: StoredLease) -> str:
+    """What may be missing where a driver made no backup before its end, in one line."""
+    return (
+        f"{storage.uri} holds no backup of what was begun there ({former.told()}): "
+        f"the study begins anew; {_most(former, former.acquired_at)}"
+    )
+
+
 def _window(manifest: Manifest, former: StoredLease | None) -> str:
-    """How much may be lost: from the backup until the old driver can last have been at work.
+    """How much may be lost between a backup and its driver's end."""
+    if former is None or former.token < manifest.token:
+        return "what was measured since may be missing"
+    return _most(former, max(manifest.at, former.backed_up_at))
+
+
+def _most(former: StoredLease, since: float) -> str:
+    """From `since` until a driver can last have been at work, in words.
 
     Its next sign of life was on its way for as long as those before took, and so was the last.
     """
-    if former is None or former.token < manifest.token:
-        return "what was measured since may be missing"
-    since = max(manifest.at, former.backed_up_at)
     silent_s = RENEW_EVERY_S + 2 * former.late_s
     most = max(0.0, former.renewed_at - since) + silent_s
     return (

@@ -8,8 +8,8 @@ the local disk and hands out work whether or not the storage answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
@@ -17,11 +17,17 @@ from typing import Final, Self
 from caviar.errors import LeaseError, StudyError
 from caviar.study import backup, backup_winner, restoring_checks, storage_lease
 from caviar.study.backup_writer import BackupWriter
+from caviar.study.journal import Journal
 from caviar.study.lease import RENEW_EVERY_S, LeaseHolder
 from caviar.study.spec import StudySpec
 from caviar.study.storage import Storage
 from caviar.tuning.backing import Backing
-from caviar.tuning.keeper_restoring import bring, local_token, newer_in, storage_of
+from caviar.tuning.keeper_restoring import (
+    bring,
+    local_token,
+    make_ready,
+    newer_in,
+)
 from caviar.tuning.keeper_threads import Repeated
 
 EVERY_S: Final = 5.0
@@ -36,8 +42,6 @@ CLOSE_S: Final = 600.0
 """Seconds that the last backup may wait for the one under way."""
 HURRY_S: Final = 5.0
 """The same after a signal."""
-LEFT_S: Final = 3600.0
-"""A file that was begun in the storage and not written to for this long is nobody's any more."""
 
 
 class Keeper:
@@ -168,7 +172,7 @@ class Keeper:
         self._say(f"warning: {why}, the journal in {self._directory} may be ahead of it")
 
     def _take(self, spec: StudySpec) -> None:
-        self.storage.sweep(backup.folders(), self.storage.check() - LEFT_S)
+        make_ready(self.storage)
         found = newer_in(self.storage, self._directory, spec)
         self._lease = storage_lease.take(
             self.storage,
@@ -191,6 +195,9 @@ class Keeper:
             raise LeaseError(self.trouble)
         if found is None and previous is not None:
             self._backed_up_at = previous.at
+        former = self._lease.former
+        if previous is None and former and not (former.released or Journal.exists(self._directory)):
+            self._say(restoring_checks.told_anew(self.storage, former))
         given = self._directory, spec.name, self._lease.token, previous
         self._writer = BackupWriter(self.storage, *given)
 
@@ -235,23 +242,3 @@ class Keeper:
             return "still to come"
         at = datetime.fromtimestamp(self._backed_up_at).astimezone()
         return f"as of {at.isoformat(' ', 'seconds')}"
-
-
-@contextmanager
-def keeping(
-    uri: str | None, spec: StudySpec, directory: Path, say: Callable[[str], None]
-) -> Iterator[Keeper | None]:
-    """Keeps a study's storage up to date while a run lasts; None without one.
-
-    Raises:
-        StudyError: as `Keeper.begin` does.
-    """
-    if uri is None:
-        used = storage_of(directory)
-        if used:
-            say(f"note: without --storage what is in {used} stays as it is, and is needed still")
-        yield None
-        return
-    with Keeper(uri, directory, say) as keeper:
-        keeper.begin(spec)
-        yield keeper

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from caviar.errors import StudyError
 from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
@@ -18,6 +19,18 @@ from caviar.study.opening import FILE, open_reader
 from caviar.study.spec import StudySpec
 from caviar.study.storage import Storage, StorageError
 from caviar.study.storage_lease import StoredLease
+
+LEFT_S: Final = 3600.0
+"""A file that was begun in the storage and not written to for this long is nobody's any more."""
+
+
+def make_ready(storage: Storage) -> None:
+    """Finds out whether a storage can be written, and clears away what crashed writes left.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    storage.sweep(backup.folders(), storage.check() - LEFT_S)
 
 
 def newer_in(storage: Storage, directory: Path, spec: StudySpec) -> Manifest | None:

@@ -158,3 +158,24 @@ def test_a_damaged_lease_is_one_line(storage: Storage) -> None:
         storage.put("lease-000001.json", data)
         with pytest.raises(LeaseError, match=r"lease-000001.json is damaged; delete it$"):
             take(storage)
+
+
+def test_a_lease_tells_how_late_its_signs_of_life_come(storage: Storage, monkeypatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(storage_lease.time, "monotonic", lambda: now[0])
+
+    def later() -> None:
+        now[0] += 2.0
+
+    lease = take(Slow(storage.uri, later))
+    now[0] += storage_lease.RENEW_EVERY_S
+    lease.renew(1.0)
+    assert storage_lease.read(storage).late_s == 2.0  # as writing it the first time
+    now[0] += storage_lease.RENEW_EVERY_S + 7.0  # the machine slept
+    lease.renew(1.0)
+    lease.renew(1.0)
+    assert storage_lease.read(storage).late_s == 9.0
+    for _ in range(12):
+        lease.renew(1.0)
+    lease.renew(1.0)
+    assert storage_lease.read(storage).late_s == 2.0  # which is forgotten some time

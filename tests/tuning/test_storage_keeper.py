@@ -16,7 +16,7 @@ from caviar.study.lease import LeaseHolder
 from caviar.study.spec import StudySpec
 from caviar.study.storage import Storage
 from caviar.tuning import keeper as module
-from caviar.tuning import keeper_threads
+from caviar.tuning import keeper_restoring, keeper_threads
 from caviar.tuning.keeper import Keeper
 
 
@@ -161,8 +161,37 @@ def test_what_a_crashed_write_left_is_swept(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"begun")
     for path in [*old, *kept]:
-        os.utime(path, (0, time.time() - module.LEFT_S - 60))
+        os.utime(path, (0, time.time() - keeper_restoring.LEFT_S - 60))
     with Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0) as keeper:
         keeper.begin(spec)
     assert not [path for path in old if path.exists()]
     assert all(path.exists() for path in [*kept, fresh])
+
+
+def test_a_driver_that_made_no_backup_is_told(tmp_path):
+    """Its successor begins anew, and says what that costs."""
+    storage, spec, lines = Storage(str(tmp_path / "storage")), StudySpec.default(), []
+    gone = replace(LeaseHolder.here(), driver_pid=2**22 - 1)
+    lease = storage_lease.take(storage, gone, settle_s=0.0)
+    storage_lease._put(
+        storage, replace(lease._mine, renewed_at=lease._mine.acquired_at + 20.0, late_s=3.0)
+    )
+    with Keeper(storage.uri, tmp_path / "study", lines.append, settle_s=0.0) as keeper:
+        keeper.begin(spec)
+    (line,) = lines
+    assert "holds no backup of what was begun there (host " in line
+    assert "begins anew; at most 31 s of acknowledged measurements may be missing" in line
+
+
+@pytest.mark.parametrize("late_s", [0.0, 4.0])
+def test_the_loss_window_grows_with_how_late_signs_of_life_came(tmp_path, late_s):
+    storage, spec = backed_up(tmp_path)
+    gone = replace(LeaseHolder.here(), driver_pid=2**22 - 1)
+    lease = storage_lease.take(storage, gone, settle_s=0.0)
+    at = backup.read_manifest(storage).at
+    told = replace(lease._mine, renewed_at=at + 2.0, backed_up_at=at + 1.0, late_s=late_s)
+    storage_lease._put(storage, told)
+    lines = []
+    with Keeper(storage.uri, tmp_path / "study", lines.append, settle_s=0.0) as keeper:
+        keeper.begin(spec)
+    assert f"; at most {6 + 2 * late_s:.0f} s of acknowledged measurements may be" in lines[0]
