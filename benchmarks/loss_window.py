@@ -111,10 +111,9 @@ class Driver:
 def compared(driver: Driver, before: Path) -> Kill:
     """What a driver restored against the journal that its predecessor left."""
     with Journal.open(before) as journal:
-        old = {(m.trial, m.epoch): at for m, at in stamped(journal).items()}
+        old, gone = stamped(journal), len(journal.events("checkpoint_lost"))
     with Journal.open(driver.directory) as journal:
-        new = {(m.trial, m.epoch): at for m, at in stamped(journal).items()}
-        lost_files = len(journal.events("checkpoint_lost"))
+        new, lost_files = stamped(journal), len(journal.events("checkpoint_lost")) - gone
     missing = [at for key, at in old.items() if new.get(key) != at]
     standing = [at for key, at in old.items() if new.get(key) == at]
     found = [match[1] for line in driver.said if (match := _STATED.search(line))]
@@ -122,11 +121,10 @@ def compared(driver: Driver, before: Path) -> Kill:
     return Kill(float(found[0]) if found else None, lost_s, len(missing), lost_files)
 
 
-def stamped(journal: Journal) -> dict:
-    """Measurements and when they were acknowledged."""
+def stamped(journal: Journal) -> dict[tuple[int, int], float]:
+    """When each measurement was acknowledged, by trial and epoch."""
     rows = journal._db.rows("SELECT trial, epoch, recorded_at FROM measurements")
-    times = {(trial, epoch): at for trial, epoch, at in rows}
-    return {m: times[m.trial, m.epoch] for m in journal.measurements()}
+    return {(trial, epoch): at for trial, epoch, at in rows}
 
 
 def chain(folder: Path, uri: str, seed: int, options: argparse.Namespace) -> list[Kill]:
@@ -149,7 +147,10 @@ def chain(folder: Path, uri: str, seed: int, options: argparse.Namespace) -> lis
 def told(name: str, kill: Kill) -> None:
     stated = "no figure" if kill.stated_s is None else f"at most {kill.stated_s:.0f} s"
     files = f", {kill.checkpoints_lost} checkpoints gone" if kill.checkpoints_lost else ""
-    print(f"{name}: said {stated}; lost {kill.lost_s:.2f} s, {kill.lost} measurements{files}", flush=True)
+    print(
+        f"{name}: said {stated}; lost {kill.lost_s:.2f} s, {kill.lost} measurements{files}",
+        flush=True,
+    )
 
 
 def main() -> None:

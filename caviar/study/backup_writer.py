@@ -19,6 +19,8 @@ from caviar.study.storage import Storage, StorageError
 
 AT_ONCE: Final = 8
 """Checkpoints carried, or deleted, at once: a store is far away rather than slow."""
+TRIES: Final = 4
+"""How often a journal is copied until all that the copy names is there."""
 
 State = Mapping[str, backup_journal.Pulse]
 """By part of the study, `backup_journal.pulse` of its journal."""
@@ -130,21 +132,28 @@ class BackupWriter:
         return copies, named
 
     def _copy(self, part: str) -> tuple[Copy, set[str]]:
-        journal = self._directory / part / FILE
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=self._directory) as folder:
             copy = Path(folder) / FILE
-            backup_journal.copy_journal(journal, copy)
-            self._carry(part)  # whatever the copy names was there before it
+            named = self._copy_journal(part, copy)
             packed, digest = backup.pack(copy)
-            standing, named = (
-                backup_journal.standing(copy),
-                set(backup_journal.named_checkpoints(copy)),
-            )
-            size = copy.stat().st_size
+            standing, size = backup_journal.standing(copy), copy.stat().st_size
         number = f"{self._token:06}-{self._number + 1:06}"
         key = f"{backup.JOURNALS}/{number}-{part or 'search'}.sqlite3.zst"
         self._storage.put(key, packed)
         return Copy(key, digest, size, standing), named
+
+    def _copy_journal(self, part: str, copy: Path) -> set[str]:
+        """Copies a journal, and carries the checkpoints that the copy names, which are returned.
+
+        One may be superseded, and deleted here, in between: then there is a newer journal.
+        """
+        for _ in range(TRIES):
+            backup_journal.copy_journal(self._directory / part / FILE, copy)
+            self._carry(part)
+            named = set(backup_journal.named_checkpoints(copy))
+            if named <= self._present(part):
+                break
+        return named
 
     def _tidy(
         self, manifest: Manifest, named: Mapping[str, set[str]], confirm: Callable[[], None]

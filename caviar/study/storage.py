@@ -7,33 +7,20 @@ A few verbs on whole files, each atomic as far as the store can: who reads a key
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 from caviar.errors import StudyError
 from caviar.study.filesystem import sync_directory, write_durably
-from caviar.study.wording import one_line, show
+from caviar.study.storage_address import Address
+from caviar.study.wording import one_line
 
-CONNECT_S: Final = 5.0
-REQUEST_S: Final = 20.0
-ATTEMPTS: Final = 2
-"""A store that does not answer is given up after this, and asked again later by whoever waits."""
-
-_KINDS: Final = {"": "path", "file": "path", "s3": "s3", "gs": "gs", "gcs": "gs"}
-_OPTIONS: Final[dict[str, set[str]]] = {
-    "path": set(),
-    "s3": {"endpoint_override", "scheme", "region"},
-    "gs": {"endpoint_override", "scheme"},
-}
 _TEMPORARY: Final = ".part"
 _LEFT: Final = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(_TEMPORARY)}")
 _CHECK: Final = "writable"
@@ -71,21 +58,22 @@ class Storage:
         Raises:
             StudyError: it is none, or holds a password.
         """
-        self._kind, self._root, self._options = _parse(uri)
-        self.uri = self._root if self._kind == "path" else uri
+        self._address = Address.of(uri)
+        self._directory = Path(self._address.root) if self._address.kind == "path" else None
+        self.uri = self._address.uri
 
     def __repr__(self) -> str:
         return f"Storage({self.uri!r})"
 
     def is_at(self, directory: Path) -> bool:
         """Whether it is this directory, by whatever name."""
-        return self._kind == "path" and Path(self._root).resolve() == directory.resolve()
+        return self._directory is not None and self._directory.resolve() == directory.resolve()
 
     def put(self, key: str, data: bytes) -> None:
         """Writes a file, or replaces it."""
         with self._told("written"):
-            if self._kind == "path":
-                _put_path(Path(self._root, key), data)
+            if self._directory is not None:
+                _put_path(self._directory / key, data)
             else:
                 # By itself pyarrow compresses what is named as if it were.
                 with self._fs.open_output_stream(self._path(key), compression=None) as stream:
@@ -95,8 +83,8 @@ class Storage:
         """A file's bytes; None if it is not there."""
         with self._told("read"):
             try:
-                if self._kind == "path":
-                    return Path(self._root, key).read_bytes()
+                if self._directory is not None:
+                    return (self._directory / key).read_bytes()
                 with self._fs.open_input_file(self._path(key)) as stream:
                     return bytes(stream.read())
             except FileNotFoundError:
@@ -151,10 +139,12 @@ class Storage:
         Returns:
             How many.
         """
+        if self._directory is None:
+            return 0
         swept = 0
-        for folder in folders if self._kind == "path" else ():
+        for folder in folders:
             with suppress(OSError):
-                for path in Path(self._root).glob(f"{folder}/*{_TEMPORARY}".lstrip("/")):
+                for path in self._directory.glob(f"{folder}/*{_TEMPORARY}".lstrip("/")):
                     with suppress(OSError):
                         if _LEFT.fullmatch(path.name) and path.lstat().st_mtime < before:
                             path.unlink()
@@ -186,26 +176,11 @@ class Storage:
         return now.at
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}".rstrip("/") if self._root != "/" else f"/{key}"
+        return self._address.path_of(key)
 
     @cached_property
     def _fs(self) -> Any:
-        from pyarrow import fs
-
-        if self._kind == "path":
-            return fs.LocalFileSystem()
-        if self._kind == "gs":
-            return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=REQUEST_S), **self._options)
-        options = _of_environment() | self._options
-        if not {"region", "endpoint_override"} & options.keys():
-            options["region"] = fs.resolve_s3_region(self._root.partition("/")[0])
-        return fs.S3FileSystem(
-            connect_timeout=CONNECT_S,
-            request_timeout=REQUEST_S,
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-            allow_delayed_open=True,  # a small file is one request
-            **options,
-        )
+        return self._address.filesystem()
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -217,47 +192,6 @@ class Storage:
         except (OSError, ArrowException) as error:
             reason = _reason(error)
             raise StorageError(f"--storage {self.uri}: cannot be {what}: {reason}") from error
-
-
-def _parse(uri: str) -> tuple[str, str, dict[str, str]]:
-    """Its kind, its root as a filesystem knows it, and options of the filesystem."""
-    rule = "must be a directory, s3://bucket/prefix or gs://bucket/prefix"
-    parts = urlsplit(uri) if "://" in uri else urlsplit("")._replace(path=uri)
-    kind = _KINDS.get(parts.scheme)
-    is_mistyped = re.match(r"(file|s3|gs|gcs):", uri) and "://" not in uri  # s3:/bucket
-    is_empty = not (parts.netloc or parts.path)
-    if not uri.isprintable() or kind is None or is_empty or is_mistyped:
-        raise StudyError(f"--storage: {rule}, got {show(uri)}")
-    if "@" in parts.netloc or "key=" in parts.query:
-        raise StudyError(
-            "--storage: must hold no password: credentials come from the environment or the "
-            "machine's role"
-        )
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(options.keys() - _OPTIONS[kind])
-    if unknown or parts.fragment:
-        known = f"options are {', '.join(sorted(_OPTIONS[kind])) or 'none'}"
-        raise StudyError(f"--storage: {known}, got {show(uri)}")
-    if kind == "path":
-        if parts.netloc not in {"", "localhost"}:
-            raise StudyError(f"--storage: a file:// address names no machine, got {show(uri)}")
-        return kind, str(Path(parts.path).expanduser().absolute()), options
-    root = f"{parts.netloc}/{parts.path[1:].removesuffix('/')}".removesuffix("/")
-    if not parts.netloc or any(part in {"", ".", ".."} for part in root.split("/")):
-        raise StudyError(f"--storage: {rule}, got {show(uri)}")
-    return kind, root, options
-
-
-def _of_environment() -> dict[str, str]:
-    """Where S3 is, as AWS's own tools are told; pyarrow does not ask for it."""
-    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    found = {"region": region} if region else {}
-    if url:
-        parts = urlsplit(url)
-        found |= {"endpoint_override": parts.netloc + parts.path.rstrip("/")}
-        found |= {"scheme": parts.scheme}
-    return found
 
 
 def _put_path(path: Path, data: bytes) -> None:

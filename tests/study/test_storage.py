@@ -10,6 +10,7 @@ import pytest
 
 from caviar.errors import StudyError
 from caviar.study import storage as module
+from caviar.study import storage_address
 from caviar.study.storage import Storage, StorageError
 
 
@@ -154,6 +155,6 @@ def test_where_s3_is_as_aws_tools_are_told(monkeypatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://10.0.0.1:9000")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     told = {"endpoint_override": "10.0.0.1:9000", "scheme": "http", "region": "eu-west-1"}
-    assert module._of_environment() == told
+    assert storage_address._of_environment() == told
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example/")
-    assert module._of_environment()["endpoint_override"] == "s3.example"
+    assert storage_address._of_environment()["endpoint_override"] == "s3.example"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from journal_samples import bytes_of, curve, new_study, rung
+from journal_samples import bytes_of, curve, new_study, rung, saved, trials
 from test_storage_backup import confirmed, go_on, writer_of
 
 from caviar.errors import StudyError
@@ -262,3 +262,31 @@ def test_a_full_disk_is_no_damage_of_the_backup(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"^/dev/full: the disk is full") as found:
         backup.unpack(storage, copy, Path("/dev/full"))
     assert "damaged" not in str(found.value)
+
+
+def test_what_is_superseded_while_a_journal_is_copied_is_not_missed(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """It is named by the copy and deleted before it is carried; the next copy names another."""
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    copy_journal, epochs = backup_journal.copy_journal, iter(range(2, 4))
+    with new_study(study) as journal:
+        number = journal.issue(rung(0, last=9), decisions=trials(0))
+        attempt = journal.start_attempt(number, "s")
+
+        def report(epoch: int) -> None:
+            journal.report(number, attempt, curve([0], [epoch]), saved([0], epoch))
+
+        def meanwhile(source: Path, copy: Path) -> None:
+            copy_journal(source, copy)
+            for epoch in epochs:
+                report(epoch)
+
+        monkeypatch.setattr(backup_journal, "copy_journal", meanwhile)
+        report(1)
+        writer_of(storage, study).write(confirmed)
+    restoring.restore(storage, tmp_path / "other", backup.read_manifest(storage))
+    with Journal.open(tmp_path / "other", write=True) as found:
+        found.acquire_lease()
+        assert found.use_storage(storage.uri) == ()
+        assert found.measured_epochs == 3
