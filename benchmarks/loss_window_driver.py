@@ -12,7 +12,9 @@ import multiprocessing
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
@@ -64,8 +66,7 @@ def work(directory: Path, driver: int, backing: Backing, seed: int) -> None:
         for open_one in journal.open_assignments():
             for trial in open_one.unfinished:
                 journal.fail_trial(trial, "cut short")
-        last = {trial.index: 0 for trial in journal.trials()}
-        last = {index: RUNGS[-1] for index in last}
+        last = dict.fromkeys((trial.index for trial in journal.trials()), RUNGS[-1])
         say("at work")
         chance = random.Random(seed)
         while True:
@@ -75,12 +76,15 @@ def work(directory: Path, driver: int, backing: Backing, seed: int) -> None:
 def slow_down(delay_s: float) -> None:
     """Every question to the storage takes up to so long."""
     for name in ("put", "get", "list"):
+        setattr(Storage, name, slowly(getattr(Storage, name), delay_s))
 
-        def slowly(self, *given, _whole=getattr(Storage, name)):
-            time.sleep(random.uniform(0, delay_s))
-            return _whole(self, *given)
 
-        setattr(Storage, name, slowly)
+def slowly(action: Callable[..., Any], delay_s: float) -> Callable[..., Any]:
+    def delayed(*given: Any) -> Any:
+        time.sleep(random.uniform(0, delay_s))
+        return action(*given)
+
+    return delayed
 
 
 def main() -> None:
