@@ -1,4 +1,7 @@
-"""A Ray cluster of the tests' own: loopback, free ports, a token, four CPUs, two logical GPUs."""
+"""What all tests share: which run one after the other, and a Ray cluster of their own.
+
+The cluster is on loopback, with free ports, a token, four CPUs and two logical GPUs.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,21 @@ from hypothesis import settings
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items) -> None:
+    """For `pytest -n 2 --dist loadgroup`: what needs Ray first, in one process, on one cluster.
+
+    The other process meanwhile takes the rest, a file at a time: what a file compiles, it shares.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 ROOT = Path(__file__).parents[1]
 SMI = """#!/bin/sh
