@@ -51,7 +51,10 @@ def copy_stored(uri: str, copy: Path, say: Say, *, checkpoints: bool, study: str
         StorageError: the storage does not answer.
     """
     storage = Storage(uri)
-    if folder_of(uri) and Journal.exists(Path(storage.uri)):
+    folder = folder_of(uri)
+    if folder and not Path(folder).is_dir():
+        raise StudyError(f"{folder}: there is no such folder on this machine")
+    if folder and Journal.exists(Path(folder)):
         raise StudyError(f"{storage.uri}: is a study directory itself, and no storage")
     came = copy_out(storage, copy, checkpoints=checkpoints, say=say)
     with Journal.open(copy) as journal:
@@ -80,8 +83,8 @@ def add_checkpoints(copy: Path, say: Say) -> str:
                 count, why = _add(journal, folder, wanted, say)
                 came, missing = came + count, missing + len(wanted) - count
                 if why:
-                    say(f"note: {len(wanted) - count} checkpoints did not come: {why}")
-    return f", {came} checkpoints from its storage" if came or missing else ""
+                    say(f"note: {_checkpoints(len(wanted) - count)} did not come: {why}")
+    return f", {_checkpoints(came)} from its storage" if came or missing else ""
 
 
 def _add(
@@ -97,7 +100,7 @@ def _add(
         try:
             (folder / record.file).write_bytes(journal.read_checkpoint(record))
         except StudyError as error:
-            return str(error)
+            return str(error).removeprefix(f"{folder}/")
         return ""
 
     whys, told = [], time.monotonic()
@@ -109,3 +112,7 @@ def _add(
                 say(f"{count} of {len(wanted)} checkpoints from its storage")
     failed = [why for why in whys if why]
     return len(whys) - len(failed), (failed or [""])[0]
+
+
+def _checkpoints(count: int) -> str:
+    return f"{count} checkpoint{'s' * (count != 1)}"
