@@ -24,6 +24,16 @@ from caviar.study.wording import one_line
 _TEMPORARY: Final = ".part"
 _LEFT: Final = re.compile(rf".+\.[0-9a-f]{{8}}{re.escape(_TEMPORARY)}")
 _CHECK: Final = "writable"
+_CHECKED: Final = re.compile(rf"{_CHECK}-[0-9a-f]{{16}}")
+LEFT_S: Final = 3600.0
+"""A file that was begun in a storage and not written to for this long is nobody's any more."""
+
+_NOISE: Final = re.compile(
+    r"google::cloud::Status\(|Retry policy exhausted, with a last message of |"
+    r"curlCode: \d+, .*?Details: |,? error_info=.*| \(Request ID.*|No response body\."
+)
+_ANONYMOUS: Final = "OAuth2 access token"
+"""In what Google's library says at length where it finds no credentials."""
 
 
 class StorageError(StudyError):
@@ -168,12 +178,16 @@ class Storage:
         key, data = f"{_CHECK}-{secrets.token_hex(8)}", secrets.token_bytes(16)
         self.put(key, data)
         try:
-            read, now = self.get(key), self.list().get(key)
+            read, there = self.get(key), self.list()
         finally:
             self.delete(key)
-        if read != data or now is None:
+        if read != data or key not in there:
             raise StorageError(f"--storage {self.uri}: cannot be used: what it takes it loses")
-        return now.at
+        now = there[key].at
+        for name, stored in there.items():  # of a driver that was killed here
+            if _CHECKED.fullmatch(name) and stored.at < now - LEFT_S:
+                self.delete(name)
+        return now
 
     def _path(self, key: str) -> str:
         return self._address.path_of(key)
@@ -212,5 +226,8 @@ def _reason(error: Exception) -> str:
     """What is wrong, without what only a developer reads."""
     if isinstance(error, OSError) and error.errno and error.strerror:
         return error.strerror.partition(". Detail")[0]
-    told = re.search(r"AWS Error (.*?)(?: \(Request ID.*)?$", str(error), re.DOTALL)
-    return one_line(told[1] if told else str(error))[:300]
+    told = re.search(r"AWS Error (.*)$", str(error), re.DOTALL)
+    reason = one_line(told[1] if told else str(error))
+    if _ANONYMOUS in reason:
+        return "no credentials of Google's were found in the environment or the machine's role"
+    return _NOISE.sub("", reason).rstrip(" :,.)")[:300]

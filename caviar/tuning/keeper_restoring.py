@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from caviar.errors import StudyError
 from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
@@ -17,11 +16,8 @@ from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder, refuse_if_held
 from caviar.study.opening import FILE, open_reader
 from caviar.study.spec import StudySpec
-from caviar.study.storage import Storage, StorageError
+from caviar.study.storage import LEFT_S, Storage, StorageError
 from caviar.study.storage_lease import StoredLease
-
-LEFT_S: Final = 3600.0
-"""A file that was begun in the storage and not written to for this long is nobody's any more."""
 
 
 def make_ready(storage: Storage) -> None:

@@ -85,6 +85,54 @@ def test_a_check_leaves_nothing_and_tells_the_storages_time(storage: Storage) ->
     assert 0 <= now - storage.list()["before"].at < 60
 
 
+def test_what_a_check_that_was_killed_left_is_deleted(storage: Storage, monkeypatch) -> None:
+    monkeypatch.setattr(Storage, "delete", lambda self, key: None)
+    storage.check()
+    monkeypatch.undo()
+    storage.put("writable-by-somebody", b"theirs")
+    storage.check()
+    assert len(storage.list()) == 2  # it may be at work still
+    monkeypatch.setattr(module, "LEFT_S", -60.0)
+    storage.check()
+    assert set(storage.list()) == {"writable-by-somebody"}
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (
+            "When reading information for key 'x': AWS Error NETWORK_CONNECTION during"
+            " HeadObject operation: curlCode: 7, Could not connect to server; Details: Failed to"
+            " connect to 127.0.0.1 port 9 after 0 ms",
+            "NETWORK_CONNECTION during HeadObject operation: Failed to connect to 127.0.0.1 port 9"
+            " after 0 ms",
+        ),
+        (
+            "AWS Error ACCESS_DENIED during HeadObject operation: No response body.",
+            "ACCESS_DENIED during HeadObject operation",
+        ),
+        (
+            "AWS Error NO_SUCH_BUCKET during PutObject operation: The specified bucket does not"
+            " exist (Request ID: 4c2a)",
+            "NO_SUCH_BUCKET during PutObject operation: The specified bucket does not exist",
+        ),
+        (
+            "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of"
+            " Could not create a OAuth2 access token to authenticate the request. The request was"
+            " not sent, error_info={reason=})",
+            "no credentials of Google's were found in the environment or the machine's role",
+        ),
+        (
+            "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of"
+            " Could not connect, error_info={reason=, domain=})",
+            "UNAVAILABLE: Could not connect",
+        ),
+    ],
+)
+def test_only_what_a_person_reads_is_told(told: str, reason: str) -> None:
+    assert module._reason(OSError(told)) == reason
+
+
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
     storage = Storage(f"file://{tmp_path}/s")
     storage.put("a", b"old")

@@ -14,9 +14,9 @@ from caviar.study.backup_writer import BackupWriter
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
 from caviar.study.spec import StudySpec
-from caviar.study.storage import Storage
+from caviar.study.storage import LEFT_S, Storage
 from caviar.tuning import keeper as module
-from caviar.tuning import keeper_restoring, keeper_threads
+from caviar.tuning import keeper_threads
 from caviar.tuning.keeper import Keeper
 
 
@@ -161,7 +161,7 @@ def test_what_a_crashed_write_left_is_swept(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"begun")
     for path in [*old, *kept]:
-        os.utime(path, (0, time.time() - keeper_restoring.LEFT_S - 60))
+        os.utime(path, (0, time.time() - LEFT_S - 60))
     with Keeper(storage.uri, tmp_path / "study", print, settle_s=0.0) as keeper:
         keeper.begin(spec)
     assert not [path for path in old if path.exists()]
