@@ -100,7 +100,7 @@ set -m # the child gets a process group of its own
 child=$!
 set +m
 
-for _ in $(seq 300); do
+for _ in $(seq 600); do
     if grep -q "Ray runtime started" "$session/start.log"; then
         cat <<TEXT
 Ray is up on this machine: dashboard http://127.0.0.1:$dashboard_port
