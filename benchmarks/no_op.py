@@ -1,6 +1,7 @@
 """What caviar itself costs: a study whose trials train nothing, through driver, broker and Tune.
 
     python benchmarks/no_op.py [--trials 10000] [--stack 1 auto] [--max-epochs 1 27] [--dir DIR]
+    python benchmarks/no_op.py --stack 1 --max-epochs 27 --storage URI [--pairs 3]
 
 Everything but training is the real thing: a local Ray, the driver, the broker with its journal on
 the disk that holds DIR (synchronous, as always), a Tune trial a slice, a checkpoint file a trial
@@ -8,6 +9,8 @@ and rung. Each combination of --stack and --max-epochs is a run in a process of 
 1 and one epoch, 10,000 trials are 10,000 assignments; with 27 epochs they come to the rungs 1, 3, 9
 and 27. Time is taken from the journal, from the first claim to the last report; the start of Ray
 and the reading of the data set are left out. Memory is the resident set, in MiB.
+
+With --storage each run is made in pairs, without and with a storage of its own below that address.
 
 Targets: an assignment costs at most 10 ms, 10,000 trials pass in 60 s, memory is flat.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,6 +38,8 @@ from caviar.study.spec import StudySpec
 from caviar.tuning.status import Status
 
 WORKER = "no_op_worker:make"
+STORAGE_VARIABLE = "CAVIAR_NO_OP_STORAGE"
+"""Where the runs of a pair that have a storage find its address."""
 SLICE_TITLES = ("ray::SliceTrainable", "ray::digits:slice")
 PROCESSES = ("driver", "broker", "slices", "ray")
 """The slices are taken together, and so are Ray's own processes."""
@@ -105,15 +111,15 @@ def study(trials: int, stack: str, max_epochs: int) -> StudySpec:
     return spec.model_copy(update={"resources": resources})
 
 
-def measure(spec: StudySpec, folder: Path) -> None:
-    """Runs one study and prints its figures."""
+def measure(spec: StudySpec, folder: Path, storage: str | None = None) -> None:
+    """Runs one study, perhaps with a storage, and prints its figures."""
     from caviar.tuning.driver import run_study
 
     directory = folder / "study"
     watch = Watch(max(1, spec.search.trials // 10))
     loads = [os.getloadavg()[0]]
     began = time.perf_counter()
-    run_study(spec, directory, watch, worker=WORKER)
+    run_study(spec, directory, watch, worker=WORKER, storage=storage)
     whole_s = time.perf_counter() - began
     loads.append(os.getloadavg()[0])
     with Journal.open(directory) as journal:
@@ -204,18 +210,54 @@ def main() -> None:
     parser.add_argument("--max-epochs", nargs="+", type=int, default=[1, 27], metavar="N")
     parser.add_argument("--checkpoint", type=int, default=64, help="bytes of each checkpoint")
     parser.add_argument("--dir", type=Path, default=None, help="on which disk; default: /tmp's")
+    parser.add_argument(
+        "--storage", metavar="URI", help="what a storage costs: in pairs, off and on"
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="of runs, with --storage")
     options = parser.parse_args()
     os.environ[BYTES_VARIABLE] = str(options.checkpoint)
     runs = list(itertools.product(options.stack, options.max_epochs))
-    if len(runs) == 1:
+    if len(runs) == 1 and not options.storage:
         with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-            measure(study(options.trials, *runs[0]), Path(folder))
+            measure(study(options.trials, *runs[0]), Path(folder), os.environ.get(STORAGE_VARIABLE))
         return
     for stack, max_epochs in runs:
         own = ["--trials", options.trials, "--checkpoint", options.checkpoint]
         own += ["--stack", stack, "--max-epochs", max_epochs]
         own += ["--dir", options.dir] if options.dir else []
-        subprocess.run([sys.executable, __file__, *map(str, own)], check=True)
+        command = [sys.executable, __file__, *map(str, own)]
+        if options.storage:
+            compare(command, options.storage, options.pairs)
+        else:
+            subprocess.run(command, check=True)
+
+
+def compare(command: list[str], storage: str, pairs: int) -> None:
+    """Runs a study without and with a storage by turns, and prints what that costs."""
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(2 * pairs):
+        is_stored = number % 2 == 1
+        own = {STORAGE_VARIABLE: below(storage, f"{os.getpid()}-{number}")} if is_stored else {}
+        print("with a storage" if is_stored else "without", flush=True)
+        environment = os.environ | own
+        done = subprocess.run(
+            command, check=True, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        print(done.stdout, flush=True)
+        told = re.search(r"an assignment +([\d.]+) ms", done.stdout)
+        assert told is not None
+        rates[is_stored].append(1e3 / float(told[1]))
+    shares = [b / a for a, b in zip(rates[False], rates[True], strict=True)]
+    told_shares = ", ".join(f"{share:.3f}" for share in shares)
+    off, on = (statistics.median(rates[key]) for key in (False, True))
+    print(f"assignments/s: {off:.0f} without, {on:.0f} with a storage (medians of {pairs} pairs)")
+    print(f"with / without: median {statistics.median(shares):.3f} of {told_shares}")
+
+
+def below(uri: str, name: str) -> str:
+    """A storage of its own below another."""
+    base, mark, query = uri.partition("?")
+    return f"{base.rstrip('/')}/{name}{mark}{query}"
 
 
 if __name__ == "__main__":
