@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -150,18 +150,17 @@ def course(journal: Journal, trial: int) -> dict[str, Any]:
     if not 0 <= trial < len(trials):
         there = f"trials 0 to {len(trials) - 1}" if trials else "no trials yet"
         raise StudyError(f"--trial {trial}: the study has {there}")
-    return _course(journal, trials[trial])
+    return _course(journal, trial, trials[trial].hyperparameters)
 
 
-def courses(journal: Journal, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """The ways of several trials, that there are."""
-    trials = journal.trials()
-    return [_course(journal, trials[number]) for number in numbers]
+def courses(journal: Journal, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The ways of several trials; `rows` of them as in an account."""
+    return (_course(journal, row["trial"], row["hyperparameters"]) for row in rows)
 
 
-def _course(journal: Journal, trial: Trial) -> dict[str, Any]:
-    found = journal.measurements(trial.index)
-    activation = str(trial.hyperparameters.get("activation", "relu"))
+def _course(journal: Journal, trial: int, values: Mapping[str, Value]) -> dict[str, Any]:
+    found = journal.measurements(trial)
+    activation = str(values.get("activation", "relu"))
     return {"curve": [_epoch(each) for each in found], "findings": findings(found, activation)}
 
 

@@ -75,7 +75,7 @@ class Board(AbstractContextManager["Board"]):
         self._page_at: float | None = None
         self._seen: Reading | None = None
         self._rounds: object = None
-        self._written: dict[str, list[Mapping[str, Any]]] = {}
+        self._written: dict[str, int] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="board", daemon=True)
 
@@ -126,12 +126,12 @@ class Board(AbstractContextManager["Board"]):
             pause = max(LEAST_S, (self._clock() - began) / SHARE)
 
     def _write_page(self, found: Reading) -> None:
-        at = found.status["at"]
-        self._write(TRIALS, {"at": at, "trials": found.trials})
+        at, rows = found.status["at"], found.trials
+        self._write(TRIALS, {"at": at, "trials": rows})
         if found.rounds != self._rounds:
             self._rounds = found.rounds
             self._write(ROUNDS, {"at": at, "rounds": found.rounds})
-        self._write_courses(at, found.trials)
+        self._write_courses(at, rows)
         self._write(PAGE, found.status)  # last: who sees it finds the others
 
     def _write_courses(self, at: float, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -139,16 +139,16 @@ class Board(AbstractContextManager["Board"]):
         changed: list[tuple[str, list[Mapping[str, Any]]]] = []
         for file, shared in groupby(rows, key=lambda row: file_of(row["trial"])):
             several = list(shared)
-            if self._written.get(file) != several:
-                self._written[file] = several
+            state = hash(encoded({"rows": several}))
+            if self._written.get(file) != state:
+                self._written[file] = state
                 changed.append((file, several))
         if not changed:
             return
         with Journal.open(self._study.directory) as journal:
             for file, several in changed:
-                told = courses(journal, [row["trial"] for row in several])
-                pairs = zip(several, told, strict=True)
-                self._write(file, {"at": at, "trials": [{**row, **one} for row, one in pairs]})
+                told = zip(several, courses(journal, several), strict=True)
+                self._write(file, {"at": at, "trials": [{**row, **way} for row, way in told]})
 
     def _write_status(self) -> None:
         if self._news:

@@ -1,6 +1,7 @@
 """What the web service answers about studies of this machine, and what it makes of changes."""
 
 import re
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from caviar.errors import StudyError
 from caviar.service.web import watched
 from caviar.service.web.app import create_app
 from caviar.service.web.folders import Folders
+from caviar.service.web.glances import Glances
 from caviar.study.journal import Journal
 from caviar.study.opening import FILE
 
@@ -30,7 +32,9 @@ def now(monkeypatch):
     found = [0.0]
     made = watched.WatchedStudy.__init__
     monkeypatch.setattr(
-        watched.WatchedStudy, "__init__", lambda self, *a: made(self, *a, clock=lambda: found[0])
+        watched.WatchedStudy,
+        "__init__",
+        lambda self, *a, **k: made(self, *a, clock=lambda: found[0], **k),
     )
     return found
 
@@ -273,3 +277,52 @@ def test_a_place_without_studies_is_refused(tmp_path, place) -> None:
     (tmp_path / "other" / "notes.txt").write_text("")
     with pytest.raises(StudyError, match=r"No such file|neither a study directory nor a folder"):
         Folders([tmp_path / place])
+
+
+def test_running_studies_share_what_reading_may_take(tmp_path):
+    took = []
+    for running in (1, 5, 20):
+        study = Driver(tmp_path / f"s{running}", 3)
+        found = watched.WatchedStudy("s", study.directory, running=lambda n=running: n)
+        found._read()
+        with pytest.MonkeyPatch.context() as patch:
+            times = iter([0.0, 1.0])
+            patch.setattr(watched.time, "thread_time", lambda times=times: next(times))
+            took.append(found._read().status["every_s"])
+        study.journal.close()
+    assert took == [50.0, 50.0, 200.0]
+
+
+def test_a_study_at_rest_is_read_once(tmp_path, now):
+    study = Driver(tmp_path / "s", 3)
+    study.train(range(3))
+    study.end()
+    found = watched.WatchedStudy("s", study.directory)
+    first = found.reading()
+    now[0] += 1000
+    assert found.reading() is first
+    assert len(found.reading().packed) < 2000
+    assert [row["trial"] for row in first.trials] == [0, 1, 2]
+
+
+def test_a_list_does_not_wait_for_the_slowest(tmp_path):
+    over = threading.Event()
+
+    class Slow:
+        def names(self):
+            return ["broken", "quick", "slow"]
+
+        def status(self, name):
+            if name == "broken":
+                raise StudyError("it is damaged")
+            if name == "slow":
+                assert over.wait(20)
+            return {"name": name, "status": "running", "leaders": []}
+
+    glances = Glances(Slow(), patience_s=0.2)
+    told = glances.all()
+    assert told[0] == {"name": "broken", "error": "it is damaged"}
+    assert told[1:] == [{"name": "quick", "status": "running"}, {"name": "slow", "reading": True}]
+    over.set()
+    glances._patience_s = 20
+    assert glances.all()[2] == {"name": "slow", "status": "running"}

@@ -23,6 +23,7 @@ from caviar.service.dashboard import Dashboard
 from caviar.service.jobs import Job
 from caviar.service.telling import told_of
 from caviar.service.web.joined import joined
+from caviar.service.web.packed import Packed
 from caviar.service.web.source import ElsewhereError, UnknownError
 from caviar.service.web.wishes import Stop, Wish, words_of
 from caviar.study.wording import one_line
@@ -31,7 +32,7 @@ EVERY_S: Final = 2.0
 """Between two questions to the dashboard about the same thing."""
 MOST: Final = 1000
 """Studies of a service, the latest."""
-KEPT: Final = 2
+KEPT: Final = 8
 """Studies whose trials are kept at a time: they are asked for page by page."""
 
 
@@ -60,7 +61,7 @@ class Cluster:
         self._lock = threading.Lock()
         self._jobs: tuple[float, dict[str, Job]] = (self._clock(), _latest(dashboard))
         self._seen: dict[str, _Seen] = {}
-        self._trials: OrderedDict[tuple[str, float], list[dict[str, Any]]] = OrderedDict()
+        self._trials: OrderedDict[tuple[str, float], Packed] = OrderedDict()
         self._reading = threading.Lock()
 
     def names(self) -> list[str]:
@@ -82,13 +83,13 @@ class Cluster:
         with self._reading:  # several who ask share one answer
             found = self._trials.pop(key, None)
             if found is None:
-                found = self._told(seen, TRIALS, "its trials")["trials"]
+                found = Packed.of(self._told(seen, TRIALS, "its trials")["trials"])
                 for old in [kept for kept in self._trials if kept[0] == key[0]]:
                     del self._trials[old]
             self._trials[key] = found
             while len(self._trials) > KEPT:
                 self._trials.popitem(last=False)
-        return found
+        return found.unpacked()
 
     def trial(self, name: str, number: int) -> dict[str, Any]:
         """One trial with its curve.

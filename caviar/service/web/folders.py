@@ -50,7 +50,8 @@ class Folders:
             self._known = {path: one for path, one in self._known.items() if path in found}
             for path in found:
                 if path not in self._known:
-                    self._known[path] = WatchedStudy(self._free_name(path), path)
+                    name = self._free_name(path)
+                    self._known[path] = WatchedStudy(name, path, running=self._running)
             return sorted(one.name for one in self._known.values())
 
     def status(self, name: str) -> dict[str, Any]:
@@ -80,6 +81,9 @@ class Folders:
             return make(study.directory, wish)
         finally:
             study.ask_again()
+
+    def _running(self) -> int:
+        return sum(one.is_running for one in list(self._known.values()))
 
     def _study(self, name: str) -> WatchedStudy:
         for again in (False, True):  # one that has just appeared is known by then

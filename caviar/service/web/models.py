@@ -50,6 +50,7 @@ class Glance(_Open):
     metric: str | None = Field(None, examples=["dev_accuracy"])
     best: Best | None = None
     error: str | None = Field(None, description="Why it cannot be read.")
+    reading: bool | None = Field(None, description="It is being read for the first time.")
 
 
 class Studies(BaseModel):

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from caviar.errors import StudyError
 from caviar.service.web.feed import EventStream, Feed
+from caviar.service.web.glances import Glances
 from caviar.service.web.models import (
     EVENTS,
     PROBLEMS,
@@ -57,10 +57,15 @@ def api(source: Source, feed: Feed) -> APIRouter:
 
 
 def _reading(router: APIRouter, source: Source) -> None:
+    glances = Glances(source)
+
     @router.get("/studies", response_model=Studies, tags=["studies"], summary="All studies")
     def studies() -> Any:
-        """Every study at a glance; one that cannot be read has `error` instead."""
-        return JSONResponse({"studies": [_glance(source, name) for name in source.names()]})
+        """Every study at a glance; one that cannot be read has `error` instead.
+
+        Of one that takes long to read it is told how it stood before, or `reading`.
+        """
+        return JSONResponse({"studies": glances.all()})
 
     @router.get(
         "/studies/{name}", response_model=StatusModel, tags=["studies"], summary="How it stands"
@@ -154,13 +159,3 @@ async def _in_thread(action: Callable[[], Any]) -> Any:
     from anyio import to_thread
 
     return await to_thread.run_sync(action)
-
-
-def _glance(source: Source, name: str) -> dict[str, Any]:
-    try:
-        told = source.status(name)
-    except StudyError as error:
-        return {"name": name, "error": str(error)}
-    kept = ("name", "study", "status", "ending", "stage", "counts", "trial_epochs", "elapsed_s",
-            "metric", "best", "at")  # fmt: skip
-    return {key: told[key] for key in kept if key in told}

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from caviar.report.account import account, course
 from caviar.report.winning import winning
+from caviar.service.web.packed import Packed
 from caviar.service.web.source import UnknownError
 from caviar.service.web.told import (
     CURVES,
@@ -34,8 +35,13 @@ from caviar.study.spec import StudySpec
 
 SHARE: Final = 0.02
 """Of one core that looking may take while a study runs."""
+MOST_SHARE: Final = 0.1
+"""And all of a service's that run together, if each may take its `SHARE`."""
 LEAST_S: Final = 1.0
 """Between two readings of a study."""
+
+_AT_ONCE: Final = threading.Semaphore(2)
+"""Readings of a process: each takes some seventy megabytes at ten thousand trials."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Reading:
         driven: whether a driver was at work.
         lease: the latest driver's.
         status: see `caviar.service.web.told.status_of`; with `leaders`, `curves`, `at`.
-        trials: every trial.
+        packed: every trial.
         rounds: of the search.
         due_at: when the next may be made, on the clock that only goes forward.
     """
@@ -56,21 +62,35 @@ class Reading:
     driven: bool
     lease: Lease | None
     status: dict[str, Any]
-    trials: list[dict[str, Any]]
+    packed: Packed
     rounds: list[dict[str, Any]]
     due_at: float
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """Every trial, by index."""
+        return self.packed.unpacked()
 
 
 class WatchedStudy:
     """A study directory and what was last seen of it."""
 
     def __init__(
-        self, name: str, directory: Path, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Reads nothing yet; `clock` in seconds."""
+        self, name: str, directory: Path, clock: Callable[[], float] = time.monotonic,
+        running: Callable[[], int] = lambda: 1,
+    ) -> None:  # fmt: skip
+        """Reads nothing yet.
+
+        Args:
+            name: that it goes by here.
+            directory: the study's.
+            clock: in seconds.
+            running: how many studies are followed while they run, this one among them.
+        """
         self.name = name
         self.directory = directory
         self._clock = clock
+        self._running = running
         self._lock = threading.Lock()
         self._reading: Reading | None = None
 
@@ -84,8 +104,14 @@ class WatchedStudy:
             old = self._reading
             if old is not None and (self._same(old) or self._clock() < old.due_at):
                 return old
-            self._reading = self._read()
+            with _AT_ONCE:
+                self._reading = self._read()
             return self._reading
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a driver was at work when it was last looked at."""
+        return self._reading is not None and self._reading.driven
 
     def ask_again(self) -> None:
         """Makes the next reading due: something was asked of the study."""
@@ -108,7 +134,9 @@ class WatchedStudy:
     def files(self) -> Hashable:
         """What changes with every commit, and with the winner's card."""
         journal, card = self.directory / FILE, self.directory / "winner" / "card.json"
-        return tuple(map(_stat, (journal, journal.with_name(f"{FILE}-wal"), card)))
+        log = _stat(journal.with_name(f"{FILE}-wal"))
+        # Whoever opens the journal makes an empty log, and takes it away again.
+        return _stat(journal), log if log and log[1] else None, _stat(card)
 
     def _same(self, old: Reading) -> bool:
         driven = old.lease is not None and old.lease.held(time.time())
@@ -130,16 +158,18 @@ class WatchedStudy:
             rounds = rounds_of(spec, told["rounds"], journal.rounds())
             slices = slices_of(journal.open_assignments())
             status = status_of(told, winning(journal), slices, spec.space.names)
+        packed = Packed.of(rows)
         took = time.thread_time() - began
         more = {"name": self.name, "directory": str(self.directory), "at": round(now, 1)}
-        pace = {"every_s": round(max(LEAST_S, took / SHARE), 1)}
+        crowd = max(1.0, self._running() * SHARE / MOST_SHARE)
+        pace = {"every_s": round(max(LEAST_S, crowd * took / SHARE), 1)}
         status = more | pace | status | {"leaders": leaders, "curves": curves}
         driven = lease is not None and lease.held(now)
         due = self._clock() + pace["every_s"]
-        return Reading(files, driven, lease, status, rows, rounds, due)
+        return Reading(files, driven, lease, status, packed, rounds, due)
 
 
-def _stat(path: Path) -> Hashable:
+def _stat(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
     except OSError:

@@ -87,6 +87,7 @@
     if (study.error) {
       return el("li", {}, head, el("span", { class: "chip unreadable" }, "unreadable"), el("p", { class: "soft" }, study.error));
     }
+    if (study.reading) return el("li", {}, head, el("p", { class: "soft" }, "being read …"));
     const best = study.best;
     const metric = study.metric;
     const score = best && el("p", {}, el("span", { class: "score" }, metricValue(metric, best[metric])), " ",
