@@ -10,13 +10,12 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from caviar.errors import StudyError
 from caviar.search.change_words import told
-from caviar.search.stacking import COMPILE_S
 from caviar.search.strategy import Strategy
-from caviar.study.facts import CheckpointRecord, Outcome, Request
+from caviar.study.facts import Outcome, Request
 from caviar.study.journal import Journal
 from caviar.study.records import (
     Assignment,
@@ -33,11 +32,12 @@ from caviar.study.records import (
 )
 from caviar.study.run_tables import Budget
 from caviar.study.storage import StorageError
-from caviar.tuning.backing import read_at_once
 from caviar.tuning.changes import Changes
+from caviar.tuning.claims import Claims
 from caviar.tuning.holdings import Holdings, Open
 from caviar.tuning.messages import Answer, Finished, Wait
 from caviar.tuning.spending import Spending
+from caviar.tuning.warmth import Warmth
 
 LOOK_EVERY_S: Final = 0.5
 """How often the journal is asked for requests, and the clock for budgets."""
@@ -51,7 +51,8 @@ class Broker:
     """Claims, reports, retries; called by one thread at a time.
 
     A claim is an attempt of an assignment on a slice. A slice that claims again without having
-    reported the end of its last one has lost it; what becomes of that is `Holdings`' affair.
+    reported the end of its last one has lost it; what becomes of that is `Holdings`' affair. One
+    that never got its answer asks with the same number, and gets the same.
     """
 
     def __init__(
@@ -75,21 +76,19 @@ class Broker:
             budget: in force; only its hours are the broker's.
             terms_of: what a trial trains on, the same for all trials of an assignment.
         """
-        self._terms_of = terms_of
-        self._best_by = best_by
         self._clock = clock
-        self._warm: dict[str, frozenset[Signature]] = {}
-        self._idle_since: dict[str, float] = {}
         self._journal = journal
         self._strategy = strategy
         self._sent_home = False
         self._stopping = ""
         self._words: list[str] = []
+        self._numbers: dict[str, int] = {}
         self._looked = self._tried = -math.inf
         strategy.replay(journal.entries())
         self.trial_epochs = journal.measured_epochs
-        self._settled = journal.settled()
-        self._holdings = Holdings(journal, self._give_up)
+        self._warmth = Warmth(clock)
+        self._claims = Claims(journal, strategy, best_by, terms_of)
+        self._holdings = Holdings(journal, self._claims.give_up)
         self._changes = Changes(journal, strategy)
         self._spending = Spending(journal, budget or Budget(), clock)
         self._look()  # also at a stopped study: somebody may have said that it goes on
@@ -152,33 +151,63 @@ class Broker:
         states[TrialState.WAITING] += max(0, self._strategy.wanted - len(self._strategy.trials))
         return {str(state): states[state] for state in TrialState}
 
-    def claim(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+    def claim(
+        self, slice_name: str, warm: Collection[Signature], number: int | None = None
+    ) -> Claim | Wait | Finished:
         """The next assignment for a slice.
 
         Args:
             slice_name: who asks; what it still held is lost by this.
             warm: the signatures whose compiled step it has ready; preferred.
+            number: of the slice's claims, rising; the same again says that no answer came, and
+                nothing is lost by it. None: one that is never asked again.
         """
         self.look()
+        if number is not None and number < self._numbers.get(slice_name, number):
+            return Wait()  # it was long on its way, and nobody listens any more
         with self._journal.transaction():
-            self._warm.pop(slice_name, None)
-            self._holdings.come_back(slice_name)
-            if self._stopping or self.halted:
-                return self._farewell(self._stopping or self.halted)
-            if self._changes.paused:
-                return Wait(PAUSED_S)
-            self._warm[slice_name] = frozenset(warm)
-            self._try_put_back()
-            found, lanes = self._able(warm, self._attended(slice_name))
-            if found is None:
-                self._idle_since.setdefault(slice_name, self._clock())
-                return self._farewell("the study is complete") if self.finished else Wait()
-            self._idle_since.pop(slice_name, None)
-            if not lanes:
-                return Wait(0.0)
-            attempt = self._journal.start_attempt(found.number, slice_name)
-        self._holdings.hold(slice_name, found, attempt)
-        return self._claim(found, attempt, lanes)
+            again = self._again(slice_name) if self.is_answered(slice_name, number) else None
+            if number is not None:
+                self._numbers[slice_name] = number
+            return again or self._order(slice_name, warm)
+
+    def is_answered(self, slice_name: str, number: int | None) -> bool:
+        """Whether the slice's claim of this number was answered before, with whatever it was."""
+        return number is not None and self._numbers.get(slice_name) == number
+
+    def _again(self, slice_name: str) -> Claim | None:
+        """What a slice was given and never heard of; None if that does not stand any more."""
+        held = None if self._stopping or self.halted else self._holdings.of(slice_name)
+        if held is not None:
+            found, attempt = held
+            try:
+                lanes = self._claims.lanes(found)
+            except StorageError:
+                lanes = ()
+            if lanes:
+                return self._claims.of(found, attempt, lanes)
+        self._holdings.recall_from(slice_name)  # it never had it: nobody is to blame
+        return None
+
+    def _order(self, slice_name: str, warm: Collection[Signature]) -> Claim | Wait | Finished:
+        self.put_down(slice_name)
+        if self._stopping or self.halted:
+            return self._farewell(self._stopping or self.halted)
+        if self._changes.paused:
+            return Wait(PAUSED_S)
+        self._warmth.ask(slice_name, warm)
+        self._try_put_back()
+        found, lanes = self._able(warm, self._warmth.attended(slice_name, self.held))
+        if found is None:
+            self._warmth.idle(slice_name)
+            return self._farewell("the study is complete") if self.finished else Wait()
+        self._warmth.busy(slice_name)
+        if not lanes:
+            return Wait(0.0)
+        attempt = self._journal.start_attempt(found.number, slice_name)
+        given = tuple(lane.trial.index for lane in lanes)
+        self._holdings.hold(slice_name, replace(found, remaining=given), attempt)
+        return self._claims.of(found, attempt, lanes)
 
     def report(
         self,
@@ -189,6 +218,7 @@ class Broker:
         checkpoints: Mapping[int, tuple[int, bytes]],
         complete: bool,
         warm: Collection[Signature] | None = None,
+        number: int | None = None,
     ) -> Answer:
         """Takes a slice's results; they are committed when this returns.
 
@@ -201,17 +231,21 @@ class Broker:
             complete: whether this is the assignment's end.
             warm: as in `claim`; given at the end, the answer holds the slice's next order, and
                 one commit does for both.
+            number: as in `claim`, of that order.
         """
         self.look()
         with self._journal.transaction():
             current = self._take(assignment, attempt, measurements, checkpoints, complete)
+            if complete and warm is not None and self.is_answered(slice_name, number):
+                return Answer(not self._stopping, self.claim(slice_name, warm, number))
             if not (current and complete):
                 recalled = self._holdings.is_recalled(slice_name)
                 return Answer(go_on=current and not (self._stopping or recalled))
             # One that was set aside meanwhile is dead: it would keep an order for ever.
             is_there = self._holdings.holds(slice_name, assignment, attempt)
             self._holdings.done(assignment, attempt)
-            order = self.claim(slice_name, warm) if is_there and warm is not None else None
+            chained = is_there and warm is not None
+            order = self.claim(slice_name, warm or (), number) if chained else None
             return Answer(not self._stopping, order)
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
@@ -221,23 +255,31 @@ class Broker:
 
     def lose(self, slice_name: str, error: str, outcome: Outcome = Outcome.LOST) -> None:
         """What a slice held is to be tried again: by trials of their own if it had several."""
-        self._warm.pop(slice_name, None)
+        self._warmth.leave(slice_name)
         self._holdings.lose(slice_name, error, outcome)
 
     def set_aside(self, slice_name: str) -> str | None:
         """A slice is gone: see `Holdings.set_aside`; `lose` tells what it was."""
-        self._warm.pop(slice_name, None)
+        self._warmth.leave(slice_name)
         return self._holdings.set_aside(slice_name)
+
+    def recall_from(self, slice_name: str) -> None:
+        """A slice is to come back with its next report from what it holds; nobody is to blame."""
+        self._holdings.recall_from(slice_name)
+
+    def put_down(self, slice_name: str) -> None:
+        """A slice holds nothing any more; what it did hold is lost unless it was called back."""
+        with self._journal.transaction():
+            self._warmth.leave(slice_name)
+            self._holdings.come_back(slice_name)
 
     def shared_by(self, slices: int) -> None:
         """From now on so many slices share the work."""
         self._strategy.shared_by(slices)
 
     def settle(self, signature: Signature, width: int, evidence: Mapping[str, Any]) -> Settled:
-        """Settles how a signature's step is called, for the study's life; the first word stands."""
-        stands = self._journal.settle(signature, width, evidence)
-        self._settled[signature] = stands
-        return stands
+        """See `Claims.settle`."""
+        return self._claims.settle(signature, width, evidence)
 
     def stay(self) -> None:
         """Slices that were sent home come again: there is more for them than this search."""
@@ -290,18 +332,6 @@ class Broker:
         self._sent_home = True
         return Finished(why)
 
-    def _attended(self, slice_name: str) -> frozenset[Signature]:
-        """What other slices have compiled or are at; nothing once the slice waited long enough.
-
-        Waiting at most as long as compiling takes costs at most twice what knowing would.
-        """
-        idle_s = self._clock() - self._idle_since.get(slice_name, self._clock())
-        if idle_s > COMPILE_S:
-            return frozenset()
-        others = [known for name, known in self._warm.items() if name != slice_name]
-        at_work = [found.signature for name, found in self.held.items() if name != slice_name]
-        return frozenset().union(*others, at_work)
-
     def _try_put_back(self) -> None:
         """Now and then: a storage that did not answer may do so again."""
         if self._clock() - self._tried >= ANEW_S:
@@ -314,7 +344,7 @@ class Broker:
         """The next whose checkpoints can be had now, with its lanes."""
         while (found := self._next(warm, attended)) is not None:
             try:
-                return found, self._lanes(found)
+                return found, self._claims.lanes(found)
             except StorageError:
                 self._holdings.put_back(found)
         return None, ()
@@ -332,55 +362,3 @@ class Broker:
             return None
         number = self._journal.issue(assignment, decisions=news)
         return Open(number, assignment, assignment.trials)
-
-    def _claim(self, found: Open, attempt: int, lanes: tuple[Lane, ...]) -> Claim:
-        signature = found.assignment.signature
-        settled, terms = self._settled.get(signature), self._terms_of(lanes[0].trial)
-        return Claim(
-            assignment=found.number,
-            attempt=attempt,
-            lanes=lanes,
-            last_epoch=found.assignment.last_epoch,
-            signature=signature,
-            width=settled.width if settled else None,
-            expected_lane_epochs=self._strategy.expected_lane_epochs(signature),
-            precision=settled.precision if settled else "",
-            seed=terms.seed,
-            share=terms.share,
-        )
-
-    def _lanes(self, found: Open) -> tuple[Lane, ...]:
-        """The assignment's trials with their checkpoints; one whose file is damaged is given up."""
-        origins: dict[int, CheckpointRecord | None] = {}
-        for index in found.remaining:
-            try:
-                origins[index] = self._origin(self._strategy.trials[index])
-            except StudyError as error:
-                self._give_up(index, str(error))
-        lanes = []
-        states = read_at_once(self._journal, origins.values())
-        for (index, record), state in zip(origins.items(), states, strict=True):
-            if isinstance(state, StudyError):
-                self._give_up(index, str(state))
-            else:
-                lanes.append(self._lane(self._strategy.trials[index], record, state))
-        return tuple(lanes)
-
-    def _origin(self, trial: Trial) -> CheckpointRecord | None:
-        """The checkpoint, its own or its parent's, that a trial goes on from."""
-        record = self._journal.latest_checkpoint(trial.index)
-        if record is None and trial.parent is not None:
-            record = self._journal.latest_checkpoint(*trial.parent)
-            if record is None or record.epoch != trial.parent[1]:
-                raise StudyError(f"the checkpoint of trial {trial.parent[0]}, its parent, is lost")
-        return record
-
-    def _lane(self, trial: Trial, record: CheckpointRecord | None, state: bytes | None) -> Lane:
-        if record is None:
-            return Lane(trial)
-        best = self._journal.best(trial.index, self._best_by) if self._best_by else None
-        return Lane(trial, record.epoch, state, best)
-
-    def _give_up(self, trial: int, error: str) -> None:
-        self._journal.fail_trial(trial, error)
-        self._strategy.fail(trial)

@@ -63,6 +63,13 @@ def connect(address: str | None) -> str:
     return f"http://{url}" if url else ""
 
 
+def head_address() -> str:
+    """host:port of the joined cluster's GCS, which is its head's."""
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
 def is_joined(address: str | None) -> bool:
     """Whether `connect` joins a cluster that is there, rather than starting one of its own."""
     return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"

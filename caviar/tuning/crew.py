@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from typing import Final
 
 SETTLED_S: Final = 30.0
@@ -12,6 +13,8 @@ the cluster has no place for them."""
 NONE_S: Final = 20.0
 """Seconds after which, if no slice began to start, none is told to be starting: a process takes
 some seconds, on a busy machine more."""
+STARTS: Final = 5
+"""Starts a slice gets in a row without ever arriving, before the study is given up."""
 
 
 class Crew:
@@ -38,6 +41,9 @@ class Crew:
         self._began: float | None = None
         self._starting: set[str] = set()
         self._ready: dict[str, str] = {}
+        self._draining: frozenset[str] = frozenset()
+        self._starts: Counter[str] = Counter()
+        self._deaths: Counter[str] = Counter()
 
     @property
     def ready(self) -> int:
@@ -70,15 +76,39 @@ class Crew:
         """A slice's process has begun; it has a place."""
         if self._began is None:
             self._began = self._clock()
+        self._starts[name] += 1
         self._ready.pop(name, None)
         self._starting.add(name)
 
     def arrive(self, name: str, node: str) -> None:
         """A slice is ready, on a node."""
+        self._starts[name] = self._deaths[name] = 0
         self._starting.discard(name)
         self._ready[name] = node
 
-    def leave(self, name: str) -> str:
-        """A slice is gone; the node it was ready on, or ""."""
+    def fail(self, name: str) -> bool:
+        """A slice could not start; whether that was too often, and nobody else is there.
+
+        One bad node ends no study that others work for.
+        """
+        self._leave(name)
+        return self._starts[name] >= STARTS and not self._ready
+
+    def die(self, name: str) -> tuple[str, bool]:
+        """A slice is gone; the node it was ready on, or "", and the same as of `fail`."""
+        node = self._leave(name)
+        self._deaths[name] += 1
+        return node, self._deaths[name] >= STARTS and not self._ready
+
+    def drain(self, nodes: Collection[str]) -> list[str]:
+        """These nodes, and no others, are soon to go; the slices that must leave them."""
+        self._draining = frozenset(nodes)
+        return [name for name in self._ready if self.must_leave(name)]
+
+    def must_leave(self, name: str) -> bool:
+        """Whether a slice is ready on a node that is soon to go."""
+        return self._ready.get(name) in self._draining
+
+    def _leave(self, name: str) -> str:
         self._starting.discard(name)
         return self._ready.pop(name, "")

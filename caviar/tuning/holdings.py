@@ -105,6 +105,10 @@ class Holdings:
         found = self._held.get(slice_name)
         return found is not None and (found[0].number, found[1]) == (assignment, attempt)
 
+    def of(self, slice_name: str) -> tuple[Open, int] | None:
+        """What a slice is at, with its attempt; None: nothing, or it was called back from it."""
+        return None if slice_name in self._recalled else self._held.get(slice_name)
+
     def done(self, number: int, attempt: int) -> None:
         """The end of an attempt was reported."""
         for name, (found, current) in list(self._held.items()):
@@ -134,6 +138,11 @@ class Holdings:
         if trial is not None:
             left = (self._as_it_stands(found) for found in self._waiting)
             self._waiting = deque(found for found in left if found is not None)
+
+    def recall_from(self, slice_name: str) -> None:
+        """One slice is to come back from what it holds, if it holds anything."""
+        if slice_name in self._held:
+            self._recalled.add(slice_name)
 
     def is_recalled(self, slice_name: str) -> bool:
         """Whether a slice is to come back from what it holds."""

@@ -52,6 +52,7 @@ class Welcome:
         patience: epochs without a better metric that end a trial; 0: none ever does.
         schedule_per: "epoch" or "step": how often the learning rate follows its schedule.
         feed: "resident", "stream" or "auto": where the training examples are.
+        first_claim: the number of the first claim of this process of the slice; they rise by one.
     """
 
     data: Any
@@ -63,6 +64,7 @@ class Welcome:
     patience: int = 0
     schedule_per: Literal["epoch", "step"] = "epoch"
     feed: Literal["auto", "resident", "stream"] = "auto"
+    first_claim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ class Wait:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing to do any more: the study is done, or its driver stops.
+
+    Attributes:
+        why: in a few words.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Go from this node, which will soon be gone: the slice starts again where there is room.
 
     Attributes:
         why: in a few words.

@@ -7,6 +7,7 @@ worth saving: what it trained is with the broker, what it had not reported is tr
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import os
 import sys
@@ -19,7 +20,15 @@ import ray
 from ray import tune
 
 from caviar.study.records import Claim, Measurement, Settled, Signature
-from caviar.tuning.messages import NAMESPACE, Answer, Finished, Wait, Welcome, slice_name
+from caviar.tuning.messages import (
+    NAMESPACE,
+    Answer,
+    Finished,
+    Move,
+    Wait,
+    Welcome,
+    slice_name,
+)
 
 if TYPE_CHECKING:
     from caviar.train.progress import Progress
@@ -39,6 +48,10 @@ _REPORT_SHARE = 20
 """A report may take a twentieth of the time: the next comes after 20 times what the last took."""
 
 _SHORTEST_REPORT_S = 2.0
+
+
+class MovedError(Exception):
+    """The slice leaves its node; Tune starts it again where there is room."""
 
 
 class Worker(Protocol):
@@ -91,11 +104,12 @@ class SliceTrainable(tune.Trainable):
         self._name = slice_name(config["study"], config["slice"])
         self._broker = ray.get_actor(config["broker"], namespace=NAMESPACE)
         self._held: Slice | None = None
-        self._order: Claim | Wait | Finished | None = None
+        self._order: Claim | Wait | Finished | Move | None = None
         self._said = -math.inf
         try:
             welcome: Welcome = self._ask("welcome", self._name)
             self._checkpoint_s = welcome.checkpoint_s
+            self._numbers = itertools.count(welcome.first_claim)
             make = load_factory(config["worker"])
             self._held, self._worker = make(welcome, config["cpus"], config["gpus"])
             handle = ray.get_runtime_context().current_actor
@@ -114,8 +128,10 @@ class SliceTrainable(tune.Trainable):
         began = time.monotonic()
         epochs = 0
         while True:
-            order = self._order or self._ask("claim", self._name, tuple(self._worker.warm))
+            order = self._order or self._ask("claim", self._name, *self._next_claim())
             self._order = None
+            if isinstance(order, Move):
+                raise MovedError(order.why)
             if isinstance(order, Finished):
                 return {"done": True, "lane_epochs": epochs, "why": order.why}
             if isinstance(order, Wait):
@@ -140,10 +156,14 @@ class SliceTrainable(tune.Trainable):
                 if not report.add(progress):
                     break
             else:
-                self._order = report.send(complete=True, warm=tuple(self._worker.warm)).order
+                self._order = report.send(True, *self._next_claim()).order
         except Exception as error:  # noqa: BLE001 whatever goes wrong in training is a failed try
             self._ask("abandon", self._name, claim.assignment, claim.attempt, _one_line(error))
         return report.epochs
+
+    def _next_claim(self) -> tuple[tuple[Signature, ...], int]:
+        """What is compiled, and the claim's number, by which it can be asked again."""
+        return tuple(self._worker.warm), next(self._numbers)
 
     def _say(self, claim: Claim) -> None:
         """Tells the actor's log what it is at: the dashboard shows it, and no repr can change."""
@@ -194,12 +214,12 @@ class _Report:
         ended = any(m.stopped for m in progress.measurements)
         if late or progress.done or ended:
             self._checkpoints |= progress.checkpoints()
-        return self.send(complete=False).go_on if late else True
+        return self.send(False).go_on if late else True
 
-    def send(self, *, complete: bool, warm: tuple[Signature, ...] | None = None) -> Answer:
-        """Reports; at the assignment's end the answer holds what to do next."""
+    def send(self, complete: bool, *claim: object) -> Answer:
+        """Reports; at the assignment's end, with the next `claim`, the answer holds its order."""
         began = time.monotonic()
-        given = tuple(self._measurements), self._checkpoints, complete, warm
+        given = tuple(self._measurements), self._checkpoints, complete, *claim
         answer: Answer = answered(self._broker.report, *self._head, *given)
         took = time.monotonic() - began
         pause = min(max(_REPORT_SHARE * took, _SHORTEST_REPORT_S), self._checkpoint_s)
@@ -212,8 +232,8 @@ class _Report:
 def answered(method: Any, *args: Any) -> Any:
     """What the broker answers, asked again while the connection to it is broken.
 
-    It may have heard what it had no way to answer: a report that comes twice is refused as late,
-    and whoever claims twice has lost what the first claim would have given.
+    It may have heard what it had no way to answer: a report that comes twice is taken once, and a
+    claim that comes twice, with its number, is given the same.
 
     Args:
         method: the broker's, as its handle has it.

@@ -14,7 +14,8 @@ from caviar.study.journal import Journal
 from caviar.study.records import Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning.answers import FRESH_S
-from caviar.tuning.broker_actor import STARTS, BrokerActor
+from caviar.tuning.broker_actor import BrokerActor
+from caviar.tuning.crew import STARTS
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc"}
 
@@ -60,7 +61,7 @@ def test_a_slice_is_told_how_to_train(tmp_path):
         """,
     )
     welcome = actor.welcome("a")
-    actor._journal.close()
+    actor.close()
     assert (welcome.data, welcome.seed, welcome.checkpoint_s) == ("the data", 3, 60)
     assert (welcome.metric, welcome.lower_is_better) == ("train_loss", True)
     assert (welcome.patience, welcome.schedule_per, welcome.feed) == (4, "step", "stream")
@@ -75,7 +76,7 @@ def test_lanes_are_told_their_best_where_early_stopping_is_on(tmp_path, patience
         "[search]\ntrials = 9\nmetric = 'dev_loss'",
     )
     lanes = claimed_later(actor)
-    actor._journal.close()
+    actor.close()
     losses = [curve(lane.trial.index, 1)[0] for lane in lanes]
     assert [lane.best for lane in lanes] == [(1, loss) if patience else None for loss in losses]
 
@@ -118,7 +119,7 @@ STUDIES = [
 def test_the_leaderboard_is_the_reports(tmp_path, study):
     actor = trained(tmp_path, **study)
     found = actor.leaderboard(100)
-    actor._journal.close()
+    actor.close()
     metric = study.get("metric", "dev_accuracy")
     with Journal.open(tmp_path / "s") as journal:
         told = account(journal)
@@ -142,7 +143,7 @@ def ranking(directory, metric):
 def test_answers_are_plain_data(tmp_path):
     actor = trained(tmp_path)
     answers = [actor.status(), actor.leaderboard(3), actor.curve(0)]
-    actor._journal.close()
+    actor.close()
     assert json.loads(json.dumps(answers, allow_nan=False)) == answers
     assert len(answers[1]) == 3
     assert answers[0]["best"]["trial"] == answers[1][0]["trial"]
@@ -153,7 +154,7 @@ def test_a_curve_has_a_row_an_epoch(tmp_path):
     actor = trained(tmp_path)
     best = actor.leaderboard(1)[0]
     rows = actor.curve(best["trial"])
-    actor._journal.close()
+    actor.close()
     assert [row["epoch"] for row in rows] == list(range(1, best["epochs"] + 1))
     for row in rows:
         loss, accuracy = curve(best["trial"], row["epoch"])
@@ -177,7 +178,7 @@ def test_a_wrong_question_is_one_line_and_no_trouble_of_the_study(tmp_path, meth
     with pytest.raises(ValueError, match="^" + re.escape(line) + "$"):
         getattr(actor, method)(argument)
     assert not actor.trouble()
-    actor._journal.close()
+    actor.close()
 
 
 def test_before_and_after_a_study_it_says_so():
@@ -199,28 +200,28 @@ def test_after_a_study_it_says_so(tmp_path):
 def test_many_who_ask_are_answered_at_the_price_of_one(tmp_path, monkeypatch):
     actor = trained(tmp_path)
     now = [1000.0]
-    monkeypatch.setattr("caviar.tuning.broker_actor.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     first, leaders = actor.status(), actor.leaderboard(2)
     assert actor.leaderboard(9)[:2] == leaders
     assert actor.status() is first
     now[0] += FRESH_S + 0.1
     again = actor.status()
-    actor._journal.close()
+    actor.close()
     assert again is not first
 
 
 def test_a_steady_study_tells_how_long_it_still_takes(tmp_path, monkeypatch):
     actor = opened(tmp_path, "[search]\ntrials = 200\nmax_epochs = 9")
     now = [1000.0]
-    monkeypatch.setattr("caviar.tuning.broker_actor.time.monotonic", lambda: now[0])
-    actor._claimed = now[0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    actor._standing.claimed()
     told = []
     for _ in range(60):
         now[0] += 1.0
-        actor._trained += 1
+        actor._standing.trained(1)
         told.append(actor.standing().eta_s)
     left = actor.standing().likely_remaining
-    actor._journal.close()
+    actor.close()
     assert told[0] is None
     assert told[-1] == pytest.approx(left, rel=0.2)
 

@@ -49,8 +49,8 @@ def test_a_slice_that_is_gone_shares_no_more_and_its_node_is_told():
         crew.start(name)
         crew.arrive(name, f"n-{name}")
     clock.now += SETTLED_S + 1
-    assert crew.leave("a") == "n-a"
-    assert crew.leave("a") == ""
+    assert crew.die("a") == ("n-a", False)
+    assert crew.die("a") == ("", False)
     assert crew.sharing == 1
     crew.start("b")  # a new process, which nobody had reported dead
     assert (crew.ready, crew.starting) == (0, 1)

@@ -15,8 +15,9 @@ from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind, Claim
 from caviar.study.spec import StudySpec
 from caviar.tuning import retraining
-from caviar.tuning.broker_actor import IN_FINALS, BrokerActor
+from caviar.tuning.broker_actor import BrokerActor
 from caviar.tuning.messages import Extra, Finished, Wait
+from caviar.tuning.stages import IN_FINALS
 from caviar.tuning.taking_up import check_directory, keep_settings, refuse_other_data
 
 FACTS = {"name": "digits", "version": "1", "fingerprint": "abc", "train": 400}
@@ -62,9 +63,9 @@ def work(actor, worker, claims=10**6, order=None):
 
 def killed(actor):
     """The actor's process is gone: nothing is written any more, and the lease is a dead man's."""
-    for stage in {actor._search, actor._stage}:
-        stage.journal.release_lease()
-        stage.journal.close()
+    for journal in actor._stages.journals:
+        journal.release_lease()
+        journal.close()
 
 
 def epochs(directory):
@@ -185,7 +186,7 @@ def test_a_person_stops_the_finals_too(tmp_path):
     with Journal.open(tmp_path / "s", write=True) as asking:
         refused = asking.request(Change(ChangeKind.ADD_TRIALS, {"trials": 5}))
         asking.request(Change(ChangeKind.STOP, {"why": "a person stopped it"}))
-    actor._search.broker._looked = -1e9
+    actor._stages.search.broker._looked = -1e9
     # As a slice does it: it goes on from the answer to its report.
     seen, order = work(actor, worker, order=order)
     assert len(seen) == 1
@@ -209,7 +210,7 @@ def test_a_pause_holds_the_finals(tmp_path):
     for kind, answer in ((ChangeKind.PAUSE, Wait), (ChangeKind.CONTINUE, Claim)):
         with Journal.open(tmp_path / "s", write=True) as asking:
             asking.request(Change(kind, {}))
-        actor._search.broker._looked = -1e9
+        actor._stages.search.broker._looked = -1e9
         assert isinstance(actor.claim("a", worker.warm), answer)
         assert actor.standing().paused is (kind is ChangeKind.PAUSE)
     actor.close()
@@ -220,7 +221,7 @@ def test_a_late_report_of_the_search_is_none_of_the_finals(tmp_path):
     lost = actor.claim("z", worker.warm)
     actor.lose("z", "it vanished")
     seen = []
-    while actor._stage is actor._search:
+    while actor._stages.in_search:
         seen += work(actor, worker, claims=1)[0]
     steps = list(worker.train(lost, 1))
     told = tuple(m for step in steps for m in step.measurements)
@@ -243,7 +244,7 @@ def test_a_budget_of_hours_that_is_spent_ends_the_search_not_the_finals(tmp_path
     actor, worker = opened(tmp_path / "s", spec, Extra.NEVER), StandIn()
     work(actor, worker, claims=1)
     spent = {"why": "the budget of 1 hour is spent", "budget": "hours"}
-    actor._search.broker._changes.make(Change(ChangeKind.STOP, spent))
+    actor._stages.search.broker._changes.make(Change(ChangeKind.STOP, spent))
     actor.close()
     assert check_directory(spec, tmp_path / "s", finals)[0] == ""
     actor = opened(tmp_path / "s", spec, finals)

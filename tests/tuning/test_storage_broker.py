@@ -11,6 +11,7 @@ from caviar.study.backup_writer import BackupWriter
 from caviar.study.records import Claim
 from caviar.study.storage import Storage, StorageError
 from caviar.tuning import broker as module
+from caviar.tuning import claims
 from caviar.tuning.backing import Backing, read_at_once, use_storage
 from caviar.tuning.messages import Finished, Wait
 
@@ -99,7 +100,7 @@ def test_a_broker_fetches_a_stack_at_once(kept, monkeypatch):
     _, broker, worker, _ = kept
     counts = []
     monkeypatch.setattr(
-        module, "read_at_once", lambda j, r: counts.append(len(list(r))) or read_at_once(j, r)
+        claims, "read_at_once", lambda j, r: counts.append(len(list(r))) or read_at_once(j, r)
     )
     work(broker, worker)
     assert max(counts) > 1
