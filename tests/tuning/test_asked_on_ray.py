@@ -5,9 +5,9 @@ import re
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
+from drivers import drivers, until_measured
 from grafana import asked, expressions
 from waiting import wait_for
 
@@ -16,7 +16,6 @@ from caviar.study.journal import Journal
 
 # Patient, for a busy machine: Ray tells new figures every ten seconds, and forgets in twenty.
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-PROGRAM = Path(__file__).with_name("programs.py")
 STUDY = "asked"
 SERIES = re.compile(r"^(ray_caviar_\w+)\{(.*)\} (\S+)$", re.MULTILINE)
 
@@ -40,25 +39,11 @@ print(json.dumps(told))
 def study(cluster, tmp_path_factory):
     """A study of stand-ins that would take very long; its driver, once trials were compared."""
     directory = tmp_path_factory.mktemp("asked") / "s"
-    command = [sys.executable, str(PROGRAM), str(directory), "slow", "--name", STUDY]
-    command += ["--trials", "4000", "--epochs", "27", "--address", cluster.address]
-    driver = subprocess.Popen(
-        command, env=cluster.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-    def is_under_way():
-        assert driver.poll() is None, driver.stdout.read().decode()
-        if not Journal.exists(directory):
-            return False
-        with Journal.open(directory) as journal:
-            return journal.measured_epochs >= 40
-
-    try:
-        wait_for(is_under_way)
+    options = ("--name", STUDY, "--trials", "4000", "--epochs", "27")
+    with drivers(cluster) as start:
+        driver = start(directory, "slow", *options, "--resources", "max_slices = 2")
+        until_measured(driver, directory, 40)
         yield directory, driver
-    finally:
-        driver.kill()
-        driver.wait()
 
 
 def fetched(cluster, path):
@@ -114,8 +99,10 @@ def test_the_actors_are_named_and_their_logs_say_what_they_are_at(cluster, study
         found = json.loads(fetched(cluster, path))["data"]["result"]["result"]
         return {each["repr_name"]: each for each in found}
 
-    names = wait_for(lambda: (found := actors()).get(f"{STUDY}:slice-0") and found)
-    assert names[f"caviar:{STUDY}"]["class_name"] == "BrokerActor"
+    slices = {f"{STUDY}:slice-0", f"{STUDY}:slice-1"}
+    names = wait_for(lambda: (found := actors()).keys() >= slices and found)
+    broker = names[f"caviar:{STUDY}"]
+    assert (broker["class_name"], broker["name"]) == ("BrokerActor", f"caviar:{STUDY}")
     actor = names[f"{STUDY}:slice-0"]["actor_id"]
     log = fetched(cluster, f"/api/v0/logs/file?actor_id={actor}&suffix=err&lines=1000")
     line = rf"{STUDY}:slice-0: \d+ lanes?, epochs \d+-\d+: trials? [\d, .]+"
@@ -143,7 +130,7 @@ def test_every_query_of_grafana_finds_its_series(cluster, study):
     # Ray may read the gauges while they are being set.
     assert sum(states.values()) == pytest.approx(4000, abs=200)
     (planned,) = (v for (name, _), v in found.items() if name == "ray_caviar_slices_planned")
-    assert planned == 4
+    assert planned == 2
     (size,) = (v for (name, _), v in found.items() if name == "ray_caviar_journal_bytes")
     assert 0 < size <= 2 * sum(file.stat().st_size for file in directory.glob("journal.sqlite3*"))
     # A driver that is killed tells nobody: its series must go all the same.

@@ -1,11 +1,9 @@
 """A study on a Ray cluster that is asked for changes while it runs, killed, replayed, stopped."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from drivers import finish, look
 from waiting import wait_for
 
 from caviar.errors import StudyError
@@ -16,39 +14,8 @@ from caviar.tuning.asking import ask
 
 # Patient, for a busy machine: what is tested is the order of things, not their time.
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
-PROGRAM = Path(__file__).with_name("programs.py")
-OPTIONS = ("--name", "live", "--trials", "400", "--epochs", "27")
+OPTIONS = ("--name", "live", "--trials", "400", "--epochs", "27", "--resources", "max_slices = 2")
 PATIENCE_S = 120.0
-
-
-@pytest.fixture
-def start(cluster):
-    """Starts a driver of a directory; whatever still runs at the end is killed."""
-    started = []
-
-    def begin(directory):
-        command = [sys.executable, str(PROGRAM), str(directory), "slow"]
-        started.append(
-            subprocess.Popen(
-                [*command, "--address", cluster.address, *OPTIONS],
-                env=cluster.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def end(process):
-    out, _ = process.communicate(timeout=2 * PATIENCE_S)
-    return process.returncode, out
 
 
 def obeyed(directory, kind, **detail):
@@ -56,13 +23,6 @@ def obeyed(directory, kind, **detail):
     asked = ask(directory, Change(kind, detail), PATIENCE_S)
     assert asked.taken, asked
     return asked.line
-
-
-def look(directory, what):
-    if not Journal.exists(directory):
-        return None
-    with Journal.open(directory) as journal:
-        return what(journal)
 
 
 def running(journal):
@@ -103,7 +63,7 @@ def begun(journal):
 
 def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     directory = tmp_path / "s"
-    first = start(directory)
+    first = start(directory, "slow", *OPTIONS)
     wait_for(lambda: look(directory, measured), PATIENCE_S)
     assert obeyed(directory, ChangeKind.ADD_TRIALS, trials=10) == (
         "taken: 10 more trials, 410 in all"
@@ -130,7 +90,7 @@ def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     changes = look(directory, lambda journal: journal.changes())
     assert not ask(directory, Change(ChangeKind.ADD_TRIALS, {"trials": 5})).taken
     stood = look(directory, measured)
-    second = start(directory)
+    second = start(directory, "slow", *OPTIONS)
     wait_for(lambda: look(directory, measured) > stood, PATIENCE_S)
     added = (Change(ChangeKind.ADD_TRIALS, {"trials": 5}),)
     assert look(directory, lambda journal: journal.changes()) == changes + added
@@ -139,13 +99,13 @@ def test_a_running_study_obeys_and_a_killed_one_replays(start, tmp_path):
     assert told["trials"][trial]["state"] == "stopped"
 
     obeyed(directory, ChangeKind.STOP)
-    code, out = end(second)
+    code, out = finish(second)
     assert code == 0, out
     assert "5 more trials" in out
     assert "the study stops: stopped by a person" in out
     with pytest.raises(StudyError, match="the study is stopped already"):
         ask(directory, Change(ChangeKind.STOP))
-    code, out = end(start(directory))
+    code, out = finish(start(directory, "slow", *OPTIONS))
     assert (code, f"to go on: caviar continue {directory}" in out) == (0, True), out
     assert look(directory, account)["status"] == "stopped"
     with Journal.open(directory) as journal:

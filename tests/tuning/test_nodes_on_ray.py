@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from drivers import arrived, drivers, finish, look
 from waiting import wait_for
 
 from caviar.report.account import account
 from caviar.study.facts import Outcome
 from caviar.study.journal import Journal
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
-PATIENCE_S = 150.0
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
+PATIENCE_S = 240.0
 HERE = Path(__file__).parent
 
 
@@ -32,17 +33,6 @@ class Raylets:
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()
-
-    def run(self, directory, *options):
-        command = [sys.executable, str(HERE / "programs.py"), str(directory), "gated"]
-        return subprocess.Popen(
-            [*command, "--address", self.address, *options],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=directory.parent,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -72,44 +62,42 @@ def raylets(ray_environment, tmp_path_factory):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def arrived(directory):
-    if not Journal.exists(directory):
-        return []
-    with Journal.open(directory) as journal:
-        return [event.detail["node_id"] for event in journal.events("slice_arrived")]
+@pytest.fixture
+def start_there(raylets):
+    with drivers(raylets) as begin:
+        yield begin
+    raylets.gate.unlink(missing_ok=True)
+
+
+def nodes(directory):
+    """Of every slice that became ready."""
+    return arrived(directory, "node_id")
 
 
 def attempts(directory):
-    with Journal.open(directory) as journal:
-        return journal.attempts()
+    return look(directory, lambda journal: journal.attempts())
 
 
 def at_work(directory):
     return {found.slice_name for found in attempts(directory) if found.outcome is None}
 
 
-def test_a_node_is_lost_and_another_comes(raylets, tmp_path):
+def test_a_node_is_lost_and_another_comes(raylets, start_there, tmp_path):
     directory = tmp_path / "s"
     options = ("--trials", "90", "--resources", "max_slices = 4", "--name", "moved")
-    process = raylets.run(directory, *options)
-    try:
-        wait_for(lambda: set(arrived(directory)) == set(raylets.nodes), PATIENCE_S)
-        wait_for(lambda: len(at_work(directory)) == 3, PATIENCE_S)
-        lost = raylets.nodes[1]
-        assert raylets.ask(f"kill {lost}") == "killed"
-        gone = wait_for(lambda: [a for a in attempts(directory) if a.error], PATIENCE_S)
-        assert [(a.outcome, a.error) for a in gone] == [(Outcome.INTERRUPTED, "its node was lost")]
-        new = raylets.ask("add 2")
-        # The slice of the lost node, and the one that had no place before.
-        wait_for(lambda: arrived(directory).count(new) == 2, PATIENCE_S)
-        raylets.gate.touch()
-        process.wait(PATIENCE_S)
-    finally:
-        process.kill()
-        out, _ = process.communicate()
-        print(out)
-        raylets.gate.unlink(missing_ok=True)
-    assert process.returncode == 0, out
+    process = start_there(directory, "gated", *options)
+    wait_for(lambda: set(nodes(directory)) == set(raylets.nodes), PATIENCE_S)
+    wait_for(lambda: len(at_work(directory)) == 3, PATIENCE_S)
+    lost = raylets.nodes[1]
+    assert raylets.ask(f"kill {lost}") == "killed"
+    gone = wait_for(lambda: [a for a in attempts(directory) if a.error], PATIENCE_S)
+    assert [(a.outcome, a.error) for a in gone] == [(Outcome.INTERRUPTED, "its node was lost")]
+    new = raylets.ask("add 2")
+    # The slice of the lost node, and the one that had no place before.
+    wait_for(lambda: nodes(directory).count(new) == 2, PATIENCE_S)
+    raylets.gate.touch()
+    code, out = finish(process, PATIENCE_S)
+    assert code == 0, out
     assert "4 slices of 1 CPU (as many as max_slices says); 1 of them wait for a node" in out
     with Journal.open(directory) as journal:
         told = account(journal)
@@ -122,13 +110,12 @@ def test_a_node_is_lost_and_another_comes(raylets, tmp_path):
     assert told["counts"]["failed"] == 0
 
 
-def test_a_study_does_not_wait_for_slices_without_a_place(raylets, tmp_path):
+def test_a_study_does_not_wait_for_slices_without_a_place(raylets, start_there, tmp_path):
     directory = tmp_path / "s"
     raylets.gate.touch()
     options = ("--trials", "24", "--resources", "max_slices = 9", "--name", "waited")
-    out, _ = (process := raylets.run(directory, *options)).communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, out
-    with Journal.open(directory) as journal:
-        assert account(journal)["status"] == "finished"
+    code, out = finish(start_there(directory, "gated", *options), PATIENCE_S)
+    assert code == 0, out
+    assert look(directory, account)["status"] == "finished"
     assert " waiting for a place" in out
-    assert len(arrived(directory)) < 9
+    assert len(nodes(directory)) < 9

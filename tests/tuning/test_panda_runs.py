@@ -1,11 +1,9 @@
 """Pandas with a broker and on a Ray cluster, with workers that only pretend to train."""
 
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from drivers import finish
 from stand_ins import StandIn
 from test_broker import work
 from waiting import wait_for
@@ -17,8 +15,6 @@ from caviar.study.records import Change, ChangeKind
 from caviar.study.spec import StudySpec
 from caviar.tuning.asking import ask
 from caviar.tuning.broker import Broker
-
-PROGRAM = Path(__file__).with_name("programs.py")
 
 
 def spec_of(strategy, pandas, days=8):
@@ -99,10 +95,10 @@ def deliver(broker, claim, worker):
 
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_a_running_panda_is_taken_over_killed_and_goes_on(cluster, tmp_path):
+def test_a_running_panda_is_taken_over_killed_and_goes_on(start, tmp_path):
     directory = tmp_path / "s"
     options = ("--name", "raised", "--strategy", "panda", "--resources", "[panda];days = 200")
-    first = start(cluster, directory, *options)
+    first = start(directory, "slow", *options)
     wait_for(lambda: days(directory) >= 3)
     nudge = Change(ChangeKind.NUDGE, {"hyperparameters": {"learning_rate": 0.0123}})
     assert ask(directory, nudge).line == "taken: the next day begins with learning_rate=0.0123"
@@ -117,26 +113,15 @@ def test_a_running_panda_is_taken_over_killed_and_goes_on(cluster, tmp_path):
     first.kill()
     first.wait()
     before = rows(directory)
-    second = start(cluster, directory, *options)
+    second = start(directory, "slow", *options)
     wait_for(lambda: days(directory) > len(before) + 2)
     assert [r["why"] for r in rows(directory)[: len(before)]] == [r["why"] for r in before]
     with Journal.open(directory) as journal:
         assert journal.trained_epochs == journal.measured_epochs
     assert ask(directory, Change(ChangeKind.STOP)).taken
-    out, _ = second.communicate(timeout=240)
-    assert second.returncode == 0, out
+    code, out = finish(second)
+    assert code == 0, out
     assert "1 slices" in out, "one panda keeps one slice busy"
-
-
-def start(cluster, directory, *options):
-    command = [sys.executable, str(PROGRAM), str(directory), "slow", "--address", cluster.address]
-    return subprocess.Popen(
-        [*command, *options],
-        env=cluster.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def rows(directory):
