@@ -97,8 +97,9 @@ def main() -> None:
             from caviar.tuning.driver import run_study
             from caviar.tuning.progress import PlainView
 
-            say("at work")
             spec = spec.override(trials=100_000)
+            keeper.begin(spec)
+            say("at work")
             run_study(spec, directory, PlainView(say), worker="no_op_worker:make", storage=keeper)
             return
         keeper.begin(spec)

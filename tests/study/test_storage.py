@@ -178,6 +178,10 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     ("uri", "line"),
     [
         ("", "must be a directory, s3://bucket/prefix or gs://bucket/prefix"),
+        ("s3:/bucket/x", "must be a directory, s3://bucket"),  # a slash too few
+        ("s3:bucket", "must be a directory, s3://bucket"),
+        ("gs:/bucket", "must be a directory, s3://bucket"),
+        ("file:/tmp/x", "must be a directory, s3://bucket"),
         ("http://somewhere/x", "must be a directory, s3://bucket"),
         ("s3:///x", "must be a directory, s3://bucket"),
         ("s3://bucket/a/../b", "must be a directory, s3://bucket"),
@@ -197,6 +201,15 @@ def test_what_is_no_address_is_refused(uri: str, line: str) -> None:
     assert line in str(found.value)
     assert "word@" not in str(found.value)
     assert "secret_key=b" not in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["with blanks", "größe 測試", "trailing/", "a%20b", "c#d?e"])
+def test_any_name_of_a_directory_will_do(tmp_path: Path, name: str) -> None:
+    storage = Storage(f"{tmp_path}/{name}")
+    storage.put("checkpoints/a.bin", b"a")
+    assert storage.get("checkpoints/a.bin") == b"a"
+    assert set(storage.list("checkpoints")) == {"a.bin"}
+    storage.check()
 
 
 def test_where_s3_is_as_aws_tools_are_told(monkeypatch) -> None:

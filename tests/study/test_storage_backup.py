@@ -1,88 +1,21 @@
-"""Backups: whatever is interrupted, what a manifest names is there, and a way back leads to it."""
+"""Backups: whatever is interrupted, what a manifest names is there."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from journal_samples import bytes_of, curve, new_study, rung, saved, trials
+from storage_samples import Crash, Far, Frail, confirmed, go_on, recovered, writer_of
 
-from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
-from caviar.study.backup_writer import BackupWriter
-from caviar.study.elsewhere import PAUSE_S, Elsewhere
+from caviar.errors import LeaseError
+from caviar.study import backup, backup_journal, restoring
 from caviar.study.journal import Journal
+from caviar.study.records import Change, ChangeKind
 from caviar.study.storage import Storage, StorageError
-
-
-class Crash(BaseException):
-    """The driver's process is killed."""
-
-
-class Frail(Storage):
-    """A directory whose `left`-th write from now kills the process, before or after it is done."""
-
-    left = 10**9
-    done = False
-    error: type[BaseException] = Crash
-
-    def put(self, key: str, data: bytes) -> None:
-        self._write(lambda: Storage.put(self, key, data))
-
-    def delete(self, key: str) -> None:
-        self._write(lambda: Storage.delete(self, key))
-
-    def _write(self, action) -> None:
-        self.left -= 1
-        if self.left > 0:
-            action()
-            return
-        if self.done and not self.left:
-            action()
-        raise self.error("the end")
-
-
-def confirmed() -> None:
-    """The lease is ours."""
-
-
-def writer_of(storage: Storage, study: Path, token: int = 1) -> BackupWriter:
-    return BackupWriter(storage, study, "digits", token, backup.read_manifest(storage))
-
-
-def go_on(journal: Journal, step: int) -> None:
-    """An assignment more: a trial's first rung, or its second."""
-    index, second = step // 2, step % 2
-    first, last = (3, 9) if second else (0, 3)
-    decisions = [] if second else trials(index)
-    number = journal.issue(rung(index, first=first, last=last), decisions=decisions)
-    attempt = journal.start_attempt(number, "s")
-    middle = (first + last) // 2 + 1
-    journal.report(
-        number, attempt, curve([index], range(first + 1, middle + 1)), saved([index], middle)
-    )
-    journal.report(
-        number, attempt, curve([index], range(middle + 1, last + 1)), saved([index], last), True
-    )
-
-
-def recovered(uri: str, folder: Path) -> Journal | None:
-    """What a driver elsewhere finds, whole; None if there was no backup yet."""
-    storage = Storage(uri)
-    manifest = backup.read_manifest(storage)
-    if manifest is None:
-        return None
-    restored = restoring.restore(storage, folder, manifest)
-    assert restored.damaged == ""
-    journal = Journal.open(folder, write=True)
-    journal.acquire_lease()
-    assert journal.use_storage(uri) == ()  # nothing that it names is lost
-    for record in journal.checkpoints():
-        assert journal.read_checkpoint(record) == bytes_of(record.trial, record.epoch)
-    return journal
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -170,63 +103,6 @@ def test_checkpoints_are_kept_there_and_not_here(tmp_path: Path) -> None:
             assert journal.read_checkpoint(record) == bytes_of(record.trial, record.epoch)
 
 
-def test_a_damaged_copy_is_told_and_the_one_before_taken(tmp_path: Path) -> None:
-    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
-    with new_study(study) as journal:
-        writer = writer_of(storage, study)
-        go_on(journal, 0)
-        writer.write(confirmed)
-        before = list(journal.entries())
-        go_on(journal, 1)
-        writer.write(confirmed)
-    manifest = backup.read_manifest(storage)
-    assert manifest is not None
-    for spoiled in (b"", storage.get(manifest.copies[""].key)[:-9], b"no journal"):
-        storage.put(manifest.copies[""].key, spoiled)
-        restored = restoring.restore(storage, tmp_path / "elsewhere", manifest)
-        assert "is damaged" in restored.damaged
-        with Journal.open(tmp_path / "elsewhere") as found:
-            assert list(found.entries()) == before
-        shutil.rmtree(tmp_path / "elsewhere")
-    storage.delete(manifest.previous[""].key)
-    with pytest.raises(StudyError, match="is gone"):
-        restoring.restore(storage, tmp_path / "elsewhere", manifest)
-    assert not (tmp_path / "elsewhere" / "journal.sqlite3").exists()
-    storage.put("manifest-000001.json", b"{}")
-    with pytest.raises(StudyError, match=r"manifest-000001.json is damaged; delete it$"):
-        backup.read_manifest(storage)
-
-
-def test_whoever_is_ahead_counts(tmp_path: Path) -> None:
-    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
-    other = tmp_path / "other"
-    with new_study(study) as journal:
-        writer = writer_of(storage, study)
-        go_on(journal, 0)
-        writer.write(confirmed)
-        manifest = backup.read_manifest(storage)
-        assert restoring_checks.is_ahead(study, manifest, storage)  # as far
-        go_on(journal, 1)
-    assert restoring_checks.is_ahead(study, manifest, storage)  # further
-    assert not restoring_checks.is_ahead(other, manifest, storage)  # nothing there
-    restoring.restore(storage, other, manifest)
-    with Journal.open(other, write=True) as journal:
-        journal.acquire_lease()
-        for step in range(1, 4):
-            go_on(journal, step)
-        writer_of(storage, other, token=2).write(confirmed)
-    manifest = backup.read_manifest(storage)
-    assert manifest.token == 2
-    # The first machine comes back with what it acknowledged and never backed up.
-    assert not restoring_checks.is_ahead(study, manifest, storage)
-    restored = restoring.restore(storage, study, manifest)
-    assert restored.aside is not None
-    with Journal.open(study) as journal, Journal.open(restored.aside) as lost:
-        assert journal.measured_epochs == 18
-        assert lost.measured_epochs == 9
-    assert restoring_checks.is_ahead(study, manifest, storage)
-
-
 def test_a_zombies_backup_counts_no_more(tmp_path: Path) -> None:
     storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
     with new_study(study) as journal:
@@ -255,110 +131,141 @@ def test_a_zombies_backup_counts_no_more(tmp_path: Path) -> None:
         }
 
 
-def test_another_study_is_refused(tmp_path: Path) -> None:
-    storage = Storage(str(tmp_path / "storage"))
-    for name in ("one", "two"):
-        new_study(tmp_path / name).close()
-    writer_of(storage, tmp_path / "one").write(confirmed)
-    manifest = backup.read_manifest(storage)
-    with pytest.raises(StudyError, match=r"holds another study than .*two \(digits, begun "):
-        restoring_checks.is_ahead(tmp_path / "two", manifest, storage)
-
-
-def test_lost_checkpoints_are_forgotten_and_trained_again(tmp_path: Path) -> None:
-    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+def test_a_storage_far_away_is_backed_up_to_as_often(tmp_path: Path) -> None:
+    storage, study = Far(str(tmp_path / "storage")), tmp_path / "study"
     with new_study(study) as journal:
-        journal.use_storage(storage.uri)
         writer = writer_of(storage, study)
         go_on(journal, 0)
-        go_on(journal, 2)
-        writer.carry()
-        number = journal.issue(rung(0, first=3, last=9))
-        storage.delete("checkpoints/trial-000000-epoch-00003-lease-1.ckpt")
-        lost = journal.use_storage(storage.uri)
-        assert [(record.trial, record.epoch) for record in lost] == [(0, 3)]
-        assert journal.latest_checkpoint(0) is None
-        assert journal.latest_checkpoint(1) is not None
-        attempt = journal.start_attempt(number, "s")
-        # It begins anew: what stands is not taken twice, what was never measured is refused.
-        receipt = journal.report(number, attempt, curve([0], range(1, 10)), saved([0], 9), True)
-        assert [m.epoch for m in receipt.accepted] == [4, 5, 6, 7, 8, 9]
-        assert journal.events("checkpoint_lost")[0].detail == {"trial": 0, "epoch": 3}
+        storage.wait_s = 0.2
+        assert writer.write(confirmed)
+    assert writer.took_s < 0.2  # of a core; the rest was waiting, with nobody
 
 
-def test_a_storage_that_hangs_is_not_asked_by_everyone() -> None:
-    asked, now = [], [0.0]
-
-    class Gone(Storage):
-        def get(self, key: str) -> bytes:
-            asked.append(key)
-            raise StorageError("gone")
-
-    elsewhere = Elsewhere(lambda: ("/nowhere", ""), lambda: now[0])
-    elsewhere._found = Gone("/nowhere"), ""
-    for _ in range(3):
-        with pytest.raises(StorageError, match="gone"):
-            elsewhere("x.ckpt")
-    assert asked == ["checkpoints/x.ckpt"]
-    now[0] = PAUSE_S
-    with pytest.raises(StorageError, match="gone"):
-        elsewhere("x.ckpt")
-    assert len(asked) == 2
-
-
-def test_the_winner_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    storage, study = Frail(str(tmp_path / "storage")), tmp_path / "study"
-    storage.error = StorageError
-    assert not backup_winner.put_winner(storage, tmp_path / "nothing")
-    for version in range(2):
-        (study / "winner" / "model").mkdir(parents=True, exist_ok=True)
-        for name in ("card.json", "model/weights.npz", f"only-{version}"):
-            (study / "winner" / name).write_text(f"{name} {version}")
-        (study / "report.html").write_text(f"report {version}")
-        for left in range(2, 6 + version):
-            storage.left = left
-            with pytest.raises(StorageError):
-                backup_winner.put_winner(storage, study)
-            there = backup_winner.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
-            assert there == (version == 1 and left == 2)
-        storage.left = 10**9
-        assert backup_winner.put_winner(storage, study)
-        assert backup_winner.put_winner(storage, study)
-        assert backup_winner.fetch_winner(Storage(storage.uri), _fresh(tmp_path / "look"))
-        assert _tree(tmp_path / "look" / "winner") == _tree(study / "winner")
-        assert not backup_winner.fetch_winner(Storage(storage.uri), tmp_path / "look")
-
-
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
-
-
-def _tree(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def test_the_backup_before_the_last_is_whole_as_well(tmp_path: Path) -> None:
-    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+def test_what_is_superseded_is_deleted_at_once(tmp_path: Path) -> None:
+    storage, study = Far(str(tmp_path / "storage")), tmp_path / "study"
     with new_study(study) as journal:
         writer = writer_of(storage, study)
+        for step in range(17):
+            go_on(journal, step)
+        writer.carry()
+        stray = [f"trial-{k:06}-epoch-00001-lease-1.ckpt" for k in range(40)]
+        for name in stray:
+            storage.put(f"checkpoints/{name}", b"superseded")
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        go_on(journal, 17)
+        storage.wait_s, began = 0.05, time.monotonic()
+        writer.write(confirmed)
+        took_s = time.monotonic() - began
+    there = storage.list("checkpoints")
+    assert not there.keys() & set(stray)
+    assert set(there) == set(backup_journal.named_checkpoints(study / "journal.sqlite3"))
+    assert took_s < 40 * 0.05
+
+
+def test_what_is_superseded_while_a_journal_is_copied_is_not_missed(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """It is named by the copy and deleted before it is carried; the next copy names another."""
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    copy_journal, epochs = backup_journal.copy_journal, iter(range(2, 4))
+    with new_study(study) as journal:
         number = journal.issue(rung(0, last=9), decisions=trials(0))
         attempt = journal.start_attempt(number, "s")
-        for epoch in range(1, 5):  # each checkpoint supersedes the one before
+
+        def report(epoch: int) -> None:
             journal.report(number, attempt, curve([0], [epoch]), saved([0], epoch))
-            writer.write(confirmed)
-    manifest = backup.read_manifest(storage)
-    assert len(storage.list("checkpoints")) == 2
-    storage.delete(manifest.copies[""].key)
-    assert restoring.restore(storage, tmp_path / "elsewhere", manifest).damaged
-    with Journal.open(tmp_path / "elsewhere", write=True) as found:
+
+        def meanwhile(source: Path, copy: Path) -> None:
+            copy_journal(source, copy)
+            for epoch in epochs:
+                report(epoch)
+
+        monkeypatch.setattr(backup_journal, "copy_journal", meanwhile)
+        report(1)
+        writer_of(storage, study).write(confirmed)
+    restoring.restore(storage, tmp_path / "other", backup.read_manifest(storage))
+    with Journal.open(tmp_path / "other", write=True) as found:
         found.acquire_lease()
         assert found.use_storage(storage.uri) == ()
         assert found.measured_epochs == 3
-        (record,) = found.checkpoints()
-        assert found.read_checkpoint(record) == bytes_of(0, 3)
+
+
+def test_a_journal_that_stands_still_is_copied_once(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as search, new_study(study / "retraining-1") as finals:
+        go_on(search, 0)
+        writer = writer_of(storage, study)
+        keys = []
+        for step in range(4):
+            go_on(finals, step)
+            assert writer.write(confirmed)
+            keys.append(backup.read_manifest(storage).copies[""].key)
+        assert len(set(keys)) == 1
+        assert len(storage.list("journals")) == 3
+        go_on(search, 1)
+        assert writer.write(confirmed)
+        entries = [list(journal.entries()) for journal in (search, finals)]
+    other, manifest = tmp_path / "other", backup.read_manifest(storage)
+    assert manifest.copies[""].key not in keys
+    assert restoring.restore(storage, other, manifest).damaged == ""
+    with Journal.open(other) as search, Journal.open(other / "retraining-1") as finals:
+        assert [list(journal.entries()) for journal in (search, finals)] == entries
+
+
+def test_a_checkpoint_written_again_is_not_superseded(tmp_path: Path) -> None:
+    """It is no entry of the journal, whose copy is not made anew for it."""
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as search, new_study(study / "retraining-1") as finals:
+        go_on(search, 0)
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        pulse, (record,) = backup_journal.pulse(study / "journal.sqlite3"), search.checkpoints()
+        again = record.file.replace("lease-1", "lease-0")
+        storage.put(f"checkpoints/{again}", b"again")
+        writer._there[""].add(again)
+        search._db.execute("UPDATE checkpoints SET file = ?", (again,))
+        assert backup_journal.pulse(study / "journal.sqlite3") == pulse
+        for step in range(3):
+            go_on(finals, step)
+            writer.write(confirmed)
+    assert again in storage.list("checkpoints")
+
+
+def test_a_request_is_backed_up_before_anybody_answers(tmp_path: Path) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        go_on(journal, 0)
+        writer = writer_of(storage, study)
+        writer.write(confirmed)
+        number = journal.request(Change(ChangeKind.STOP_TRIAL, {"trial": 0}))
+        assert writer.write(confirmed)
+        restoring.restore(storage, tmp_path / "other", backup.read_manifest(storage))
+        with Journal.open(tmp_path / "other") as found:
+            assert [request.number for request in found.requests()] == [number]
+        journal.answer(number)
+        assert writer.write(confirmed)
+        assert not writer.write(confirmed)
+
+
+def test_a_journal_without_requests_has_a_pulse(tmp_path: Path) -> None:
+    with new_study(tmp_path) as journal:
+        journal._db.execute("DROP TABLE requests")
+        assert backup_journal.pulse(tmp_path / "journal.sqlite3")[2] == 0
+
+
+def test_a_manifest_that_a_successor_deletes_is_not_missed(tmp_path: Path, monkeypatch) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study):
+        writer_of(storage, study).write(confirmed)
+        get_json, successor = Storage.get_json, writer_of(storage, study, token=2)
+
+        def meanwhile(self, key: str):
+            if key == "manifest-000001.json":
+                successor.write(confirmed)
+            return get_json(self, key)
+
+        monkeypatch.setattr(Storage, "get_json", meanwhile)
+        manifest = backup.read_manifest(Storage(storage.uri))
+    assert manifest is not None
+    assert manifest.token == 2

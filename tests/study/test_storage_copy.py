@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from journal_samples import bytes_of, new_study
-from test_storage_backup import confirmed, go_on, writer_of
+from storage_samples import confirmed, go_on, writer_of
 
 from caviar.errors import StudyError
 from caviar.study import backup, backup_winner, storage_lease
