@@ -106,7 +106,8 @@ for _ in $(seq 600); do
 Ray is up on this machine: dashboard http://127.0.0.1:$dashboard_port
 From another shell:$there
   submit    caviar submit STUDY.toml
-  ask       caviar jobs; caviar status ID; caviar logs -f ID; caviar stop ID; caviar fetch ID DIR
+  ask       caviar jobs; caviar status ID; caviar logs -f ID; caviar fetch ID DIR
+  change    caviar pause ID; caviar continue ID; caviar add ID --trials N; caviar stop ID
   attach    caviar run STUDY.toml --address 127.0.0.1:$port
   token     $kept
   stop      Ctrl-C here, or: kill $$
