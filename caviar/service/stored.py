@@ -16,7 +16,7 @@ from caviar.study.facts import CheckpointRecord
 from caviar.study.journal import Journal
 from caviar.study.restoring import copy_out
 from caviar.study.spec import StudySpec
-from caviar.study.storage import Storage
+from caviar.study.storage import Storage, StorageError
 
 AT_ONCE: Final = 8
 """Checkpoints that are read at a time."""
@@ -70,7 +70,7 @@ def add_checkpoints(copy: Path, say: Say) -> str:
     Returns:
         How many came, for the end of a line; "" of a study whose own directory had them all.
     """
-    came = missing = 0
+    came = 0
     for study in sending.studies(copy):
         with Journal.open(study) as journal:
             folder = study / DIRECTORY
@@ -81,35 +81,42 @@ def add_checkpoints(copy: Path, say: Say) -> str:
             if wanted and journal.storage_used() is not None:
                 folder.mkdir(exist_ok=True)
                 count, why = _add(journal, folder, wanted, say)
-                came, missing = came + count, missing + len(wanted) - count
+                came += count
                 if why:
                     say(f"note: {_checkpoints(len(wanted) - count)} did not come: {why}")
-    return f", {_checkpoints(came)} from its storage" if came or missing else ""
+    return f", {_checkpoints(came)} from its storage" if came else ""
 
 
 def _add(
     journal: Journal, folder: Path, wanted: Sequence[CheckpointRecord], say: Say
 ) -> tuple[int, str]:
-    """Brings checkpoints into a folder.
+    """Brings checkpoints into a folder; gives up when the storage does not answer.
 
     Returns:
         How many, and why the first did not come that did not.
     """
+    silent: list[str] = []
 
     def bring(record: CheckpointRecord) -> str:
+        if silent:
+            return silent[0]
         try:
             (folder / record.file).write_bytes(journal.read_checkpoint(record))
+        except StorageError as error:
+            silent.append(str(error).removeprefix("--storage "))
+            return silent[-1]
         except StudyError as error:
             return str(error).removeprefix(f"{folder}/")
         return ""
 
-    whys, told = [], time.monotonic()
+    whys: list[str] = []
+    told = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for count, why in enumerate(pool.map(bring, wanted), start=1):
+        for why in pool.map(bring, wanted):
             whys.append(why)
-            if time.monotonic() - told > SAY_EVERY_S:
+            if time.monotonic() - told > SAY_EVERY_S and not silent:
                 told = time.monotonic()
-                say(f"{count} of {len(wanted)} checkpoints from its storage")
+                say(f"{len(whys)} of {len(wanted)} checkpoints from its storage")
     failed = [why for why in whys if why]
     return len(whys) - len(failed), (failed or [""])[0]
 

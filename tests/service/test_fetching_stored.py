@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from test_fetching import begin
 
-from caviar.service import fetching, sending
+from caviar.service import fetching, sending, stored
 from caviar.study import backup_winner, rows
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.checkpoints import files_in
 from caviar.study.journal import Journal
-from caviar.study.storage import Storage
+from caviar.study.storage import Storage, StorageError
 
 
 def keep(study, folder):
@@ -203,6 +203,24 @@ def test_checkpoints_in_a_bucket_come_from_there(fake, job, study, caviar, tmp_p
     here, named = checkpoints(tmp_path / "got")
     assert named - here == {spoilt.name}
     assert "checkpoints from" not in caviar("fetch", "digits", tmp_path / "bare")[1]
+
+
+def test_a_bucket_that_does_not_answer_is_asked_no_more(job, caviar, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "folder_of", lambda uri: "")
+    monkeypatch.setattr(stored, "AT_ONCE", 1)
+    asked = []
+
+    def silent(storage, key):
+        asked.append(key)
+        raise StorageError(f"--storage {storage.uri}: cannot be read: no credentials")
+
+    monkeypatch.setattr(Storage, "get", silent)
+    status, out, complaint = caviar("fetch", "digits", tmp_path / "got", "--checkpoints")
+    assert (status, complaint) == (0, "")
+    why = f"{tmp_path}/storage: cannot be read: no credentials"
+    lines = [f"note: 9 checkpoints did not come: {why}"] * 2  # the search's, the retraining's
+    assert out.splitlines()[:2] == lines
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(

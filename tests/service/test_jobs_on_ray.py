@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ def test_submitted_stopped_resumed_and_fetched(caviar, study, cluster, tmp_path)
     try:
         wait_for(lambda: Journal.exists(there) and measured(there), PATIENCE_S)
         caviar("pause", there)  # so that it is not over before it was asked, fetched and stopped
+        line = caviar("pause", "submitted", status=2).splitlines()[-1]
+        assert line == "caviar: the study is paused already"
         first = trained(caviar, 1)
         assert first["job"]["directory"] == str(there)
         assert first["best"]["hyperparameters"]["learning_rate"] > 0
@@ -105,7 +108,10 @@ def test_submitted_stopped_resumed_and_fetched(caviar, study, cluster, tmp_path)
             "see: caviar status caviar-submitted-1\n"
         )
         caviar("fetch", "submitted", tmp_path / "during")  # also while it runs
-        caviar("continue", there)
+        wish = ("narrow", "caviar-submitted-1", "learning_rate=1e-3..2")
+        line = caviar(*wish, status=2).splitlines()[-1]
+        assert line == "caviar: narrow: learning_rate: must be in [0.0001, 1.0], got 2.0"
+        assert "taken: the study goes on" in caviar("continue", "submitted")
         assert "caviar-submitted-1: stopped" in caviar("stop", "submitted")
     finally:
         subprocess.run(  # whatever went wrong, the cluster is free for other tests
@@ -148,10 +154,20 @@ def test_submitted_stopped_resumed_and_fetched(caviar, study, cluster, tmp_path)
     files = {path.name for path in (there / "checkpoints").iterdir()}
     assert {path.name for path in (tmp_path / "got" / "checkpoints").iterdir()} == files
     assert "holds other files" in caviar("fetch", "submitted", tmp_path, status=2)
-    jobs = caviar("jobs")
-    assert "caviar-submitted-2  submitted  finished" in jobs
-    assert "caviar-fetch" not in jobs
+    assert "caviar-submitted-2  submitted  finished" in caviar("jobs")
+    assert jobs_of(cluster) == {"caviar-submitted-1", "caviar-submitted-2"}  # and no helper
     assert_token_nowhere(cluster, there)
+
+
+def jobs_of(cluster):
+    """All that the cluster knows of this study and its helpers."""
+    token = cluster.environment["RAY_AUTH_TOKEN"]
+    asked = urllib.request.Request(f"{cluster.dashboard}/api/jobs/")
+    asked.add_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        names = {job["submission_id"] for job in json.load(answer)}
+    helpers = ("caviar-submitted", "caviar-ask", "caviar-fetch")
+    return {name for name in names if name and name.startswith(helpers)}
 
 
 def assert_token_nowhere(cluster, there):
