@@ -156,9 +156,9 @@ def test_worked_out_by_hand(text: str, holds: bool) -> None:
     ],
 )
 def test_what_has_no_value_does_not_hold(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert not Expression.parse(text).holds({"zero": 0, "units": 1000})
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_powers_up_to_the_range_of_floats() -> None:
@@ -283,10 +283,10 @@ def test_and_says_what_a_list_says(one: str, other: str, values: dict, inactive:
     ],
 )
 def test_whatever_else_is_refused_in_one_line(text: str, message: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(StudyError) as caught:
         Expression.parse(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert (str(caught.value) + " ").startswith(message)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
