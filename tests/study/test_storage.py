@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from s3_server import serving
 
 from caviar.errors import StudyError
 from caviar.study import storage as module
@@ -16,24 +17,10 @@ from caviar.study.storage import Storage, StorageError
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    boto3 = pytest.importorskip("boto3")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    known = {
-        "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": "once-upon-a-secret",
-        "AWS_REGION": "us-east-1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in known.items():
-            patch.setenv(name, value)
-        address = f"http://{host}:{port}"
-        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="studies")
-        yield f"endpoint_override={host}:{port}&scheme=http"
-    server.stop()
+    """Where the server is, as options of an address."""
+    with serving() as url:
+        scheme, _, place = url.partition("://")
+        yield f"endpoint_override={place}&scheme={scheme}"
 
 
 @pytest.fixture(params=["path", "s3"])

@@ -2,13 +2,10 @@
 
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from drivers import PATIENCE_S, finish
+from s3_server import serving
 from waiting import wait_for
 
 from caviar.report.account import account
@@ -17,50 +14,29 @@ from caviar.study.journal import Journal
 from caviar.study.storage import Storage
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-PATIENCE_S = 240.0
-PROGRAM = Path(__file__).with_name("programs.py")
 OPTIONS = ("--name", "stored", "--trials", "60", "--epochs", "27")
+ONE_SLICE = ("--resources", "max_slices = 1")
 
 
 @pytest.fixture
 def s3(monkeypatch, caplog):
     """The address of a bucket; this process and those it starts may use it."""
     caplog.set_level("ERROR", "werkzeug")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    known = {
-        "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": "once-upon-a-secret",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in known.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="studies")
-    yield "s3://studies/a/b"
-    server.stop()
+    with serving() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield "s3://studies/a/b"
 
 
-def start(cluster, directory, worker, uri, *options):
-    command = [sys.executable, str(PROGRAM), str(directory), worker, "--address", cluster.address]
-    keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    return subprocess.Popen(
-        [*command, "--storage", uri, *OPTIONS, *options],
-        env=cluster.environment | keys,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=directory.parent,
-    )
+@pytest.fixture
+def begin(start):
+    """Begins a study with a storage."""
 
+    def begin(directory, worker, uri, *options):
+        keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        given = "--storage", uri, *OPTIONS, *ONE_SLICE, *options
+        return start(directory, worker, *given, **keys)
 
-def finish(process, timeout=PATIENCE_S):
-    out, _ = process.communicate(timeout=timeout)
-    return process.returncode, out
+    return begin
 
 
 def measurements(journal):
@@ -81,12 +57,12 @@ def backed_up(uri, folder):
         return measurements(journal)
 
 
-def test_a_study_goes_on_from_its_backup_on_another_disk(cluster, tmp_path, s3):
+def test_a_study_goes_on_from_its_backup_on_another_disk(begin, tmp_path, s3):
     first, second = tmp_path / "first", tmp_path / "second"
-    driver = start(cluster, first, "endless", s3)
+    driver = begin(first, "endless", s3)
     try:
         wait_for(lambda: len(backed_up(s3, tmp_path / "look")) >= 12, PATIENCE_S)
-        code, out = finish(start(cluster, second, "slow", s3))  # while the first one lives
+        code, out = finish(begin(second, "slow", s3))  # while the first one lives
         assert code == 2, out
         assert f"StudyError: --storage {s3}: another driver holds this study: host " in out
         assert f"pid {driver.pid}, since " in out
@@ -100,7 +76,7 @@ def test_a_study_goes_on_from_its_backup_on_another_disk(cluster, tmp_path, s3):
         acknowledged = measurements(journal)
     assert saved <= acknowledged
     shutil.rmtree(first)
-    code, out = finish(start(cluster, second, "slow", s3))
+    code, out = finish(begin(second, "slow", s3))
     assert code == 0, out
     assert f"restored from {s3}: the journal as of " in out
     assert f"{len(saved)} trial-epochs stand" in out
@@ -118,10 +94,10 @@ def test_a_study_goes_on_from_its_backup_on_another_disk(cluster, tmp_path, s3):
     assert list((second / "checkpoints").iterdir()) == []  # they went there, and are not kept here
 
 
-def test_a_study_goes_on_while_its_storage_is_gone(cluster, tmp_path, s3):
+def test_a_study_goes_on_while_its_storage_is_gone(begin, tmp_path):
     directory, place = tmp_path / "study", tmp_path / "shared"
     options = ("--name", "outage", "--trials", "250")
-    driver = start(cluster, directory, "slow", str(place), *options)
+    driver = begin(directory, "slow", str(place), *options)
     out = ""
     try:
         wait_for(lambda: len(backed_up(str(place), tmp_path / "look")) >= 10, PATIENCE_S)
