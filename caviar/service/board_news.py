@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.service.board_files import FOLDER, MOST, STATUS, decoded, kind_of
-from caviar.service.dashboard import PATIENCE_S, Dashboard, NotThereError
+from caviar.service.dashboard import PATIENCE_S, Dashboard, NotThereError, TooLongError
 from caviar.service.jobs import Job, last_status, tail
 from caviar.study.wording import one_line
 from caviar.tuning.job_words import PREFIX
@@ -38,6 +38,8 @@ def read(
         )  # fmt: skip
     except NotThereError:
         return None
+    except TooLongError as error:
+        raise OddError(f"{one_line(job.id)}: {error}") from None
     found = decoded(file, raw)
     if found is None:
         raise OddError(f"{one_line(job.id)}: its {file} is none of caviar's")

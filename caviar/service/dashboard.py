@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,12 +20,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from caviar.errors import StudyError
+from caviar.service.answering import StayHere, reason, whole
 from caviar.study.wording import one_line
 
 DEFAULT_URL: Final = "http://127.0.0.1:8265"
 """Where a head that was started on this machine has its dashboard."""
 PATIENCE_S: Final = 10.0
 """How long to wait for an answer."""
+LONGEST: Final = 2**20
+"""Bytes of a line: any job may print what it likes."""
+MOST: Final = 2**26
+"""Bytes of an answer in JSON: ten thousand jobs, each with some kilobytes."""
 
 _TOKEN_PATH: Final = "~/.ray/auth_token"  # noqa: S105 - where it lies, not what it is
 _NO_FILE: Final = "file is not found at"
@@ -65,11 +69,8 @@ def find_token() -> str:
     return token
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Follows nobody to another address: urllib would take the token along."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Makes no other request; the answer is an error then."""
+class TooLongError(StudyError):
+    """More came than is taken."""
 
 
 class Dashboard:
@@ -106,7 +107,7 @@ class Dashboard:
         self._token = find_token()
         # A proxy of the outside world knows no loopback address of ours.
         proxies = [urllib.request.ProxyHandler({})] if self.on_loopback else []
-        self._opener = urllib.request.build_opener(_StayHere, *proxies)
+        self._opener = urllib.request.build_opener(StayHere, *proxies)
 
     def __repr__(self) -> str:
         return f"Dashboard({self.url!r})"
@@ -157,7 +158,7 @@ class Dashboard:
         return self._json("DELETE", path, {})
 
     def lines(self, path: str, patience_s: float = PATIENCE_S, **query: str | int) -> Iterator[str]:
-        """The lines of a text at `path`, as they come.
+        """The lines of a text at `path`, as they come; one beyond `LONGEST` in pieces.
 
         Args:
             path: of the text.
@@ -169,7 +170,7 @@ class Dashboard:
             StudyError: no dashboard answers, it wants another token, or it breaks off.
         """
         with self._answered("GET", path, query, patience_s=patience_s) as answer:
-            for line in answer:
+            for line in iter(lambda: answer.readline(LONGEST), b""):
                 yield line.decode("utf-8", errors="replace").rstrip("\r\n")
 
     def text(
@@ -179,13 +180,11 @@ class Dashboard:
 
         Raises:
             NotThereError: there is nothing of that name.
-            StudyError: it is longer, no dashboard answers, it wants another token, or it fails.
+            TooLongError: it is longer.
+            StudyError: no dashboard answers, it wants another token, or it fails.
         """
         with self._answered("GET", path, query, patience_s=patience_s) as answer:
-            raw = answer.read(most + 1)
-        if len(raw) > most:
-            raise self._wrong(f"more than {most} bytes came from {path}")
-        return raw
+            return self._whole(answer, path, most)
 
     def _json(
         self,
@@ -195,11 +194,17 @@ class Dashboard:
         body: Mapping[str, Any] | None = None,
     ) -> Any:
         with self._answered(method, path, query, body) as answer:
-            raw = answer.read()
+            raw = self._whole(answer, path, MOST)
         try:
             return json.loads(raw) if raw else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self.another() from None
+
+    def _whole(self, answer: http.client.HTTPResponse, path: str, most: int) -> bytes:
+        raw = whole(answer, most)
+        if len(raw) > most:
+            raise TooLongError(str(self._wrong(f"more than {most / 2**20:g} MiB came from {path}")))
+        return raw
 
     def another(self) -> StudyError:
         """What to raise where something answers, but not as a Ray dashboard does."""
@@ -228,7 +233,9 @@ class Dashboard:
             if isinstance(error, http.client.BadStatusLine) and not isinstance(error, OSError):
                 raise self.another() from None  # it quotes whatever a server of another kind said
             more = "; another address: --dashboard, RAY_API_SERVER_ADDRESS" * self._guessed
-            raise self._wrong(f"no Ray dashboard answers there ({_reason(error)}){more}") from None
+            raise self._wrong(
+                f"no Ray dashboard answers there ({reason(error, PATIENCE_S)}){more}"
+            ) from None
 
     def _refused(self, error: urllib.error.HTTPError) -> StudyError:
         to = error.headers.get("Location")
@@ -254,14 +261,3 @@ class Dashboard:
 
     def _wrong(self, what: str) -> StudyError:
         return StudyError(f"--dashboard {self.url}: {what}")
-
-
-def _reason(error: BaseException) -> str:
-    """Why a connection failed, in a few words."""
-    inner = getattr(error, "reason", error)
-    if isinstance(inner, TimeoutError):
-        return f"nothing for {PATIENCE_S:.0f} s"
-    if isinstance(inner, ssl.SSLError):
-        return f"its certificate or encryption: {inner.reason}"
-    told = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
-    return one_line(told)

@@ -16,6 +16,8 @@ from caviar.tuning.job_words import PREFIX
 
 TAIL: Final = 1000
 """Lines at a log's end among which the last status line is."""
+MOST: Final = 2**23
+"""Bytes of them."""
 END_S: Final = 25.0
 """Seconds to wait for a job that was asked to stop."""
 POLL_S: Final = 0.3
@@ -157,13 +159,15 @@ def tail(
         patience_s: how long to wait for the next of them.
 
     Raises:
-        StudyError: its node does not answer.
+        StudyError: its node does not answer, or they are too long.
     """
     if not job.node:
         return []
     path = "/api/v0/logs/file"
     name = log_of(job.id)
-    return list(dashboard.lines(path, patience_s, node_id=job.node, filename=name, lines=lines))
+    raw = dashboard.text(path, MOST, patience_s, node_id=job.node, filename=name, lines=lines)
+    found = raw.decode("utf-8", errors="replace").split("\n")
+    return [line.rstrip("\r") for line in found[: -1 if not found[-1] else None]]
 
 
 def last_status(lines: Sequence[str]) -> dict[str, Any] | None:

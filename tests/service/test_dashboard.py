@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from caviar.errors import StudyError
+from caviar.service import dashboard
 from caviar.service.dashboard import DEFAULT_URL, Dashboard, NotThereError, default_url, find_token
 
 TOKEN = "a" * 64
@@ -22,10 +23,14 @@ class Answers(BaseHTTPRequestHandler):
             return self.say(401, b"Unauthorized: Missing authentication token")
         known = {
             "/api/version": (200, b'{"ray_version": "2.60.0"}'),
+            "/log?cut=1": (200, b"one two three"),
             "/log?lines=2": (200, "one\r\nzwei \xff\n".encode("latin-1")),
             "/html": (200, b"<html>hello</html>"),
             "/broken": (500, b"Traceback\nKeyError: 'x'\n"),
             "/empty": (200, b""),
+            "/deep": (200, b"[" * 100_000),
+            "/long": (200, b"a" * 30 + b"\nb\n"),
+            "/gone": (500, b"Traceback\nException: A file is not found at: /x/y.json"),
             "/page": (404, b"<!DOCTYPE HTML>\n<html>Error response</html>"),
         }
         if self.path == "/moved":
@@ -43,7 +48,7 @@ class Answers(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:5] if self.path == "/log?cut=1" else body)
 
 
 @pytest.fixture
@@ -191,3 +196,32 @@ def test_a_token_is_carried_nowhere_else(asked, server):
         asked.get("/moved")
     rule = "it sends on to http://127.0.0.1:9/login, and the token is for it alone"
     assert str(error.value) == f"--dashboard {server}: {rule}"
+
+
+def test_a_text_is_read_up_to_its_bound_and_a_line_in_pieces(asked, monkeypatch):
+    assert asked.text("/long", 33) == b"a" * 30 + b"\nb\n"
+    with pytest.raises(StudyError, match=r"more than 3.05176e-05 MiB came from /long"):
+        asked.text("/long", 32)
+    monkeypatch.setattr(dashboard, "LONGEST", 20)
+    assert list(asked.lines("/long")) == ["a" * 20, "a" * 10, "b"]
+    monkeypatch.setattr(dashboard, "MOST", 10)
+    with pytest.raises(StudyError, match="MiB came from /api/version"):
+        asked.get("/api/version")
+
+
+def test_an_answer_that_breaks_off_is_no_answer(asked):
+    with pytest.raises(StudyError, match="no Ray dashboard answers there"):
+        asked.text("/log", 100, cut=1)
+
+
+def test_a_file_that_is_not_there_is_told_from_a_failure(asked):
+    with pytest.raises(NotThereError, match="A file is not found at"):
+        asked.text("/gone", 100)
+    with pytest.raises(StudyError, match=r"it failed \(500\): KeyError") as failed:
+        asked.text("/broken", 100)
+    assert not isinstance(failed.value, NotThereError)
+
+
+def test_json_too_deep_to_be_read_is_one_line(asked):
+    with pytest.raises(StudyError, match="what answers there is no Ray dashboard"):
+        asked.get("/deep")

@@ -317,6 +317,45 @@ def test_status_says_how_old_the_news_is(fake, caviar):
     assert "as of 20 s ago" in caviar("status", "small")[1]
 
 
+def test_status_is_what_the_driver_wrote_a_moment_ago(fake, caviar):
+    running_log(fake, at=time.time() - 600)
+    file = "caviar/caviar-small-1/status.json"
+    told = TOLD | {"at": time.time(), "counts": {"running": 5, "completed": 4}, "eta_s": 60.0}
+    fake.files[file] = json.dumps(told | {"page_at": None})
+    out = caviar("status", "small")[1]
+    assert "  5 running, 4 completed" in out
+    assert "about 1 min left" in out
+    assert "ago" not in out
+    assert "GET /api/v0/logs/file" in fake.asked
+    assert "4 of 9" in caviar("jobs")[1]
+    fake.files[file] = json.dumps(told | {"at": time.time() - 3600})
+    out = caviar("status", "small")[1]
+    assert "left" not in out  # an hour ago it was so
+    assert "as of 1 h 00 min ago" in out
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "[]", '{"counts": [3]}', '{"at": NaN}', '{"trouble": "\\ud800"}', "[" * 100_000,
+            " " * (2**19 + 1), '{"rungs": [[1, 2]]}', '{"metric": "m", "best": {"trial": 1, '
+            '"epoch": 1, "m": "high"}}', '{"trial_epochs": 1' + "0" * 30 + "}"]
+)  # fmt: skip
+def test_a_status_file_that_is_none_of_caviars_leaves_the_log(fake, caviar, raw):
+    running_log(fake)
+    fake.files["caviar/caviar-small-1/status.json"] = raw
+    status, out, complaint = caviar("status", "small")
+    assert (status, complaint) == (0, "")
+    assert "  26 trial-epochs, 3.5 a second" in out
+    assert "cannot be read" not in out
+
+
+def test_a_status_line_that_is_none_of_caviars_is_said_to_be_so(fake, caviar):
+    fake.add("caviar-small-1", "small")
+    fake.logs["caviar-small-1"] = PREFIX + '{"counts": [3], "job": 3}\n'
+    status, out, _ = caviar("status", "small")
+    assert status == 0
+    assert "  caviar-small-1: its status line is none of caviar's" in out
+
+
 def test_status_names_the_hyperparameters_that_are_searched(fake, caviar):
     running_log(fake)
     fake.jobs["caviar-small-1"]["metadata"]["caviar.searched"] = "units layers"
@@ -376,7 +415,8 @@ def test_of_what_the_cluster_does_not_know(fake, refused, tmp_path, command):
     fake.add("caviar-other-1", "other")
     target = [tmp_path / "new"] if command == "fetch" else []
     line = refused(command, "nothing", *target)
-    assert line.startswith(f"nothing: {fake.url} knows no such job or study of caviar's")
+    begun = "nothing: no directory here; " if command == "stop" else "nothing: "
+    assert line.startswith(f"{begun}{fake.url} knows no such job or study of caviar's")
     assert "caviar-other-1" in line
     assert "must be a submission id" in refused(command, "a b", *target, "--dashboard", fake.url)
 
@@ -452,7 +492,7 @@ def test_stop_of_a_directory_that_is_there_is_for_the_study_in_it(
         assert refused("stop", "small") == "small: not a study directory: it has no journal.sqlite3"
         monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:9")  # where nobody is
     assert "not a study directory" in refused("stop", "no/such")
-    assert "--trial 3: is for a study directory" in refused("stop", "other", "--trial", 3)
+    assert "other: no directory here; --dashboard" in refused("stop", "other", "--trial", 3)
 
 
 def test_a_name_that_is_a_directory_and_a_job_at_work_stops_neither(
@@ -471,8 +511,8 @@ def test_a_name_that_is_a_directory_and_a_job_at_work_stops_neither(
     Path("small").mkdir()
     fake.asked.clear()
     assert "not a study directory" in refused("stop", "./small")
-    assert "not a study directory" in refused("stop", "small", "--trial", 3)
     assert not fake.asked
+    assert "say which: caviar stop ./small" in refused("stop", "small", "--trial", 3)
     assert "caviar-small-1: stopped" in caviar("stop", "caviar-small-1")[1]
 
 

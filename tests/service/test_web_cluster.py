@@ -147,7 +147,7 @@ def test_a_file_that_is_none_of_caviars_is_said_to_be_so(ask, fake, shown, file,
 def test_a_file_without_end_is_not_read_to_its_end(ask, fake, shown, monkeypatch) -> None:
     shown()
     fake.files[f"caviar/{JOB}/page.json"] = b" " * (2**21 + 1)
-    assert "more than 2097152 bytes came" in ask.get(URL).json["note"]
+    assert "more than 2 MiB came" in ask.get(URL).json["note"]
 
 
 def test_the_best_of_the_finals_goes_by_its_own_name(ask, fake) -> None:

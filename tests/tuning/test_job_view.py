@@ -91,6 +91,21 @@ class Log:
         return self.lines[before:]
 
 
+def test_every_look_is_told_to_who_keeps_the_status_file(study):
+    told = []
+    view = JobView("mine", study, [].append, lambda: 0.0, tell=told.append)
+    with view:
+        assert (told[-1]["study"], told[-1]["dir"]) == ("mine", str(study.resolve()))
+        view.update(status())
+        view.update(status(trial_epochs=10))
+        assert [one["trial_epochs"] for one in told[1:]] == [9, 10]
+        assert all(one["dir"] and one["at"] for one in told)
+    assert len(told) == 4
+    with pytest.raises(StudyError), view:
+        raise StudyError("there is no such data set")
+    assert told[-1]["trouble"] == "there is no such data set"
+
+
 def test_a_table_and_a_status_line_now_and_then(study):
     log = Log(study)
     assert log.at(FIRST_S - 1) == []
