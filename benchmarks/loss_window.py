@@ -37,7 +37,7 @@ from caviar.errors import StudyError
 from caviar.study.journal import Journal
 
 DRIVER = Path(__file__).with_name("loss_window_driver.py")
-START_S = 120.0
+START_S = 300.0
 WORK_S = (2.0, 14.0)
 """Between a driver's beginning to work and its end."""
 _STATED = re.compile(r"at most (\d+) s of acknowledged measurements may be missing")
@@ -90,6 +90,7 @@ class Driver:
         before, until = self.measured(), time.monotonic() + START_S
         while self.measured() <= before:
             if time.monotonic() > until or self._process.poll() is not None:
+                self.kill()
                 raise RuntimeError("\n".join(self.said))
             time.sleep(0.1)
 
@@ -101,10 +102,11 @@ class Driver:
 
     def kill(self) -> None:
         """The machine is lost: all of it at once."""
-        whole = psutil.Process(self._process.pid)
-        for process in [whole, *whole.children(recursive=True)]:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+        with suppress(psutil.Error):
+            whole = psutil.Process(self._process.pid)
+            for process in [whole, *whole.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
         self.said += self._process.communicate()[0].splitlines()
 
 

@@ -34,6 +34,10 @@ _PART: Final = re.compile(r"|(retraining|sizes)-[1-9]\d{0,8}")
 _MANIFEST: Final = re.compile(r"manifest-(\d{6,})\.json")
 
 
+class DamagedError(StudyError):
+    """What a backup names is gone, or is not what it was."""
+
+
 @dataclass(frozen=True)
 class Copy:
     """A journal in a storage.
@@ -122,13 +126,14 @@ def unpack(storage: Storage, copy: Copy, path: Path) -> None:
     """Fetches a journal into a new file.
 
     Raises:
-        StudyError: it is gone or damaged.
+        DamagedError: it is gone or damaged.
+        StudyError: the disk refuses.
         StorageError: the storage does not answer.
     """
     data = storage.get(copy.key)
     place = f"--storage {storage.uri}: {copy.key}"
     if data is None:
-        raise StudyError(f"{place} is gone")
+        raise DamagedError(f"{place} is gone")
     digest = hashlib.sha256()
     with plain_errors(path), path.open("wb") as target:
         for block in _unpacked(data, place):
@@ -137,7 +142,7 @@ def unpack(storage: Storage, copy: Copy, path: Path) -> None:
         target.flush()
         os.fsync(target.fileno())
     if digest.hexdigest() != copy.sha256:
-        raise StudyError(f"{place} is damaged: its SHA-256 must be {copy.sha256[:12]}...")
+        raise DamagedError(f"{place} is damaged: its SHA-256 must be {copy.sha256[:12]}...")
 
 
 def _unpacked(data: bytes, place: str) -> Iterator[bytes]:
@@ -149,7 +154,7 @@ def _unpacked(data: bytes, place: str) -> Iterator[bytes]:
         while block := source.read(_BLOCK):
             yield block
     except (pyarrow.ArrowException, OSError) as error:
-        raise StudyError(f"{place} is damaged: it cannot be unpacked") from error
+        raise DamagedError(f"{place} is damaged: it cannot be unpacked") from error
 
 
 def token_of(name: str) -> int:

@@ -8,34 +8,28 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from caviar.errors import StudyError
 from caviar.study import backup, backup_journal
-from caviar.study.backup import Copy, Manifest
+from caviar.study.backup import Copy, DamagedError, Manifest
 from caviar.study.backup_winner import WINNER, fetch_winner
 from caviar.study.checkpoints import DIRECTORY
 from caviar.study.database import plain_errors
 from caviar.study.filesystem import sync_directory
 from caviar.study.opening import FILE
-from caviar.study.storage import Storage, StorageError
+from caviar.study.restoring_checkpoints import Say, fetch_checkpoints
+from caviar.study.storage import Storage
 
 TRIES: Final = 5
 """Backups that a copy is begun of; a driver at work deletes them after some seconds."""
-AT_ONCE: Final = 8
-"""Checkpoints fetched at once: a store is far away rather than slow."""
-SAY_EVERY_S: Final = 2.0
 
 _ASIDE: Final = "replaced"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -163,9 +157,7 @@ def _copy(storage: Storage, stage: Path, checkpoints: bool, say: Say) -> _Copied
             copied = _copy_one(storage, stage, manifest, checkpoints, say)
             if not copied.damaged and not copied.missing:
                 return copied
-        except StorageError:
-            raise
-        except StudyError as found:
+        except DamagedError as found:
             error = found
         latest = backup.read_manifest(storage) if left else manifest
         if latest is None or (latest.token, latest.number) == (manifest.token, manifest.number):
@@ -181,49 +173,16 @@ def _copy_one(
     storage: Storage, stage: Path, manifest: Manifest, checkpoints: bool, say: Say
 ) -> _Copied:
     copies, damaged = _fetch(storage, stage, manifest)
-    wanted: dict[Path, tuple[str, str]] = {}
-    for part in copies if checkpoints else ():
-        folder = stage / part / DIRECTORY
-        folder.mkdir(exist_ok=True)
-        named = backup_journal.named_checkpoints(stage / part / FILE)
-        for path in folder.iterdir():  # of a backup that was begun before
-            if path.name not in named:
-                path.unlink()
-        keys = {file: backup.checkpoint_key(part, file) for file in named}
-        wanted |= {folder / file: (keys[file], digest) for file, digest in named.items()}
-    missing = _fetch_files(storage, wanted, say)
-    return _Copied(manifest, tuple(copies), damaged, len(wanted) - missing, missing)
-
-
-def _fetch_files(storage: Storage, wanted: Mapping[Path, tuple[str, str]], say: Say) -> int:
-    """Fetches to each path what its key names; how many are not what their SHA-256 says."""
-
-    def fetch(path: Path) -> bool:
-        key, digest = wanted[path]
-        if path.exists():
-            return True
-        data = storage.get(key)
-        is_whole = data is not None and sha256(data).hexdigest() == digest
-        if data is not None and is_whole:
-            path.write_bytes(data)
-        return is_whole
-
-    missing, told = 0, time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for count, came in enumerate(pool.map(fetch, wanted), start=1):
-            missing += not came
-            if time.monotonic() - told > SAY_EVERY_S:
-                told = time.monotonic()
-                say(f"{count} of {len(wanted)} checkpoints")
-    return missing
+    came, missing = fetch_checkpoints(storage, stage, copies, say) if checkpoints else (0, 0)
+    return _Copied(manifest, tuple(copies), damaged, came, missing)
 
 
 def _fetch(storage: Storage, stage: Path, manifest: Manifest) -> tuple[Mapping[str, Copy], str]:
     """The journals into a folder; of the backup before, if the last is damaged, and why."""
     try:
         return _unpack(storage, stage, manifest.copies), ""
-    except StudyError as error:
-        if not manifest.previous or type(error) is not StudyError:
+    except DamagedError as error:
+        if not manifest.previous:
             raise
         return _unpack(storage, stage, manifest.previous), str(error)
 

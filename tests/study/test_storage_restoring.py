@@ -74,6 +74,27 @@ def test_a_full_disk_is_no_damage_of_the_backup(tmp_path: Path) -> None:
     assert "damaged" not in str(found.value)
 
 
+def test_for_a_full_disk_no_older_backup_is_taken(tmp_path: Path, monkeypatch) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study) as journal:
+        writer = writer_of(storage, study)
+        for step in range(2):
+            go_on(journal, step)
+            writer.write(confirmed)
+    asked, get = [], Storage.get
+
+    def full(self, key: str) -> bytes | None:
+        asked.append(key)
+        (tmp_path / "elsewhere").rename(tmp_path / "gone")  # the disk refuses
+        return get(self, key)
+
+    manifest = backup.read_manifest(storage)
+    monkeypatch.setattr(Storage, "get", full)
+    with pytest.raises(StudyError, match="No such file or directory"):
+        restoring.restore(storage, tmp_path / "elsewhere", manifest)
+    assert asked == [manifest.copies[""].key]
+
+
 def test_whoever_is_ahead_counts(tmp_path: Path) -> None:
     storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
     other = tmp_path / "other"
