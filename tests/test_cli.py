@@ -36,6 +36,22 @@ def refused(*arguments, cwd=None):
     return lines[0]
 
 
+@pytest.fixture
+def refused_here(caviar, monkeypatch):
+    """The same without a process of its own, for there are many mistakes."""
+
+    def call(*arguments, cwd=None):
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        status, out, err = caviar(*arguments)
+        assert (status, out) == (2, "")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1, err
+        return err.rstrip("\n")
+
+    return call
+
+
 def train(journal, strategy, assignment, *, diverged=()):
     number = journal.issue(assignment, decisions=strategy.news())
     attempt = journal.start_attempt(number, "slice")
@@ -147,31 +163,33 @@ def test_check_shows_the_space_the_rungs_and_the_cost():
     ],
 )
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_a_mistake_in_the_study_file_is_one_line(tmp_path, command, text, line):
+def test_a_mistake_in_the_study_file_is_one_line(tmp_path, command, text, line, refused_here):
     (tmp_path / "bad.toml").write_text(text)
-    assert refused(command, "bad.toml", cwd=tmp_path) == f"caviar: {line}"
+    assert refused_here(command, "bad.toml", cwd=tmp_path) == f"caviar: {line}"
     assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
 
 
-def test_mistakes_of_place(tmp_path, study):
-    assert "nowhere.toml: cannot be read" in refused("run", "nowhere.toml", cwd=tmp_path)
-    assert "not a study directory" in refused("show", tmp_path / "nowhere")
-    assert refused("show", study, "--trial", 99) == (
+def test_mistakes_of_place(tmp_path, study, refused_here):
+    assert "nowhere.toml: cannot be read" in refused_here("run", "nowhere.toml", cwd=tmp_path)
+    assert "not a study directory" in refused_here("show", tmp_path / "nowhere")
+    assert refused_here("show", study, "--trial", 99) == (
         "caviar: --trial 99: the study has trials 0 to 8"
     )
     (tmp_path / "afile").touch()
     for place in (tmp_path / "afile", tmp_path / "afile" / "study"):
-        line = refused("run", "--dir", place, cwd=tmp_path)
+        line = refused_here("run", "--dir", place, cwd=tmp_path)
         assert line == f"caviar: --dir {place}: {tmp_path / 'afile'} is a file, not a directory"
-    other = refused("run", "--dir", study, "--seed", 5)
+    other = refused_here("run", "--dir", study, "--seed", 5)
     assert "holds another study (seed: 0 -> 5)" in other
-    assert refused("run", "--trials", 0, cwd=tmp_path) == "caviar: --trials: must be >= 1, got 0"
+    assert (
+        refused_here("run", "--trials", 0, cwd=tmp_path) == "caviar: --trials: must be >= 1, got 0"
+    )
 
 
-def test_without_a_study_file_a_directory_tells_which_study(tmp_path):
+def test_without_a_study_file_a_directory_tells_which_study(tmp_path, refused_here):
     spec = StudySpec.parse('name = "mine"\n[search]\ntrials = 4\nmax_epochs = 9\n')
     Journal.create(tmp_path, spec.to_json(), spec.fingerprint).close()
-    line = refused("run", "--dir", tmp_path, "--max-epochs", 3)
+    line = refused_here("run", "--dir", tmp_path, "--max-epochs", 3)
     assert line.endswith("a study that was begun only grows: must be >= 9, got 3")
 
 
@@ -269,8 +287,8 @@ def test_the_console_script_is_installed():
         ("report s --png", "option '--png' requires an argument; see: caviar --help"),
     ],
 )
-def test_words_that_make_no_command_are_one_line(tmp_path, words, line):
-    assert refused(*words.split(), cwd=tmp_path).startswith(f"caviar: {line}")
+def test_words_that_make_no_command_are_one_line(tmp_path, words, line, refused_here):
+    assert refused_here(*words.split(), cwd=tmp_path).startswith(f"caviar: {line}")
 
 
 def test_what_is_typed_wrong_writes_over_no_terminal(tmp_path):
