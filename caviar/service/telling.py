@@ -121,11 +121,11 @@ def _times(job: Mapping[str, Any]) -> str:
 
 
 def standings(dashboard: Dashboard, jobs: Iterable[Job]) -> dict[str, Mapping[str, Any]]:
-    """How studies that run stand, by the ids of their jobs, all asked for at once.
+    """How studies stand, or stood at last, by the ids of their jobs, all asked for at once.
 
     One that does not answer soon is left out, and so are those beyond `MOST_ASKED`.
     """
-    asked = [job for job in jobs if job.state == "running"][:MOST_ASKED]
+    asked = [job for job in jobs if job.node][:MOST_ASKED]
     found: dict[str, Mapping[str, Any]] = {}
 
     def look(job: Job) -> None:
@@ -149,7 +149,7 @@ def job_rows(
 
     Args:
         jobs: its rows.
-        standing: of those that run how they stand, by their ids.
+        standing: how they stand, by their ids.
     """
     headings = ("job", "study", "state", "began", "took", "trials ended", "best", "caviar")
     rows: list[tuple[str, ...]] = [headings]

@@ -268,7 +268,7 @@ def test_jobs_lists_the_studies_the_latest_first(fake, caviar):
     assert "1 min 00 s" in lines[2]
 
 
-def test_jobs_tells_in_short_how_those_stand_that_run(fake, caviar, monkeypatch):
+def test_jobs_tells_in_short_how_those_stand_that_have_begun(fake, caviar, monkeypatch):
     fake.add("caviar-old-1", "old", "SUCCEEDED")
     running_log(fake, counts={"completed": 3, "diverged": 1, "running": 2, "waiting": 6})
     fake.add("caviar-new-1", "new")  # without a log
@@ -280,7 +280,7 @@ def test_jobs_tells_in_short_how_those_stand_that_run(fake, caviar, monkeypatch)
     for name in ("old", "new", "waits", "odd"):
         assert "  -             -       " in lines[f"caviar-{name}-1"]
     asked = [one for one in fake.asked if "/logs/" in one]
-    assert len(asked) == 6  # of each that runs its file, then its log
+    assert len(asked) == 8  # of each that has begun its file, then its log
     let = threading.Event()
     fake.on_ask = lambda path: "/logs/" in path and let.wait(20)
     monkeypatch.setattr(telling, "SOON_S", 0.1)

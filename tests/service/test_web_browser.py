@@ -1,13 +1,18 @@
 """The service's pages in headless Chromium: they follow a study, change it, and break no policy."""
 
 import threading
+import time
 
 import pytest
 from browser import NEEDED
 from web_client import TOKEN
 from web_studies import Driver
 
+from caviar.service.board import Board
+from caviar.service.dashboard import Dashboard
+from caviar.service.web import cluster
 from caviar.service.web.app import create_app
+from caviar.service.web.cluster import Cluster
 from caviar.service.web.folders import Folders
 from caviar.service.web.serving import bind, server_of
 from caviar.study.journal import Journal
@@ -57,8 +62,13 @@ class _nothing:
 
 
 @pytest.fixture
-def service(driver):
-    found = Service(create_app(Folders([driver.directory.parent]), TOKEN))
+def source(driver):
+    return Folders([driver.directory.parent])
+
+
+@pytest.fixture
+def service(source):
+    found = Service(create_app(source, TOKEN))
     yield found
     found.end()
 
@@ -154,3 +164,59 @@ def test_the_report_opens_and_the_keyboard_reaches_everything(page, driver) -> N
     page.wait_for_selector("h1")
     assert "caviar report" in page.inner_text("header").lower()
     assert page.said == []
+
+
+class TestFromAfar:
+    """The same pages where a study is a job, of which only its driver's files are known."""
+
+    @pytest.fixture
+    def tell(self, driver, tmp_path, fake):
+        """Puts what the driver would write into the logs folder of a pretended node."""
+        folder = tmp_path / "board"
+        folder.mkdir()
+        board = Board(driver.directory, folder)
+        fake.add("caviar-digits-1", "digits")
+
+        def write(**told):
+            board.tell({"study": "digits", "at": time.time(), **told})
+            board.look()
+            for file in folder.iterdir():
+                fake.files[f"caviar/caviar-digits-1/{file.name}"] = file.read_bytes()
+
+        write()
+        return write
+
+    @pytest.fixture
+    def source(self, tell, fake):
+        return Cluster(Dashboard(fake.url))
+
+    def test_a_page_follows_a_job_and_changes_it(self, page, driver, fake, tell, monkeypatch):
+        typed = []
+
+        def there(dashboard, job, words):
+            typed.append(words)
+            return ["taken: 5 more trials, 17 in all"]
+
+        monkeypatch.setattr(cluster, "change_there", there)
+        page.click(".cards a")
+        shows(page, "#state", "running")
+        shows(page, "#boxes figcaption", "why 1")
+        driver.train(range(12))
+        tell(slices={"digits:slice-0": "2 lanes, epochs 1-3"})
+        shows(page, "#board", "trial 11")
+        shows(page, "#work", "2 lanes, epochs 1-3")
+        assert page.locator("#plot svg path").count() == 6
+        shows(page, "#fetch", "caviar fetch caviar-digits-1 DIR")
+        assert not page.is_visible("#report")
+        width = page.viewport_size["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.fill("#add-trials", "5")
+        page.press("#add-trials", "Enter")
+        shows(page, "#came", "taken: 5 more trials")
+        assert typed == [["add", "--trials", "5"]]
+        driver.end()
+        tell(finished=True)
+        fake.jobs["caviar-digits-1"] |= {"status": "SUCCEEDED"}
+        shows(page, "#state", "finished")
+        page.wait_for_selector("#changes", state="hidden")
+        assert page.said == []
