@@ -90,21 +90,17 @@ def add_checkpoints(copy: Path, say: Say) -> str:
 def _add(
     journal: Journal, folder: Path, wanted: Sequence[CheckpointRecord], say: Say
 ) -> tuple[int, str]:
-    """Brings checkpoints into a folder; gives up when the storage does not answer.
+    """Brings checkpoints into a folder; a storage that does not answer is not asked for each.
 
     Returns:
         How many, and why the first did not come that did not.
     """
-    silent: list[str] = []
 
     def bring(record: CheckpointRecord) -> str:
-        if silent:
-            return silent[0]
         try:
             (folder / record.file).write_bytes(journal.read_checkpoint(record))
         except StorageError as error:
-            silent.append(str(error).removeprefix("--storage "))
-            return silent[-1]
+            return str(error).removeprefix("--storage ")
         except StudyError as error:
             return str(error).removeprefix(f"{folder}/")
         return ""
@@ -114,7 +110,7 @@ def _add(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for why in pool.map(bring, wanted):
             whys.append(why)
-            if time.monotonic() - told > SAY_EVERY_S and not silent:
+            if time.monotonic() - told > SAY_EVERY_S and not why:
                 told = time.monotonic()
                 say(f"{len(whys)} of {len(wanted)} checkpoints from its storage")
     failed = [why for why in whys if why]

@@ -1,8 +1,10 @@
 """A study fetched from its storage: named itself, or because the driver's node or disk is gone."""
 
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,6 +205,16 @@ def test_checkpoints_in_a_bucket_come_from_there(fake, job, study, caviar, tmp_p
     here, named = checkpoints(tmp_path / "got")
     assert named - here == {spoilt.name}
     assert "checkpoints from" not in caviar("fetch", "digits", tmp_path / "bare")[1]
+
+
+def test_a_name_in_a_journal_leads_nowhere_else(job, study, caviar, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "folder_of", lambda uri: "")
+    evil = tmp_path / "storage" / "evil"
+    evil.write_bytes(next((tmp_path / "storage" / "checkpoints").iterdir()).read_bytes())
+    with closing(sqlite3.connect(study / "journal.sqlite3")) as journal, journal:
+        journal.execute("UPDATE checkpoints SET file = '../evil' WHERE trial = 0")
+    caviar("fetch", "digits", tmp_path / "got", "--checkpoints")
+    assert list(tmp_path.rglob("evil")) == [evil]
 
 
 def test_a_bucket_that_does_not_answer_is_asked_no_more(job, caviar, tmp_path, monkeypatch):
