@@ -5,11 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from drivers import arrived, drivers, finish, look
+from drivers import arrived, drivers, finish, look, until_measured
 from waiting import wait_for
 
 from caviar.report.account import account
@@ -82,9 +83,15 @@ def at_work(directory):
     return {found.slice_name for found in attempts(directory) if found.outcome is None}
 
 
-def test_a_node_is_lost_and_another_comes(raylets, start_there, tmp_path):
+def given_back(directory):
+    """Assignments that a slice reported and left to others."""
+    ended = [found for found in attempts(directory) if found.outcome == Outcome.INTERRUPTED]
+    return [found for found in ended if not found.error]
+
+
+def test_a_node_is_lost_another_goes_by_notice_and_others_come(raylets, start_there, tmp_path):
     directory = tmp_path / "s"
-    options = ("--trials", "90", "--resources", "max_slices = 4", "--name", "moved")
+    options = ("--trials", "600", "--resources", "max_slices = 4", "--name", "moved")
     process = start_there(directory, "gated", *options)
     wait_for(lambda: set(nodes(directory)) == set(raylets.nodes), PATIENCE_S)
     wait_for(lambda: len(at_work(directory)) == 3, PATIENCE_S)
@@ -95,6 +102,11 @@ def test_a_node_is_lost_and_another_comes(raylets, start_there, tmp_path):
     new = raylets.ask("add 2")
     # The slice of the lost node, and the one that had no place before.
     wait_for(lambda: nodes(directory).count(new) == 2, PATIENCE_S)
+    wait_for(lambda: len(at_work(directory)) == 4, PATIENCE_S)
+    assert raylets.ask(f"drain {raylets.nodes[2]}") == "draining"
+    wait_for(lambda: given_back(directory), PATIENCE_S)
+    newer = raylets.ask("add 1")
+    wait_for(lambda: newer in nodes(directory), PATIENCE_S)
     raylets.gate.touch()
     code, out = finish(process, PATIENCE_S)
     assert code == 0, out
@@ -104,9 +116,11 @@ def test_a_node_is_lost_and_another_comes(raylets, start_there, tmp_path):
         rows = journal._db.rows("SELECT trial, epoch FROM measurements")
         assert journal.trained_epochs == journal.measured_epochs == len(rows) == len(set(rows))
         ended = [a for a in journal.attempts() if a.outcome != Outcome.COMPLETE]
-        assert [a.outcome for a in ended] == [Outcome.INTERRUPTED]
+        assert [a.outcome for a in ended] == [Outcome.INTERRUPTED] * 2
+    assert f"node {raylets.nodes[2][:8]} is to go in " in out
+    assert " s: 1 slice reports and leaves it" in out
     assert told["status"] == "finished"
-    assert sum(told["counts"].values()) == 90
+    assert sum(told["counts"].values()) == 600
     assert told["counts"]["failed"] == 0
 
 
@@ -119,3 +133,18 @@ def test_a_study_does_not_wait_for_slices_without_a_place(raylets, start_there, 
     assert look(directory, account)["status"] == "finished"
     assert " waiting for a place" in out
     assert len(nodes(directory)) < 9
+
+
+def test_a_driver_whose_head_is_killed_leaves_with_one_line(raylets, start_there, tmp_path):
+    """The last test of these nodes: there is no cluster any more."""
+    directory = tmp_path / "s"
+    process = start_there(directory, "gated", "--resources", "max_slices = 1", "--name", "beheaded")
+    until_measured(process, directory, 1)
+    assert raylets.ask("kill head") == "killed"
+    code, out = finish(process, 45)  # Ray itself would hang for a minute
+    assert code == 2, out
+    assert out.splitlines()[-1].startswith("the cluster's head is gone, nobody answers at ")
+    assert "Traceback" not in out
+    with Journal.open(directory) as journal:
+        assert account(journal)["status"] == "interrupted"
+        assert not journal.lease().held(time.time())
