@@ -132,7 +132,7 @@ def status(
     dashboard: Url = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell how a submitted study stands, from the last lines of its log."""
+    """Tell how a submitted study stands."""
     from caviar.service.dashboard import Dashboard
     from caviar.service.jobs import find
     from caviar.service.telling import status_lines, told_of
