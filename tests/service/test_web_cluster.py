@@ -97,6 +97,12 @@ def test_what_the_status_knows_better_is_told_of_it(ask, shown) -> None:
     assert len(told["leaders"]) == 10
 
 
+def test_slices_that_are_not_there_yet_are_told(ask, shown) -> None:
+    shown(arrived=1, starting=0, room="the cluster's 2 CPUs are taken", at=time.time() + 100)
+    words = "1 of 2 slices waiting for a place: the cluster's 2 CPUs are taken"
+    assert ask.get(URL).json["to_come"] == words
+
+
 def test_in_the_finals_the_search_is_told_of_the_journal(ask, shown) -> None:
     best = LINE["best"] | {"dev_accuracy": 0.1}
     shown(stage="retraining", best=best, trial_epochs=1, at=time.time() + 100)

@@ -202,9 +202,11 @@
   function work(told) {
     const slices = Object.entries(told.slices || {}).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
     if (!slices.length) {
-      return [el("p", { class: "hint" }, told.status === "running" ? "No slice is at work just now." : "Nobody drives the study now.")];
+      return [el("p", { class: "hint" }, told.to_come ? told.to_come + "." :
+        told.status === "running" ? "No slice is at work just now." : "Nobody drives the study now.")];
     }
-    return [table("What each slice is at", ["slice", "training"], slices, 1)];
+    return [table("What each slice is at", ["slice", "training"], slices, 1),
+      told.to_come ? el("p", { class: "hint" }, told.to_come + ".") : null].filter(Boolean);
   }
 
   function facts(told) {
