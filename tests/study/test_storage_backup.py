@@ -13,6 +13,7 @@ from storage_samples import Crash, Far, Frail, confirmed, go_on, recovered, writ
 
 from caviar.errors import LeaseError
 from caviar.study import backup, backup_journal, restoring
+from caviar.study.backup_writer import BackupWriter, State
 from caviar.study.journal import Journal
 from caviar.study.records import Change, ChangeKind
 from caviar.study.storage import Storage, StorageError
@@ -269,3 +270,20 @@ def test_a_manifest_that_a_successor_deletes_is_not_missed(tmp_path: Path, monke
         manifest = backup.read_manifest(Storage(storage.uri))
     assert manifest is not None
     assert manifest.token == 2
+
+
+def test_what_is_acknowledged_while_a_backup_begins_is_not_said_to_be_in_it(
+    tmp_path: Path, monkeypatch
+) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    state, looked = BackupWriter.state, []
+
+    def then_more(self: BackupWriter) -> State:
+        found = state(self)
+        looked.append(time.time())
+        return found
+
+    monkeypatch.setattr(BackupWriter, "state", then_more)
+    with new_study(study):
+        writer_of(storage, study).write(confirmed)
+    assert backup.read_manifest(storage).at < looked[0]

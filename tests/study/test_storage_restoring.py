@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -81,18 +83,18 @@ def test_for_a_full_disk_no_older_backup_is_taken(tmp_path: Path, monkeypatch) -
         for step in range(2):
             go_on(journal, step)
             writer.write(confirmed)
-    asked, get = [], Storage.get
+    calls, sync = [], os.fsync
 
-    def full(self, key: str) -> bytes | None:
-        asked.append(key)
-        (tmp_path / "elsewhere").rename(tmp_path / "gone")  # the disk refuses
-        return get(self, key)
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
 
-    manifest = backup.read_manifest(storage)
-    monkeypatch.setattr(Storage, "get", full)
-    with pytest.raises(StudyError, match="No such file or directory"):
-        restoring.restore(storage, tmp_path / "elsewhere", manifest)
-    assert asked == [manifest.copies[""].key]
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StudyError, match="the disk is full"):
+        restoring.restore(storage, tmp_path / "elsewhere", backup.read_manifest(storage))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_whoever_is_ahead_counts(tmp_path: Path) -> None:

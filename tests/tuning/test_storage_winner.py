@@ -40,11 +40,15 @@ def study(tmp_path, monkeypatch):
         (directory / "winner").mkdir()
         (directory / "winner" / "card.json").write_text("{}")
 
-    monkeypatch.setattr(
-        driver, "run_study", lambda *given, **more: SimpleNamespace(signal=0, data=0)
-    )
+    keepers = []
+
+    def run_study(*given, storage, **more):
+        keepers.append(storage)
+        return SimpleNamespace(signal=0, data=None)
+
+    monkeypatch.setattr(driver, "run_study", run_study)
     monkeypatch.setattr(api, "crown", crown)
-    return SimpleNamespace(directory=tmp_path / "study", storage=storage)
+    return SimpleNamespace(directory=tmp_path / "study", storage=storage, keepers=keepers)
 
 
 def is_crowned(storage, tmp_path) -> bool:
@@ -59,6 +63,7 @@ def is_crowned(storage, tmp_path) -> bool:
 def test_a_winner_is_told_in_the_storage_too(study, tmp_path, capsys):
     cli_winner.winner(study.directory)
     assert is_crowned(study.storage, tmp_path)
+    assert study.keepers[0].storage.uri == study.storage.uri
     assert json.loads(study.storage.get(backup_winner.MARKER))["files"].keys() == {"card.json"}
     assert storage_lease.read(study.storage).released
     assert f"winner and report are in {study.storage.uri} as well" in capsys.readouterr().out
@@ -73,6 +78,7 @@ def test_a_storage_that_somebody_holds_is_told_and_left_alone(study, tmp_path, c
     assert not is_crowned(study.storage, tmp_path)
     assert study.storage.get(backup_winner.MARKER) is None
     assert (study.directory / "winner").is_dir()
+    assert study.keepers == [None]
     (line,) = [each for each in capsys.readouterr().out.splitlines() if "note: " in each]
     assert "another driver holds this study: host " in line
     assert line.endswith(f"; what comes now will be in {study.directory} only")
