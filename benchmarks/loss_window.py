@@ -49,7 +49,8 @@ class Kill:
 
     Attributes:
         stated_s: what may be missing, as the successor said; None if it gave no figure.
-        lost_s: what was missing: from the last measurement that stands to the last acknowledged.
+        lost_s: what was missing: from the last measurement that stands, or the driver's beginning
+            if that is later, to the last acknowledged.
         lost: how many were missing.
         checkpoints_lost: that the restored journal named and nobody has.
     """
@@ -66,6 +67,7 @@ class Driver:
     def __init__(self, directory: Path, uri: str, seed: int, options: argparse.Namespace) -> None:
         """Starts it."""
         self.directory = directory
+        self.began = 0.0
         self.said: list[str] = []
         words = [directory, uri, seed, options.delay_s, *["--ray"] * options.ray]
         self._process = subprocess.Popen(
@@ -87,6 +89,7 @@ class Driver:
             self.said.append(line.rstrip())
             if line.startswith("at work"):
                 break
+        self.began = time.time()
         before, until = self.measured(), time.monotonic() + START_S
         while self.measured() <= before:
             if time.monotonic() > until or self._process.poll() is not None:
@@ -110,16 +113,17 @@ class Driver:
         self.said += self._process.communicate()[0].splitlines()
 
 
-def compared(driver: Driver, before: Path) -> Kill:
+def compared(driver: Driver, before: Driver) -> Kill:
     """What a driver restored against the journal that its predecessor left."""
-    with Journal.open(before) as journal:
+    with Journal.open(before.directory) as journal:
         old, gone = stamped(journal), len(journal.events("checkpoint_lost"))
     with Journal.open(driver.directory) as journal:
         new, lost_files = stamped(journal), len(journal.events("checkpoint_lost")) - gone
     missing = [at for key, at in old.items() if new.get(key) != at]
     standing = [at for key, at in old.items() if new.get(key) == at]
     found = [match[1] for line in driver.said if (match := _STATED.search(line))]
-    lost_s = max(missing) - max(standing, default=min(missing)) if missing else 0.0
+    # Before a driver began nobody measured: what it restored may be much older.
+    lost_s = max(missing) - max([before.began, *standing]) if missing else 0.0
     return Kill(float(found[0]) if found else None, lost_s, len(missing), lost_files)
 
 
@@ -132,7 +136,7 @@ def stamped(journal: Journal) -> dict[tuple[int, int], float]:
 def chain(folder: Path, uri: str, seed: int, options: argparse.Namespace) -> list[Kill]:
     """One driver after another, each killed; the first restores nothing."""
     chance, kills = random.Random(seed), []
-    before: Path | None = None
+    before: Driver | None = None
     for turn in range(options.kills // options.chains + 1):
         (folder / str(turn)).mkdir(parents=True)
         driver = Driver(folder / str(turn) / "study", uri, 1000 * seed + turn, options)
@@ -142,7 +146,7 @@ def chain(folder: Path, uri: str, seed: int, options: argparse.Namespace) -> lis
         if before is not None:
             kills.append(compared(driver, before))
             told(f"chain {seed}", kills[-1])
-        before = driver.directory
+        before = driver
     return kills
 
 
