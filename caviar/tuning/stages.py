@@ -98,10 +98,7 @@ class Stages:
             return self.broker.claim(slice_name, warm, number)
         if self.search.broker.paused:
             return Wait(PAUSED_S)
-        order = self.broker.claim(slice_name, warm, number)
-        if not isinstance(order, Claim):
-            return order
-        return replace(order, assignment=order.assignment + IN_FINALS)
+        return _of_finals(self.broker.claim(slice_name, warm, number))
 
     def report(
         self,
@@ -124,11 +121,9 @@ class Stages:
             is_last = self._finals is not Extra.NEVER and isinstance(answer.order, Finished)
             return replace(answer, order=None) if is_last else answer
         self._look_at_search()
-        answer = self.broker.report(slice_name, assignment - IN_FINALS, *given)
-        told_before = self.broker.is_answered(slice_name, number)
-        if warm is None or not (complete and (answer.go_on or told_before)):
-            return answer
-        return replace(answer, order=self.claim(slice_name, warm, number))
+        chained = None if self.search.broker.paused else warm
+        answer = self.broker.report(slice_name, assignment - IN_FINALS, *given, chained, number)
+        return replace(answer, order=answer.order and _of_finals(answer.order))
 
     def abandon(self, slice_name: str, assignment: int, attempt: int, error: str) -> None:
         """See `Broker.abandon`."""
@@ -190,6 +185,13 @@ class Stages:
             search.look()
             if search.stops > self._stops:
                 self.broker.stop(search.halted)
+
+
+def _of_finals(order: Order) -> Order:
+    """An order of the finals' broker, as slices know it."""
+    if not isinstance(order, Claim):
+        return order
+    return replace(order, assignment=order.assignment + IN_FINALS)
 
 
 def _write_end(stage: Stage, trouble: str) -> None:

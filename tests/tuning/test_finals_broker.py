@@ -141,6 +141,26 @@ def test_killed_finals_go_on_where_they_were(tmp_path, after):
     assert first.isdisjoint(lane.trial.index for claim in seen for lane in claim.lanes)
 
 
+def test_a_slice_that_was_set_aside_is_given_no_more_of_the_finals(tmp_path):
+    """It would hold that for ever, as in the search: nobody looks after a dead process."""
+    actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
+    work(actor, worker)
+    actor.close()
+    actor = opened(tmp_path / "s")
+    claim = actor.claim("a", worker.warm, 1)
+    assert claim.assignment > IN_FINALS
+    actor.set_aside("a")
+    steps = list(worker.train(claim, 1))
+    files = {k: v for step in steps for k, v in step.checkpoints().items()}
+    told = tuple(m for step in steps for m in step.measurements)
+    given = "a", claim.assignment, claim.attempt, told, files, True
+    answer = actor.report(*given, worker.warm, 2)
+    assert answer.go_on
+    assert answer.order is None
+    assert not actor.standing().slices
+    actor.close()
+
+
 def test_now_does_not_wait_for_the_search(tmp_path):
     actor, worker = opened(tmp_path / "s", finals=Extra.NEVER), StandIn()
     work(actor, worker, claims=1)
