@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 from caviar.study.wording import one_line
 from caviar.tuning.messages import NAMESPACE, broker_name
+from caviar.tuning.status import Status
 
 EVERY_S: Final = 5.0
 """Seconds between two questions to Ray."""
@@ -51,6 +53,23 @@ def _by(studies: list[str]) -> str:
     return f" (at work there: {', '.join(named + more)})" if named else ""
 
 
+@dataclass(frozen=True)
+class Found:
+    """A cluster at a moment.
+
+    Attributes:
+        has: its resources, as Ray names them.
+        free: of them those that nobody holds.
+        actors: the names of those that have one.
+        placed: how many slices of this driver have their place, whether they began to start or not.
+    """
+
+    has: Mapping[str, float]
+    free: Mapping[str, float]
+    actors: tuple[str, ...] = ()
+    placed: int = 0
+
+
 class Room:
     """Asks the joined cluster now and then."""
 
@@ -59,7 +78,7 @@ class Room:
         study: str,
         cpus: float,
         gpus: float,
-        ask: Callable[[], tuple[Mapping[str, float], Mapping[str, float], list[Any]]] | None = None,
+        ask: Callable[[], Found] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is asked yet.
@@ -68,8 +87,7 @@ class Room:
             study: whose slices wait.
             cpus: that each takes.
             gpus: that each takes.
-            ask: tells what the cluster has, what is free, and the names of its named actors; by
-                default Ray's.
+            ask: tells how the cluster is; by default Ray's.
             clock: seconds.
         """
         self._own = broker_name(study)
@@ -77,19 +95,32 @@ class Room:
         self._ask = ask or _of_ray
         self._clock = clock
         self._asked: float | None = None
+        self._placed = 0
         self._told = ""
 
-    def told(self) -> str:
-        """As `lacking`; "" also where Ray does not say."""
-        if self._asked is None or self._clock() - self._asked >= EVERY_S:
-            self._asked = self._clock()
-            try:
-                has, free, names = self._ask()
-            except Exception:  # noqa: BLE001 a courtesy: the study waits whatever it is
-                self._told = ""
-            else:
-                self._told = lacking(*self._need, has, free, self._studies(names))
-        return self._told
+    def seen(self, status: Status) -> Status:
+        """How the study stands, with which of its slices only start, and why the others wait.
+
+        A slice holds its place for as long as its process takes to start, on a busy machine long.
+        """
+        self._look()
+        placed = max(status.starting, self._placed - status.arrived)
+        starting = min(placed, status.planned - status.arrived)
+        is_short = status.arrived + starting < status.planned
+        return replace(status, starting=starting, room=self._told if is_short else "")
+
+    def _look(self) -> None:
+        """Asks, if it is time; what Ray does not say is unknown."""
+        if self._asked is not None and self._clock() - self._asked < EVERY_S:
+            return
+        self._asked = self._clock()
+        try:
+            found = self._ask()
+        except Exception:  # noqa: BLE001 a courtesy: the study waits whatever it is
+            self._placed, self._told = 0, ""
+        else:
+            self._placed = found.placed
+            self._told = lacking(*self._need, found.has, found.free, self._studies(found.actors))
 
     def _studies(self, names: Iterable[str]) -> list[str]:
         start = broker_name("")
@@ -97,10 +128,20 @@ class Room:
         return [name.removeprefix(start) for name in others]
 
 
-def _of_ray() -> tuple[Mapping[str, float], Mapping[str, float], list[Any]]:
+def _of_ray() -> Found:
     import ray
     from ray.util import list_named_actors
 
     actors = list_named_actors(all_namespaces=True)
-    names = [each["name"] for each in actors if each["namespace"] == NAMESPACE]
-    return ray.cluster_resources(), ray.available_resources(), names
+    names = tuple(each["name"] for each in actors if each["namespace"] == NAMESPACE)
+    return Found(ray.cluster_resources(), ray.available_resources(), names, placed())
+
+
+def placed() -> int:
+    """How many slices of this driver have their place: Tune asks for a placement group for each."""
+    import ray
+    from ray.util import placement_group_table
+
+    job = ray.get_runtime_context().get_job_id()  # with which the id of a group ends
+    groups = placement_group_table()
+    return sum(name.endswith(job) and group["state"] == "CREATED" for name, group in groups.items())

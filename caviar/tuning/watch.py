@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from caviar.tuning.broker_handle import BrokerHandle, BrokerLostError
@@ -43,7 +42,7 @@ class Watch:
             view: is shown how the study stands, and what else there is to say.
             signals: of the driver's process.
             keeper: of the study's storage, if it has one.
-            room: why slices wait for a place.
+            room: which slices have a place, and why others wait for one.
             head: of the cluster.
         """
         self._broker = broker
@@ -103,7 +102,7 @@ class Watch:
             return True
         self.say_words()
         if status.arrived + status.starting < status.planned and not status.finished:
-            status = replace(status, room=self._room.told())
+            status = self._room.seen(status)
         self._view.update(status)
         alone = status.finished and status.arrived < status.planned
         return bool(status.trouble) or alone
