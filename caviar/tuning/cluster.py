@@ -41,7 +41,7 @@ def connect(address: str | None) -> str:
 
     Raises:
         StudyError: the address is not one to attach to, nothing answers there, or the cluster does
-            not take the token.
+            not take the token, or Ray does not start.
     """
     for name, value in _TUNE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -56,7 +56,7 @@ def connect(address: str | None) -> str:
         context = ray.init(
             logging_level=logging.ERROR, log_to_driver=False, namespace="caviar", **arguments
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises whatever it likes, often a bare Exception
         where = f"--address {address}" if address else "starting Ray on this machine"
         raise StudyError(f"{where}: {_first_line(error)}") from error
     url = getattr(context, "dashboard_url", None)

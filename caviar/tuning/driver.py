@@ -94,17 +94,19 @@ def run_study(
     signals = Signals(view.say)
     with signals:
         try:
-            if url:
-                view.say(f"dashboard {url}")
-            plan = _plan(spec, joined=is_joined(address))
-            run = Run(spec, directory, view, worker, prepared, signals, finals, storage)
-            run.go(plan)
+            try:
+                if url:
+                    view.say(f"dashboard {url}")
+                plan = _plan(spec, joined=is_joined(address))
+                run = Run(spec, directory, view, worker, prepared, signals, finals, storage)
+                run.go(plan)
+            finally:
+                _shut_down()
         except BaseException:
-            # Ray may have turned what the signal raised into an error of its own.
+            # A signal may come while Ray is left, too; and Ray may have turned what it raised into
+            # an error of its own.
             if not signals.came:
                 raise
-        finally:
-            _shut_down()
     if signals.came:
         return Outcome(signals.came)
     over = finals is not Extra.NEVER and run.finished

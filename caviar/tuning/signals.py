@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -57,10 +58,15 @@ class Signals:
         self.came = number
         self.stopping.set()
         self._deadline.start()
-        self._say("stopping; everything reported is in the journal (once more: at once)")
+        self._tell("stopping; everything reported is in the journal (once more: at once)")
         if not self.in_tune:
             raise Interrupted
 
     def _leave(self) -> None:
-        self._say("Ray does not answer: leaving without it; the same command goes on")
+        self._tell("Ray does not answer: leaving without it; the same command goes on")
         os._exit(128 + self.came)
+
+    def _tell(self, line: str) -> None:
+        # Who reads it may be gone, as a closed terminal is, and the process ends all the same.
+        with contextlib.suppress(OSError, ValueError):
+            self._say(line)

@@ -21,7 +21,7 @@ from caviar.tuning.placement import Plan
 from caviar.tuning.preparation import Prepared
 from caviar.tuning.progress import View
 from caviar.tuning.room import Room
-from caviar.tuning.signals import Signals
+from caviar.tuning.signals import LEAVE_S, Signals
 from caviar.tuning.watch import Watch
 
 
@@ -126,12 +126,15 @@ class Run:
 
     def _leave(self, broker: BrokerHandle) -> None:
         """The head is lost: without it every word to Ray would hang, so the process ends here."""
-        broker.close()  # on this node, and perhaps still there
-        if self._keeper is not None:
-            self._keeper.close()
-        if not self._signals.came:
-            self._view.say(
-                "the cluster's head is gone, nobody answers at "
-                f"{head_address()}; what was reported is in the journal, the same command goes on"
-            )
-        os._exit(128 + self._signals.came if self._signals.came else 2)
+        came = self._signals.came
+        try:
+            if not came:
+                self._view.say(
+                    f"the cluster's head is gone, nobody answers at {head_address()}; what was "
+                    "reported is in the journal, the same command goes on"
+                )
+            broker.close()  # on this node, and perhaps still there
+            if self._keeper is not None:
+                self._keeper.close(LEAVE_S)
+        finally:
+            os._exit(128 + came if came else 2)

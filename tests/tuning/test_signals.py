@@ -60,3 +60,19 @@ def test_the_second_signal_leaves_at_once(exits: list[int]) -> None:
         with pytest.raises(SystemExit):
             os.kill(os.getpid(), signal.SIGTERM)
     assert exits == [128 + signal.SIGTERM]
+
+
+def test_a_terminal_that_was_closed_keeps_no_driver(exits: list[int]) -> None:
+    left = threading.Event()
+
+    def say(line: str) -> None:
+        if "leaving" in line:
+            left.set()
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with Signals(say, leave_s=0.01) as found:
+        found.in_tune = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert left.wait(10)
+        found._deadline.join(10)
+    assert exits == [128 + signal.SIGTERM]
