@@ -15,6 +15,8 @@ from caviar.study.storage import Storage
 
 WINNER: Final = "winner"
 REPORT: Final = "report.html"
+RESTORING: Final = ".restoring-"
+"""How folders in a study directory begin in which is laid out what comes from a storage."""
 MARKER: Final = "winner.json"
 """What says that the winner is in the storage whole, with the SHA-256 of its files; put last."""
 
@@ -31,7 +33,7 @@ def fetch_winner(storage: Storage, directory: Path) -> bool:
     files = _marked(data)
     if not files:
         return False
-    stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
+    stage = Path(tempfile.mkdtemp(prefix=RESTORING, dir=directory))
     try:
         for name, digest in files.items():
             found = storage.get(f"{WINNER}/{name}")

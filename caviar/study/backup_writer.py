@@ -22,6 +22,9 @@ AT_ONCE: Final = 8
 TRIES: Final = 4
 """How often a journal is copied until all that the copy names is there."""
 
+COPYING: Final = ".backup-"
+"""How folders in a study directory begin in which a journal is copied."""
+
 State = Mapping[str, backup_journal.Pulse]
 """By part of the study, `backup_journal.pulse` of its journal."""
 
@@ -132,7 +135,7 @@ class BackupWriter:
         return copies, named
 
     def _copy(self, part: str) -> tuple[Copy, set[str]]:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=self._directory) as folder:
+        with tempfile.TemporaryDirectory(prefix=COPYING, dir=self._directory) as folder:
             copy = Path(folder) / FILE
             named = self._copy_journal(part, copy)
             packed, digest = backup.pack(copy)

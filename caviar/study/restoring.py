@@ -18,7 +18,7 @@ from typing import Final
 from caviar.errors import StudyError
 from caviar.study import backup, backup_journal
 from caviar.study.backup import Copy, DamagedError, Manifest
-from caviar.study.backup_winner import WINNER, fetch_winner
+from caviar.study.backup_winner import RESTORING, WINNER, fetch_winner
 from caviar.study.checkpoints import DIRECTORY
 from caviar.study.database import plain_errors
 from caviar.study.filesystem import sync_directory
@@ -129,7 +129,7 @@ def _staged(directory: Path) -> Iterator[Path]:
     is_new = not directory.exists()
     with plain_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".restoring-", dir=directory))
+        stage = Path(tempfile.mkdtemp(prefix=RESTORING, dir=directory))
         try:
             yield stage
         finally:

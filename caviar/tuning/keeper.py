@@ -147,7 +147,7 @@ class Keeper:
             self._back_up()
             if backup_winner.put_winner(self.storage, self._directory):
                 self._say(f"winner and report are in {self.storage.uri} as well")
-        except StudyError as error:
+        except (StudyError, OSError) as error:
             self._say(f"warning: {error}; winner and report are in {self._directory} only")
 
     def close(self, wait_s: float = CLOSE_S) -> None:
@@ -165,14 +165,14 @@ class Keeper:
             if self._backs:
                 self._back_up()
             self._lease.release(self._backed_up_at)
-        except StudyError as error:
+        except (StudyError, OSError) as error:
             self._warn(f"{error}; the last backup is {self._told_last()}")
 
     def _warn(self, why: str) -> None:
         self._say(f"warning: {why}, the journal in {self._directory} may be ahead of it")
 
     def _take(self, spec: StudySpec) -> None:
-        make_ready(self.storage)
+        make_ready(self.storage, self._directory)
         found = newer_in(self.storage, self._directory, spec)
         self._lease = storage_lease.take(
             self.storage,

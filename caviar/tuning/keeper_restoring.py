@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from caviar.errors import StudyError
 from caviar.study import backup, backup_journal, backup_winner, restoring, restoring_checks
 from caviar.study.backup import Manifest
+from caviar.study.backup_winner import RESTORING
+from caviar.study.backup_writer import COPYING
 from caviar.study.growth import differences_beyond
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder, refuse_if_held
@@ -20,13 +23,22 @@ from caviar.study.storage import LEFT_S, Storage, StorageError
 from caviar.study.storage_lease import StoredLease
 
 
-def make_ready(storage: Storage) -> None:
+def make_ready(storage: Storage, directory: Path) -> None:
     """Finds out whether a storage can be written, and clears away what crashed writes left.
+
+    Args:
+        storage: the study's.
+        directory: the study's, here; a driver that was killed may have left copies of it.
 
     Raises:
         StorageError: it cannot.
     """
     storage.sweep(backup.folders(), storage.check() - LEFT_S)
+    for pattern in (f"{COPYING}*", f"{RESTORING}*"):
+        for folder in directory.glob(pattern):
+            with suppress(OSError):
+                if folder.lstat().st_mtime < time.time() - LEFT_S:
+                    shutil.rmtree(folder)
 
 
 def newer_in(storage: Storage, directory: Path, spec: StudySpec) -> Manifest | None:

@@ -1,5 +1,6 @@
 """The keeper: what it refuses before it takes a study, and that it never falls silent."""
 
+import errno
 import os
 import threading
 import time
@@ -9,7 +10,7 @@ import pytest
 from test_broker import take_up
 
 from caviar.errors import LeaseError, StudyError
-from caviar.study import backup, lease, restoring, storage_lease
+from caviar.study import backup, backup_writer, lease, restoring, storage_lease
 from caviar.study.backup_writer import BackupWriter
 from caviar.study.journal import Journal
 from caviar.study.lease import LeaseHolder
@@ -150,6 +151,25 @@ def test_a_storage_that_hangs_at_the_end_is_told(tmp_path, monkeypatch):
     assert str(tmp_path / "study") in line
 
 
+def test_a_disk_that_is_full_at_the_end_is_told(tmp_path, monkeypatch):
+    storage, spec = backed_up(tmp_path)
+    lines = []
+
+    def full(*given, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    keeper = Keeper(storage.uri, tmp_path / "study", lines.append, settle_s=0.0)
+    with keeper:
+        keeper.begin(spec)
+        keeper._backs = True  # as `back`, without its thread
+        monkeypatch.setattr(backup_writer.tempfile, "TemporaryDirectory", full)
+        keeper.deliver()
+    delivering, closing = lines[-2:]
+    assert delivering.startswith("warning: [Errno 28] No space left on device; winner and report")
+    assert closing.startswith("warning: [Errno 28] No space left on device; the last backup is")
+    assert not storage_lease.read(storage).released  # or the next would say that nothing is missing
+
+
 def test_what_a_crashed_write_left_is_swept(tmp_path):
     storage, spec = backed_up(tmp_path)
     left = "x.0123abcd.part"
@@ -166,6 +186,23 @@ def test_what_a_crashed_write_left_is_swept(tmp_path):
         keeper.begin(spec)
     assert not [path for path in old if path.exists()]
     assert all(path.exists() for path in [*kept, fresh])
+
+
+def test_copies_that_killed_drivers_left_here_are_swept(tmp_path):
+    """Each is as large as the journal."""
+    storage, spec = backed_up(tmp_path)
+    study = tmp_path / "study"
+    long_ago = time.time() - LEFT_S - 60
+    for name in (".backup-abcdefgh", ".restoring-abcdefgh", ".backup-ijklmnop", "backup-mine"):
+        (study / name).mkdir(parents=True)
+        (study / name / "journal.sqlite3").write_bytes(b"half of a journal")
+        if "ijkl" not in name:  # this one is somebody's at this moment
+            os.utime(study / name, (long_ago, long_ago))
+    with Keeper(storage.uri, study, print, settle_s=0.0) as keeper:
+        keeper.begin(spec)
+    left = {path.name for path in study.iterdir() if path.is_dir()}
+    assert {".backup-ijklmnop", "backup-mine"} <= left
+    assert not {".backup-abcdefgh", ".restoring-abcdefgh"} & left
 
 
 def test_a_driver_that_made_no_backup_is_told(tmp_path):
