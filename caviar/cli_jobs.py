@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RAYS = re.compile(r"^[\d-]+ [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is setting up\.$")
 """What Ray writes into every job's log, and tells nobody anything."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Ray colours the prefix of what its workers print."""
 
 Url = Annotated[
     str | None,
@@ -155,7 +157,7 @@ def logs(
         bool, typer.Option("-f", "--follow", help="Go on printing until the job ends.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="With Ray's line and those that `caviar status` reads.")
+        bool, typer.Option("--raw", help="As it came, with Ray's line and those for programs.")
     ] = False,
 ) -> None:
     """Print a job's log; with -f until it ends. Ctrl-C leaves the job alone."""
@@ -206,11 +208,15 @@ def _home(directory: str) -> str:
 
 
 def _for_a_person(line: str) -> None:
-    """Writes a line of a log but for those that are read by machines, and Ray's own first one."""
+    """Writes a line of a log but for those that are read by machines, and Ray's own first one.
+
+    Any job may print what it likes: what would steer a terminal is shown, not sent.
+    """
+    from caviar.study.wording import one_line
     from caviar.tuning.job_words import PREFIX
 
     if not line.startswith(PREFIX) and not RAYS.search(line):
-        _write(line)
+        _write(one_line(COLOUR.sub("", line).expandtabs()))
 
 
 def _write(line: str) -> None:

@@ -71,7 +71,7 @@ class Job:
         """What the dashboard tells of a job; None if it is none of caviar's."""
         about = told.get("metadata") or {}
         name = told.get("submission_id")
-        if not name or STUDY not in about:
+        if not is_name(str(name or "")) or STUDY not in about:  # it becomes a part of addresses
             return None
         status = str(told.get("status") or "")
         return cls(

@@ -71,7 +71,7 @@ def told_of(dashboard: Dashboard, job: Job) -> dict[str, Any]:
 def status_lines(told: Mapping[str, Any]) -> list[str]:
     """What `told_of` found, for a person."""
     job = told["job"]
-    lines = [f"study {told['study']}: {_state(told)}"]
+    lines = [f"study {one_line(told['study'])}: {_state(told)}"]
     if told.get("counts") is not None:
         lines += [f"  {line}" for line in standing_lines(_without_fixed(told), _left(told))]
     if told.get("trouble"):

@@ -386,6 +386,33 @@ def test_status_of_a_failed_job_shows_the_end_of_its_log(fake, caviar):
     assert PREFIX not in out
 
 
+def test_nothing_that_a_job_tells_steers_the_terminal(fake, caviar):
+    evil = "\x1b]52;c;cm0gLXJmIH4=\x07\x1b[2J"
+    told = {"trouble": evil, "ending": evil, "winner": evil, "dir": evil, "room": evil}
+    best = TOLD["best"] | {"hyperparameters": {evil: evil}}
+    running_log(fake, study=evil, metric=evil, best=best, slices={evil: evil}, **told)
+    raw = status_line(TOLD | told | {"study": evil, "best": best, "at": time.time()})
+    fake.files["caviar/caviar-small-1/status.json"] = raw.removeprefix(PREFIX)
+    fake.logs["caviar-small-1"] += f"\n{evil}\n\x1b[36m(Broker pid=7)\x1b[0m a\tb\n"
+    about = fake.jobs["caviar-small-1"]["metadata"]
+    about |= {"caviar.study": f"small{evil}", "caviar.version": evil, "caviar.storage": evil}
+    for command in ("status", "logs"):
+        status, out, _ = caviar(command, "caviar-small-1")
+        assert status == 0
+        assert "\x1b" not in out
+        assert "\\x1b]52;c;" in out
+    assert "\n(Broker pid=7) a " in out
+    assert evil in caviar("logs", "--raw", "caviar-small-1")[1]
+    assert "\x1b" not in caviar("jobs")[1]
+
+
+def test_a_job_whose_id_is_none_of_caviar_s_is_none_of_its_jobs(fake, caviar):
+    for name in ("../caviar-small-1", "j\u00f6b", "a b", "x?y"):
+        fake.add(name, "small")
+    assert caviar("jobs")[1] == "no study was submitted to this cluster\n"
+    assert "knows no such job" in caviar("stop", "small")[2]
+
+
 def test_status_of_a_failed_job_that_told_why_needs_no_log(fake, caviar):
     running_log(fake, trouble="data.path: there is no file 'x'")
     fake.jobs["caviar-small-1"] |= {"status": "FAILED", "end_time": 1_700_000_009_000}
