@@ -71,6 +71,9 @@ _SHAPES: Final[Mapping[str, Shape]] = {
     }]},
 }  # fmt: skip
 _METRICS: Final = ("dev_accuracy", "dev_loss", "train_loss", "train_accuracy")
+_TIMES: Final = ("at", "page_at", "elapsed_s")
+_LATEST_S: Final = 1e12
+"""More than any clock tells; sums of such times are finite."""
 
 
 def file_of(trial: int) -> str:
@@ -113,6 +116,7 @@ def _is_sound(file: str, told: object) -> bool:
     scores = {*_METRICS, str(told.get("metric"))} & {*best}
     sound = all(not misfit(best[key], _NUMBER) for key in scores)
     sound = sound and all(len(rung) == 3 for rung in told.get("rungs") or ())
+    sound = sound and all(0 <= (told.get(key) or 0) <= _LATEST_S for key in _TIMES)
     curves = told.get("curves") or {}
     return sound and all(
         len(point) == 2 and point[0] is not None for curve in curves.values() for point in curve

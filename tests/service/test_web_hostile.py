@@ -8,6 +8,7 @@ from web_client import TOKEN, Client
 from caviar.service.dashboard import Dashboard
 from caviar.service.web.app import create_app
 from caviar.service.web.cluster import Cluster
+from caviar.service.web.glances import Glances
 
 ODD = [
     '{"counts": 5}', '{"counts": {"running": "x"}}', '{"at": "yesterday"}', '{"rungs": 1}',
@@ -16,6 +17,7 @@ ODD = [
     '{"slices": 7}', '{"metric": 3}', '{"elapsed_s": "long"}', '{"ending": {"a": 1}}',
     '{"study": 3}', '{"dir": {"a": 1}}', '{"stage": []}',
     '{"best": {"trial": 1, "epoch": 1, "hyperparameters": 7}}', '{"trial_epochs": 1e400}',
+    '{"at": 1e308}', '{"at": -1}', '{"elapsed_s": 1e308}',
 ]  # fmt: skip
 
 
@@ -33,3 +35,16 @@ def test_an_odd_status_line_spoils_no_other_study(fake, line) -> None:
     odd = json.loads(ask.get("/api/v1/studies/odd").body)
     assert (odd["study"], odd["counts"], odd["best"], odd["trials"]) == ("odd", {}, None, 0)
     assert odd["note"] == "caviar-odd-1: its status line is none of caviar's"
+
+
+def test_a_defect_in_one_study_hides_no_other() -> None:
+    class Odd:
+        def names(self):
+            return ["odd", "sound"]
+
+        def status(self, name):
+            return {"name": name, "at": {"sound": 1.0}[name]}
+
+    odd, sound = Glances(Odd()).all()
+    assert odd == {"name": "odd", "error": "a defect of caviar's: KeyError"}
+    assert sound == {"name": "sound", "at": 1.0}

@@ -58,4 +58,6 @@ class Glances:
             told = self._source.status(name)
         except StudyError as error:
             return {"name": name, "error": str(error)}
+        except Exception as error:  # noqa: BLE001 one defect shall not hide the other studies
+            return {"name": name, "error": f"a defect of caviar's: {type(error).__name__}"}
         return {key: told[key] for key in _KEPT if key in told}
