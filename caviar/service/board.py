@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from caviar.errors import StudyError
 from caviar.report.account import courses
 from caviar.service.board_files import (
     FOLDER,
@@ -106,7 +105,7 @@ class Board(AbstractContextManager["Board"]):
 
     def look(self) -> None:
         """Writes what the journal tells, if there is news."""
-        with suppress(StudyError, OSError):
+        with suppress(Exception):  # whatever it is, the study is worth more
             if not Journal.exists(self._study.directory):
                 return
             found = self._study.reading()
@@ -128,44 +127,48 @@ class Board(AbstractContextManager["Board"]):
     def _write_page(self, found: Reading) -> None:
         at, rows = found.status["at"], found.trials
         self._write(TRIALS, {"at": at, "trials": rows})
-        if found.rounds != self._rounds:
+        if found.rounds != self._rounds and self._write(ROUNDS, {"at": at, "rounds": found.rounds}):
             self._rounds = found.rounds
-            self._write(ROUNDS, {"at": at, "rounds": found.rounds})
         self._write_courses(at, rows)
         self._write(PAGE, found.status)  # last: who sees it finds the others
 
     def _write_courses(self, at: float, rows: Sequence[Mapping[str, Any]]) -> None:
         """Curves, of those trials alone of which something has changed."""
-        changed: list[tuple[str, list[Mapping[str, Any]]]] = []
+        changed: list[tuple[str, int, list[Mapping[str, Any]]]] = []
         for file, shared in groupby(rows, key=lambda row: file_of(row["trial"])):
             several = list(shared)
             state = hash(encoded({"rows": several}))
             if self._written.get(file) != state:
-                self._written[file] = state
-                changed.append((file, several))
+                changed.append((file, state, several))
         if not changed:
             return
         with Journal.open(self._study.directory) as journal:
-            for file, several in changed:
+            for file, state, several in changed:
                 told = zip(several, courses(journal, several), strict=True)
-                self._write(file, {"at": at, "trials": [{**row, **way} for row, way in told]})
+                trials = [{**row, **way} for row, way in told]
+                if self._write(file, {"at": at, "trials": trials}):
+                    self._written[file] = state
 
     def _write_status(self) -> None:
         if self._news:
             told = self._news | {"page_at": self._page_at}
             self._put(STATUS, shortened(told, MOST[STATUS]).encode())
 
-    def _write(self, file: str, told: Mapping[str, Any]) -> None:
+    def _write(self, file: str, told: Mapping[str, Any]) -> bool:
+        """Writes a file, or takes it away; whether the disk let it."""
         raw = encoded(told)
         if len(raw) <= MOST[kind_of(file)]:
-            self._put(file, raw)
-        else:
-            with suppress(OSError):
-                (self._folder / file).unlink()
+            return self._put(file, raw)
+        with suppress(OSError):
+            (self._folder / file).unlink(missing_ok=True)
+            return True
+        return False
 
-    def _put(self, file: str, raw: bytes) -> None:
+    def _put(self, file: str, raw: bytes) -> bool:
         """Puts a file in place as a whole; a reader sees the old one or the new."""
         draft = self._folder / f".{file}"
         with suppress(OSError):
             draft.write_bytes(raw)
             draft.replace(self._folder / file)
+            return True
+        return False

@@ -9,7 +9,16 @@ from web_studies import Driver
 
 from caviar.service import board as board_module
 from caviar.service.board import Board, folder_of_this_job
-from caviar.service.board_files import MOST, PAGE, SHARED, STATUS, TRIALS, decoded, file_of
+from caviar.service.board_files import (
+    MOST,
+    PAGE,
+    ROUNDS,
+    SHARED,
+    STATUS,
+    TRIALS,
+    decoded,
+    file_of,
+)
 
 
 @pytest.fixture
@@ -97,6 +106,26 @@ def test_a_disk_that_takes_nothing_stops_no_study(driver, tmp_path):
         board.tell({"study": "digits"})
         board.look()
     assert folder.read_text() == ""
+
+
+def test_what_a_full_disk_refused_is_written_when_there_is_room(driver, folder, monkeypatch):
+    full, put = [True], Board._put
+    monkeypatch.setattr(Board, "_put", lambda *asked: False if full else put(*asked))
+    driver.round(1)
+    with Board(driver.directory, folder) as board:
+        board.look()
+        assert not os.listdir(folder)
+        full.clear()
+    assert read(folder, ROUNDS)["rounds"]
+    assert read(folder, file_of(11))["trials"][11]["curve"]
+
+
+def test_a_defect_of_the_page_fails_no_job(driver, folder, monkeypatch):
+    board = Board(driver.directory, folder)
+    monkeypatch.setattr(board._study, "reading", lambda: {}["odd"])
+    with board:
+        board.tell({"study": "digits"})
+    assert os.listdir(folder) == [STATUS]
 
 
 def test_a_thread_follows_the_study_and_looks_a_last_time(driver, folder, monkeypatch):
