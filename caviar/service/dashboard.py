@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -243,7 +243,9 @@ class Dashboard:
             return self._wrong(
                 f"it sends on to {one_line(to[:200])}, and the token is for it alone"
             )
-        said = error.read(2000).decode("utf-8", errors="replace").strip()
+        said = ""
+        with suppress(OSError, http.client.HTTPException):  # it may break off
+            said = error.read(2000).decode("utf-8", errors="replace").strip()
         if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             if self._token:
                 return self._wrong("it does not take this token (RAY_AUTH_TOKEN, or its file)")

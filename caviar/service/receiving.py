@@ -63,7 +63,7 @@ def _header(line: str) -> dict[str, Any]:
             kind = NoStudyError if told.get("none") else StudyError
             raise kind(f"fetch: {one_line(str(told['error'])[:300])}")
         return {"bytes": int(told["bytes"]), "sha256": str(told["sha256"])}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise StudyError("fetch: what the helper job printed cannot be read; try again") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -52,7 +53,7 @@ def unpack(archive: IO[bytes], directory: Path) -> int:
                 with content, target.open("xb") as file:
                     shutil.copyfileobj(content, file)
                 count += 1
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise StudyError(f"fetch: cannot be unpacked: {one_line(str(error))}") from None
     return count
 

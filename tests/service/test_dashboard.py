@@ -2,7 +2,9 @@
 
 import json
 import socket
+import struct
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -102,6 +104,21 @@ def test_without_a_token_or_with_a_wrong_one(server, monkeypatch):
     with pytest.raises(StudyError, match="it does not take this token") as error:
         Dashboard(server).get("/api/version")
     assert "wrong" not in str(error.value)
+
+
+def test_a_failure_that_breaks_off_is_one_line(monkeypatch):
+    def fail():
+        with listening.accept()[0] as peer:
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n")
+            time.sleep(0.05)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=fail, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(StudyError, match=r"it failed \(500\): No$"):
+            Dashboard(url).get("/api/version")
 
 
 def test_nobody_there():

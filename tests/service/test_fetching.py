@@ -24,6 +24,8 @@ from caviar.study.records import Measurement
 from caviar.study.spec import StudySpec
 
 SPEC = StudySpec.parse("[search]\ntrials = 9\nmax_epochs = 9\n[training]\nbatch_size = 32\n")
+ODD = ["{", "{}", "3", '{"bytes": 1e999, "sha256": ""}', "[" * 100_000]
+"""Headers that no helper of ours prints."""
 
 
 def begin(directory, spec=SPEC):
@@ -138,7 +140,7 @@ def test_what_came_damaged_is_refused(study):
     ):
         with pytest.raises(StudyError, match="bytes came, or others; try again"):
             receive(damaged, io.BytesIO(), quiet)
-    for damaged in ([told[0], DATA + "not base64!"], [BEGIN + "{"], [BEGIN + "{}"], [BEGIN + "3"]):
+    for damaged in ([told[0], DATA + "not base64!"], *([BEGIN + odd] for odd in ODD)):
         with pytest.raises(StudyError, match="try again"):
             receive(damaged, io.BytesIO(), quiet)
     with pytest.raises(StudyError, match=r"printed no study: python: not found$"):
@@ -171,6 +173,11 @@ def test_no_bomb_and_no_name_twice(tmp_path, monkeypatch):
         unpack(archived(("a", b"1"), ("a", b"2")), tmp_path / "twice")
     with pytest.raises(StudyError, match="cannot be unpacked"):
         unpack(io.BytesIO(b"no tar"), tmp_path / "none")
+    spoilt = bytearray(archived(("a", b"".join(b"%d," % k for k in range(60_000)))).getvalue())
+    half = len(spoilt) // 2
+    spoilt[half : half + 1000] = b"\xff" * 1000
+    with pytest.raises(StudyError, match="cannot be unpacked"):
+        unpack(io.BytesIO(spoilt), tmp_path / "spoilt")
     monkeypatch.setattr(unpacking, "MOST_BYTES", 1000)
     with pytest.raises(StudyError, match="refused to unpack b"):
         unpack(archived(("a", b"1"), ("b", b"0" * 1000)), tmp_path / "bomb")
