@@ -25,6 +25,7 @@ _OPTIONS: Final[dict[str, set[str]]] = {
     "s3": {"endpoint_override", "scheme", "region"},
     "gs": {"endpoint_override", "scheme"},
 }
+_GOOGLE: Final = re.compile(r"([a-z0-9-]+\.)*googleapis\.com(:\d+)?")
 _RULE: Final = "must be a directory, s3://bucket/prefix or gs://bucket/prefix"
 
 
@@ -73,7 +74,11 @@ class Address:
             return fs.LocalFileSystem()
         if self.kind == "gs":
             limit = timedelta(seconds=REQUEST_S)
-            return fs.GcsFileSystem(retry_time_limit=limit, **self.options)
+            # A job or a journal may name a server: Google's token is for Google's alone. (What S3
+            # is sent is signed for one server, without the key.)
+            server = self.options.get("endpoint_override", "")
+            other = bool(server) and _GOOGLE.fullmatch(server) is None
+            return fs.GcsFileSystem(anonymous=other, retry_time_limit=limit, **self.options)
         options = _of_environment() | dict(self.options)
         if not {"region", "endpoint_override"} & options.keys():
             options["region"] = fs.resolve_s3_region(self.root.partition("/")[0])

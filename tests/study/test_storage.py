@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_server import serving
@@ -13,6 +14,7 @@ from caviar.errors import StudyError
 from caviar.study import storage as module
 from caviar.study import storage_address
 from caviar.study.storage import Storage, StorageError
+from caviar.study.storage_address import Address
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,28 @@ def test_what_is_no_address_is_refused(uri: str, line: str) -> None:
     assert line in str(found.value)
     assert "word@" not in str(found.value)
     assert "secret_key=b" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "anonymous"),
+    [
+        ("", False),
+        ("storage.googleapis.com", False),
+        ("restricted.googleapis.com:443", False),
+        ("evil.example", True),
+        ("storage.googleapis.com.evil.example", True),
+        ("evil.example/.googleapis.com", True),
+        ("evilgoogleapis.com", True),
+        ("googleapis.com@evil.example", True),
+    ],
+)
+def test_google_s_token_is_sent_to_google_alone(
+    server: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr("pyarrow.fs.GcsFileSystem", lambda **options: made.append(options))
+    Address.of("gs://bucket/x" + f"?endpoint_override={server}" * bool(server)).filesystem()
+    assert made[0]["anonymous"] is anonymous
 
 
 @pytest.mark.parametrize("name", ["with blanks", "größe 測試", "trailing/", "a%20b", "c#d?e"])
