@@ -13,7 +13,15 @@ from typing import Any, Final
 
 from caviar.errors import StudyError
 from caviar.service.dashboard import Dashboard
-from caviar.service.helper import Ended, Say, helping, node_is_gone, submitted
+from caviar.service.helper import (
+    Ended,
+    Helper,
+    NotStartedError,
+    Say,
+    helping,
+    node_is_gone,
+    submitted,
+)
 from caviar.service.jobs import DIRECTORY, Job
 from caviar.service.places import on_cluster
 from caviar.study.wording import one_line
@@ -54,11 +62,12 @@ def change_there(dashboard: Dashboard, job: Job, words: Sequence[str]) -> list[s
         The lines it answered.
 
     Raises:
-        StudyError: the change was refused, or could not be asked for, in one line.
+        StudyError: a change was refused, or could not be asked for, in one line; it tells of those
+            that were made before.
     """
     answer = ask_there(dashboard, job, words)
     if answer.refusal:
-        raise StudyError(answer.refusal)
+        raise StudyError("; then ".join([*answer.lines, answer.refusal]))
     return list(answer.lines)
 
 
@@ -83,9 +92,19 @@ def ask_there(
     with helping(
         dashboard, job, "ask", submitted, entrypoint=typed, runtime_env=environment
     ) as helper:
-        ended = helper.ended(say, "asked there, not answered yet")
+        ended = _ended(helper, say)
         printed = helper.lines() if ended.status is not None else ()
         return _answer(job, ended, _own(printed, typed))
+
+
+def _ended(helper: Helper, say: Say) -> Ended:
+    """The helper's end; without it nobody knows what it did, and twenty trials come twice."""
+    try:
+        return helper.ended(say, "asked there, not answered yet")
+    except NotStartedError:
+        raise
+    except StudyError as error:
+        raise StudyError(f"{error}; it may have been taken all the same") from None
 
 
 def _check_at_work(job: Job, command: str) -> None:

@@ -6,9 +6,10 @@ what is to be done where a study lies is done by a job there, and its log is the
 
 from __future__ import annotations
 
-import threading
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,9 +29,14 @@ STOP_S: Final = 10.0
 """Seconds that a stopped one may take to end."""
 SAY_AFTER_S: Final = 2.0
 """Seconds before a person is told what is waited for; then ever more seldom."""
-GHOST_S: Final = 2.5
-"""Seconds after which Ray has seen that a helper's process is gone. Until then it enters one that
-was deleted anew, as failed."""
+DONE_S: Final = 5.0
+"""Seconds in which Ray sees that a helper's process is gone: it looks every second, and may take
+three looks. One that is deleted before it enters anew, as failed."""
+
+
+class NotStartedError(StudyError):
+    """The cluster did not start a helper in time, so that it has done nothing."""
+
 
 _OVER: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
 Say = Callable[[str], Any]
@@ -63,13 +69,15 @@ class Helper:
             doing: what it does, for that.
 
         Raises:
-            StudyError: the cluster does not start it.
+            NotStartedError: the cluster does not start it.
+            StudyError: the dashboard no longer answers.
         """
         began, quiet_s = time.monotonic(), SAY_AFTER_S
         while not (known := self.known()).over:
             waited_s = time.monotonic() - began
             if known.state == "PENDING" and waited_s > START_S:
-                raise StudyError(f"{self.id}: the cluster did not start it within {START_S:.0f} s")
+                why = f"the cluster did not start it within {START_S:.0f} s"
+                raise NotStartedError(f"{self.id}: {why}")
             if waited_s > quiet_s:
                 quiet_s = 2 * waited_s
                 what = doing if known.state == "RUNNING" else "the cluster starts a helper"
@@ -150,8 +158,9 @@ def helping(
         )
         yield helper
     finally:
-        with suppress(StudyError):
-            _take_away(helper)
+        words = [sys.executable, "-m", __name__, dashboard.url, helper.id, str(DONE_S)]
+        with suppress(OSError):
+            in_background(words)
 
 
 def submitted(dashboard: Dashboard, **job: Any) -> None:
@@ -163,20 +172,43 @@ def submitted(dashboard: Dashboard, **job: Any) -> None:
     dashboard.post("/api/jobs/", job)
 
 
-def _take_away(helper: Helper) -> None:
-    """Stops a helper that is at work, waits for that, but not for ever, and deletes it."""
-    if not helper.known().over:
-        helper.dashboard.post(f"{helper.place}/stop")
-        deadline = time.monotonic() + STOP_S
-        while not helper.known().over and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-    helper.dashboard.delete(helper.place)
-    # Nobody need wait for it but the end of the program.
-    threading.Thread(target=_take_away_ghost, args=(helper,)).start()
+def in_background(words: Sequence[str]) -> None:
+    """Starts a program that nobody waits for and that no Ctrl-C or closed terminal ends.
+
+    The token is in its environment, as in ours, or in a file; never among its words.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    # A shell in between leaves it to the system: what we start ourselves we would have to reap.
+    subprocess.run(  # noqa: S603 - words of ours
+        ["/bin/sh", "-c", '"$@" &', "sh", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=False,
+    )
 
 
-def _take_away_ghost(helper: Helper) -> None:
-    """Deletes a helper once more that came back when it was deleted before Ray was done with it."""
-    time.sleep(GHOST_S)
+def take_away(url: str, name: str, done_s: float) -> None:
+    """Stops a helper that is at work, waits for that, but not for ever, and deletes it.
+
+    Args:
+        url: of the dashboard.
+        name: the helper's id.
+        done_s: how long Ray needs to be done with one that has ended.
+    """
     with suppress(StudyError):
+        helper = Helper(Dashboard(url), name, "")
+        if not helper.known().over:
+            helper.dashboard.post(f"{helper.place}/stop")
+            deadline = time.monotonic() + STOP_S
+            while not helper.known().over and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+        time.sleep(done_s)
         helper.dashboard.delete(helper.place)
+
+
+if __name__ == "__main__":
+    take_away(sys.argv[1], sys.argv[2], float(sys.argv[3]))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from caviar.tuning.job_words import PREFIX
 # Patient, for a busy machine: what is tested is the order of things, not their time.
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 PATIENCE_S = 400.0
+GONE_S = 3.0
 STUDY = """
 name = "submitted"
 [data]
@@ -155,7 +157,10 @@ def test_submitted_stopped_resumed_and_fetched(caviar, study, cluster, tmp_path)
     assert {path.name for path in (tmp_path / "got" / "checkpoints").iterdir()} == files
     assert "holds other files" in caviar("fetch", "submitted", tmp_path, status=2)
     assert "caviar-submitted-2  submitted  finished" in caviar("jobs")
-    assert jobs_of(cluster) == {"caviar-submitted-1", "caviar-submitted-2"}  # and no helper
+    jobs = {"caviar-submitted-1", "caviar-submitted-2"}  # and soon no helper
+    wait_for(lambda: jobs_of(cluster) == jobs, PATIENCE_S)
+    time.sleep(GONE_S)  # nor does one come back
+    assert jobs_of(cluster) == jobs
     assert_token_nowhere(cluster, there)
 
 
