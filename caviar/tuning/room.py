@@ -61,13 +61,14 @@ class Found:
         has: its resources, as Ray names them.
         free: of them those that nobody holds.
         actors: the names of those that have one.
-        placed: how many slices of this driver have their place, whether they began to start or not.
+        placed: how many slices of this driver have their place, whether they began to start or not;
+            None: no place was asked for yet.
     """
 
     has: Mapping[str, float]
     free: Mapping[str, float]
     actors: tuple[str, ...] = ()
-    placed: int = 0
+    placed: int | None = 0
 
 
 class Room:
@@ -95,7 +96,7 @@ class Room:
         self._ask = ask or _of_ray
         self._clock = clock
         self._asked: float | None = None
-        self._placed = 0
+        self._placed: int | None = 0
         self._told = ""
 
     def seen(self, status: Status) -> Status:
@@ -104,10 +105,12 @@ class Room:
         A slice holds its place for as long as its process takes to start, on a busy machine long.
         """
         self._look()
-        placed = max(status.starting, self._placed - status.arrived)
-        starting = min(placed, status.planned - status.arrived)
-        is_short = status.arrived + starting < status.planned
-        return replace(status, starting=starting, room=self._told if is_short else "")
+        missing = status.planned - status.arrived
+        placed = self._placed or 0
+        if self._placed is None and not self._told:  # Tune itself is slow to start
+            placed = status.planned
+        starting = min(missing, max(status.starting, placed - status.arrived))
+        return replace(status, starting=starting, room=self._told if starting < missing else "")
 
     def _look(self) -> None:
         """Asks, if it is time; what Ray does not say is unknown."""
@@ -137,11 +140,12 @@ def _of_ray() -> Found:
     return Found(ray.cluster_resources(), ray.available_resources(), names, placed())
 
 
-def placed() -> int:
-    """How many slices of this driver have their place: Tune asks for a placement group for each."""
+def placed() -> int | None:
+    """As in `Found`: Tune asks for a placement group for each slice."""
     import ray
     from ray.util import placement_group_table
 
     job = ray.get_runtime_context().get_job_id()  # with which the id of a group ends
     groups = placement_group_table()
-    return sum(name.endswith(job) and group["state"] == "CREATED" for name, group in groups.items())
+    states = [group["state"] for name, group in groups.items() if name.endswith(job)]
+    return states.count("CREATED") if states else None

@@ -91,6 +91,19 @@ def test_slices_that_have_their_place_and_start_slowly_do_not_wait_for_one(
     assert f"; {words};" in summary_line(found)
 
 
+@pytest.mark.parametrize(
+    ("free", "words"),
+    [
+        (HAS, "2 of 2 slices starting"),
+        ({}, "2 of 2 slices waiting for a place: the cluster's 2 CPUs are taken"),
+    ],
+)
+def test_a_tune_that_starts_slowly_is_no_lack_of_places(free, words):
+    """It has not asked for any yet."""
+    room = Room("mine", 1, 0, lambda: Found(HAS, free, (), None))
+    assert f"; {words};" in summary_line(seen(room))
+
+
 def test_a_drivers_own_places_are_told_by_its_job(monkeypatch):
     mine, yours = JobID.from_int(7), JobID.from_int(8)
     groups = {
@@ -103,3 +116,5 @@ def test_a_drivers_own_places_are_told_by_its_job(monkeypatch):
     monkeypatch.setattr("ray.get_runtime_context", lambda: here)
     assert len(groups) == 10
     assert placed() == 2
+    groups = {}
+    assert placed() is None
