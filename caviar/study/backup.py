@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from caviar.study.database import plain_errors
 from caviar.study.opening import FILE
 from caviar.study.storage import Storage
 from caviar.study.storage_claims import CLAIMS
+from caviar.study.wording import one_line
 
 PARTS: Final = ("retraining-*", "sizes-*")
 """Study directories inside a study directory."""
@@ -182,7 +184,7 @@ def read_manifest(storage: Storage) -> Manifest | None:
             told = storage.get_json(name)
             if told is not None or token == gone:
                 return _manifest(told, token)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise StudyError(f"--storage {storage.uri}: {name} is damaged; delete it") from error
         gone = token  # a successor's is there by now, unless a person deleted it
     return None
@@ -200,7 +202,9 @@ def delete_manifest(storage: Storage, token: int) -> None:
 
 def _manifest(told: Any, token: int) -> Manifest:
     kept = {"copies": _copies(told["copies"]), "previous": _copies(told["previous"])}
-    return Manifest(**{**told, **kept, "token": token, "number": int(told["number"])})
+    plain = {"study": one_line(told["study"]), "number": int(told["number"])}
+    datetime.fromtimestamp(told["at"])  # it is told to people
+    return Manifest(**{**told, **kept, **plain, "token": token})
 
 
 def _copies(told: Mapping[str, Any]) -> dict[str, Copy]:
@@ -209,6 +213,7 @@ def _copies(told: Mapping[str, Any]) -> dict[str, Copy]:
         if not _PART.fullmatch(part):
             raise ValueError(part)
         found[part] = Copy(**{**copy, "standing": Standing(**copy["standing"])})
+        datetime.fromtimestamp(found[part].standing.created_at)
     if found:
         found[""]  # a KeyError: nothing goes without the search
     return found

@@ -23,6 +23,7 @@ from caviar.errors import LeaseError
 from caviar.study.lease import EXPIRY_S, RENEW_EVERY_S, LeaseHolder
 from caviar.study.storage import Storage
 from caviar.study.storage_claims import claim, delete_below
+from caviar.study.wording import one_line
 
 SETTLE_S: Final = 1.0
 """After writing its lease a driver waits this long and looks whether another took a higher token;
@@ -31,6 +32,7 @@ _LOOK_EVERY_S: Final = 2.0
 _RECENT: Final = 12
 """Signs of life whose lateness counts: an outage is forgotten after a minute."""
 _NAME: Final = re.compile(r"lease-(\d{6,})\.json")
+_TIMES: Final = ("acquired_at", "renewed_at", "backed_up_at")
 _HOLDER: Final = ("host", "boot_id", "driver_pid", "driver_started_s", "broker_pid")
 
 
@@ -63,7 +65,7 @@ class StoredLease:
     def told(self) -> str:
         """Who holds it, for a person."""
         since = datetime.fromtimestamp(self.acquired_at).astimezone().isoformat(" ", "seconds")
-        return f"host {self.holder.host}, pid {self.holder.driver_pid}, since {since}"
+        return one_line(f"host {self.holder.host}, pid {self.holder.driver_pid}, since {since}")
 
 
 class StorageLease:
@@ -223,8 +225,10 @@ def _parsed(storage: Storage, token: int, at: float) -> StoredLease | None:
         if told is None:
             return None
         holder = LeaseHolder(**{name: told["holder"][name] for name in _HOLDER})
+        for time_s in (told[name] for name in _TIMES):
+            datetime.fromtimestamp(time_s)  # it is told to people, and reckoned with
         return StoredLease(**{**told, "holder": holder, "token": token, "at": at})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         name = _name(token)
         raise LeaseError(f"--storage {storage.uri}: {name} is damaged; delete it") from error
 

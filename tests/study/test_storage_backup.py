@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import time
@@ -11,7 +12,7 @@ import pytest
 from journal_samples import bytes_of, curve, new_study, rung, saved, trials
 from storage_samples import Crash, Far, Frail, confirmed, go_on, recovered, writer_of
 
-from caviar.errors import LeaseError
+from caviar.errors import LeaseError, StudyError
 from caviar.study import backup, backup_journal, restoring
 from caviar.study.backup_writer import BackupWriter, State
 from caviar.study.journal import Journal
@@ -253,6 +254,24 @@ def test_a_journal_without_requests_has_a_pulse(tmp_path: Path) -> None:
     with new_study(tmp_path) as journal:
         journal._db.execute("DROP TABLE requests")
         assert backup_journal.pulse(tmp_path / "journal.sqlite3")[2] == 0
+
+
+@pytest.mark.parametrize("odd", ["x", None, 1e300, float("nan")])
+def test_a_manifest_of_no_time_is_damaged(tmp_path: Path, odd: object) -> None:
+    storage, study = Storage(str(tmp_path / "storage")), tmp_path / "study"
+    with new_study(study):
+        writer_of(storage, study).write(confirmed)
+    whole = json.loads(storage.get("manifest-000001.json") or b"")
+    begun = json.loads(json.dumps(whole))
+    begun["copies"][""]["standing"]["created_at"] = odd
+    for told in (whole | {"at": odd}, begun):
+        storage.put("manifest-000001.json", json.dumps(told).encode())
+        with pytest.raises(StudyError, match=r"manifest-000001.json is damaged; delete it$"):
+            backup.read_manifest(storage)
+    storage.put("manifest-000001.json", json.dumps(whole | {"study": "a\x1b[2J"}).encode())
+    manifest = backup.read_manifest(storage)
+    assert manifest is not None
+    assert manifest.study == "a\\x1b[2J"
 
 
 def test_a_manifest_that_a_successor_deletes_is_not_missed(tmp_path: Path, monkeypatch) -> None:

@@ -160,6 +160,23 @@ def test_a_damaged_lease_is_one_line(storage: Storage) -> None:
             take(storage)
 
 
+@pytest.mark.parametrize("name", ["acquired_at", "renewed_at", "backed_up_at"])
+@pytest.mark.parametrize("odd", ["x", None, 1e300, float("nan")])
+def test_a_lease_of_no_time_is_damaged(storage: Storage, name: str, odd: object) -> None:
+    take(storage, GONE)
+    told = json.loads(storage.get("lease-000001.json") or b"")
+    storage.put("lease-000001.json", json.dumps(told | {name: odd}).encode())
+    with pytest.raises(LeaseError, match=r"lease-000001.json is damaged; delete it$"):
+        take(storage)
+
+
+def test_no_holder_writes_over_a_terminal(storage: Storage) -> None:
+    take(storage, replace(HERE, host="far\x1b[2J"))
+    lease = storage_lease.read(storage)
+    assert lease is not None
+    assert lease.told().startswith("host far\\x1b[2J, pid ")
+
+
 def test_a_lease_tells_how_late_its_signs_of_life_come(storage: Storage, monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr(storage_lease.time, "monotonic", lambda: now[0])
