@@ -32,6 +32,8 @@ BEGIN: Final = "caviar-answer"
 MOST_LINES: Final = 10_000
 LONGEST: Final = 2_000
 """Characters of a line that are shown: any job may print what it likes."""
+ANSWER_S: Final = 180.0
+"""Seconds for a command whose own patience is of seconds: a page has no Ctrl-C."""
 _REFUSED: Final = 2
 _COMPLAINT: Final = "caviar: "
 _NONE: Final = "it has no journal.sqlite3"
@@ -100,7 +102,7 @@ def ask_there(
 def _ended(helper: Helper, say: Say) -> Ended:
     """The helper's end; without it nobody knows what it did, and twenty trials come twice."""
     try:
-        return helper.ended(say, "asked there, not answered yet")
+        return helper.ended(say, "asked there, not answered yet", ANSWER_S)
     except NotStartedError:
         raise
     except StudyError as error:

@@ -6,6 +6,7 @@ what is to be done where a study lies is done by a job there, and its log is the
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -61,16 +62,17 @@ class Helper:
         """Its path at the dashboard."""
         return f"/api/jobs/{self.id}"
 
-    def ended(self, say: Say, doing: str) -> Ended:
+    def ended(self, say: Say, doing: str, most_s: float = math.inf) -> Ended:
         """Waits for its end.
 
         Args:
             say: is told now and then how long that takes.
             doing: what it does, for that.
+            most_s: how long it may take to do it.
 
         Raises:
             NotStartedError: the cluster does not start it.
-            StudyError: the dashboard no longer answers.
+            StudyError: it takes longer, or the dashboard no longer answers.
         """
         began, quiet_s = time.monotonic(), SAY_AFTER_S
         while not (known := self.known()).over:
@@ -78,6 +80,8 @@ class Helper:
             if known.state == "PENDING" and waited_s > START_S:
                 why = f"the cluster did not start it within {START_S:.0f} s"
                 raise NotStartedError(f"{self.id}: {why}")
+            if waited_s > START_S + most_s:
+                raise StudyError(f"{self.id}: did not end within {most_s:.0f} s")
             if waited_s > quiet_s:
                 quiet_s = 2 * waited_s
                 what = doing if known.state == "RUNNING" else "the cluster starts a helper"

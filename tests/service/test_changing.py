@@ -199,7 +199,7 @@ def test_what_is_answered_is_bounded_and_harmless(there, asked):
 
 
 def test_who_waits_is_told_and_the_answer_stays_clean(there, caviar, monkeypatch):
-    states = iter(["PENDING"] * 3 + ["RUNNING"] * 3)
+    states = iter(["PENDING"] * 3 + ["RUNNING"] * 30)
     monkeypatch.setattr(helper, "SAY_AFTER_S", 0.0)
 
     def slow(path):
@@ -228,6 +228,26 @@ def test_a_helper_that_never_starts_is_not_waited_for(there, asked, monkeypatch)
     with pytest.raises(StudyError, match="the cluster did not start it within"):
         asked("pause")
     assert set(there.jobs) == {"caviar-small-1"}
+
+
+def test_a_helper_that_hangs_is_not_waited_for(there, asked, monkeypatch):
+    monkeypatch.setattr(helper, "START_S", 0.0)
+    monkeypatch.setattr(changing, "ANSWER_S", 0.05)
+
+    def hang(path):
+        if not path.endswith("/stop"):
+            there.jobs[path.split("/")[3]]["status"] = "RUNNING"
+
+    def submitted(job):
+        there.on_ask = hang
+        return 0, printed(job)
+
+    there.answers = submitted
+    line = r"did not end within 0 s; it may have been taken all the same$"
+    monkeypatch.setattr(helper, "STOP_S", 0.0)
+    with pytest.raises(StudyError, match=line):
+        asked("pause")
+    assert any(one.endswith("/stop") for one in there.asked)
 
 
 def test_ctrl_c_leaves_no_helper_behind(there, caviar, monkeypatch):
