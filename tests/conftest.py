@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,21 +25,36 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items) -> None:
-    """For `pytest -n 2 --dist loadgroup`: what needs Ray first, in one process, on one cluster.
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """For `pytest -n 2`: what needs Ray goes to one process, on one cluster, and first.
 
     The other process meanwhile takes the rest, a file at a time: what a file compiles, it shares.
     """
-    if not getattr(config.option, "loadgroup", False):
-        return
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
-    for item in items:
-        group = "ray" if item.get_closest_marker("ray") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "ray" if needs_ray(ROOT / file) else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
-ROOT = Path(__file__).parents[1]
+def pytest_collection_modifyitems(config, items) -> None:
+    if hasattr(config, "workerinput"):  # what takes longest begins first
+        items.sort(key=lambda item: not needs_ray(item.path))
+
+
+@cache
+def needs_ray(file: Path) -> bool:
+    return "mark.ray" in file.read_text()
+
+
 SMI = """#!/bin/sh
 # What nvidia-smi says of a card of 8000 MiB.
 echo 8000
