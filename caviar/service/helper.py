@@ -1,4 +1,4 @@
-"""Helper jobs: small jobs of caviar's own on the node of a study's driver, gone when they answered.
+"""Helper jobs: small jobs of caviar's own on the node of a study's driver, gone soon afterwards.
 
 A dashboard starts jobs and hands out their logs, and that is all it does for somebody outside. So
 what is to be done where a study lies is done by a job there, and its log is the answer.
