@@ -322,7 +322,9 @@ def _job(spec: StudySpec, directory: Path) -> Iterator[JobView | None]:
     folder = folder_of_this_job()
     with Board(directory, folder) if folder else contextlib.nullcontext() as board:
         tell = board.tell if board else lambda _: None
-        with JobView(spec.name, directory, _write, tell=tell) as view:
+        with JobView(
+            spec.name, directory, _write, tell=tell, searched=tuple(spec.space.domains)
+        ) as view:
             yield view
 
 

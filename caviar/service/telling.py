@@ -73,7 +73,7 @@ def status_lines(told: Mapping[str, Any]) -> list[str]:
     job = told["job"]
     lines = [f"study {one_line(told['study'])}: {_state(told)}"]
     if told.get("counts") is not None:
-        lines += [f"  {line}" for line in standing_lines(_without_fixed(told), _left(told))]
+        lines += [f"  {line}" for line in _standing(told)]
     if told.get("trouble"):
         lines.append(f"  trouble: {one_line(str(told['trouble']))}")
     if (told["age_s"] or 0) > OLD_S and job["state"] == "running":
@@ -95,14 +95,8 @@ def _left(told: Mapping[str, Any]) -> str:
     return left_words(told.get("eta_s")) if fresh else ""
 
 
-def _without_fixed(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with those of the best trial's hyperparameters alone that are searched."""
-    best, searched = told.get("best"), told["job"]["searched"]
-    if not (best and searched):
-        return told
-    values = best.get("hyperparameters") or {}
-    kept = {name: value for name, value in values.items() if name in searched}
-    return {**told, "best": {**best, "hyperparameters": kept}}
+def _standing(told: Mapping[str, Any]) -> list[str]:
+    return standing_lines(told, _left(told), told["job"]["searched"])
 
 
 def _state(told: Mapping[str, Any]) -> str:
@@ -168,7 +162,8 @@ def _in_short(told: Mapping[str, Any]) -> tuple[str, str]:
     with suppress(TypeError, ValueError, AttributeError):  # one odd log shall not hide the others
         if counts:
             over = sum(counts.get(state, 0) for state in ENDED)
-            ended = f"{over} of {sum(counts.values())}"
+            stage = told.get("stage")
+            ended = f"{over} of {sum(counts.values())}" + (f", {one_line(stage)}" if stage else "")
         if best and metric:
             score = one_line(f"{metric_name(metric)} {metric_value(metric, best.get(metric))}")
     return ended, score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +50,7 @@ class JobView(AbstractContextManager["JobView"]):
         write: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[Mapping[str, Any]], object] = lambda _: None,
+        searched: Collection[str] = (),
     ) -> None:
         """Tells of the study in `directory`.
 
@@ -59,11 +60,13 @@ class JobView(AbstractContextManager["JobView"]):
             write: one or more lines into the log.
             clock: in seconds.
             tell: how it stands, as plain data, with every look: a log would grow too long.
+            searched: the hyperparameters to name of the best trial; () all.
         """
         self._directory = directory.resolve()
         self._write = write
         self._clock = clock
         self._tell = tell
+        self._searched = searched
         self._began = clock()
         self._next = self._began + FIRST_S
         self._told: dict[str, Any] = {"study": study, "finished": False, "trouble": ""}
@@ -116,7 +119,7 @@ class JobView(AbstractContextManager["JobView"]):
         due = over or self._clock() >= self._table_from
         if due and now != self._shown:  # a study that waits for its slices fills no log
             self._shown, before = now, self._clock()
-            lines = [*standing_lines(self._told, left), *self._leaders(status)]
+            lines = [*standing_lines(self._told, left, self._searched), *self._leaders(status)]
             self._write("\n".join(["", *lines]))
             self._table_from = self._clock() + COST * (self._clock() - before)
         self._write_line()

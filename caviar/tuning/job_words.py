@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from caviar.study.ladders import numbers
@@ -61,12 +61,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def standing_lines(told: Mapping[str, Any], left: str = "") -> list[str]:
+def standing_lines(
+    told: Mapping[str, Any], left: str = "", searched: Collection[str] = ()
+) -> list[str]:
     """How the study stands, for a person.
 
     Args:
         told: `Status.to_json()`, or what of it came through a log.
         left: how long it still takes, in words.
+        searched: the hyperparameters to name of the best trial; () all.
     """
     counts = states(told.get("counts") or {}) or "no trials yet"
     stage = stage_words(told.get("stage") or "", paused=bool(told.get("paused")))
@@ -83,7 +86,7 @@ def standing_lines(told: Mapping[str, Any], left: str = "") -> list[str]:
     ]
     lines = [f"{stage}{counts}{starting}", ", ".join(filter(None, pace))]
     lines += _rungs(told.get("rungs") or [])
-    lines += _best(told)
+    lines += _best(told, searched)
     if told.get("winner"):
         lines.append(f"winner: {told['winner']}")
     slices = sorted((told.get("slices") or {}).items())
@@ -123,16 +126,18 @@ def strangers(planned: int, missing: int, starting: int, room: str | None = "") 
     return f"{count} of {planned} slices {word}{more}"
 
 
-def _best(told: Mapping[str, Any]) -> list[str]:
+def _best(told: Mapping[str, Any], searched: Collection[str]) -> list[str]:
     best = told.get("best")
     if not best:
         return []
     metrics = dict.fromkeys(["dev_accuracy", "dev_loss", told.get("metric") or "dev_accuracy"])
     scores = ", ".join(f"{metric_name(key)} {metric_value(key, best.get(key))}" for key in metrics)
     name = told.get("best_name") or f"trial {best.get('trial')}"
+    values = best.get("hyperparameters") or {}
+    named = {key: values[key] for key in values if not searched or key in searched}
     return [
         f"best: {name} at epoch {best.get('epoch')}, {scores}",
-        *([f"  {configuration(best['hyperparameters'])}"] if best.get("hyperparameters") else []),
+        *([f"  {configuration(named)}"] if named else []),
     ]
 
 

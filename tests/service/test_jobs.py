@@ -268,6 +268,11 @@ def test_jobs_lists_the_studies_the_latest_first(fake, caviar):
     assert "1 min 00 s" in lines[2]
 
 
+def test_jobs_tells_what_is_retrained_from_what_is_searched(fake, caviar):
+    running_log(fake, stage="retraining", counts={"completed": 3, "running": 2})
+    assert "  3 of 5, retraining  " in caviar("jobs")[1]
+
+
 def test_jobs_tells_in_short_how_those_stand_that_have_begun(fake, caviar, monkeypatch):
     fake.add("caviar-old-1", "old", "SUCCEEDED")
     running_log(fake, counts={"completed": 3, "diverged": 1, "running": 2, "waiting": 6})

@@ -91,6 +91,18 @@ class Log:
         return self.lines[before:]
 
 
+def test_a_table_names_of_the_best_what_is_searched(study):
+    lines = []
+    values = {"learning_rate": 0.01, "optimizer": "adam"}
+    for searched, told in (["learning_rate"], ""), ((), " optimizer=adam"):
+        view = JobView("mine", study, lines.append, lambda: 0.0, searched=searched)
+        view._next = 0.0
+        view.update(status(best_hyperparameters=values))
+        table = next(line for line in lines if "best: " in line)
+        assert f"\n  learning_rate=0.01{told}\n" in table
+        lines.clear()
+
+
 def test_every_look_is_told_to_who_keeps_the_status_file(study):
     told = []
     view = JobView("mine", study, [].append, lambda: 0.0, tell=told.append)
