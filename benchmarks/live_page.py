@@ -1,22 +1,24 @@
-"""What the live page adds to a driver's time: a study that trains nothing, watched and unwatched.
+"""What the live page adds to a driver's time: one study, watched and unwatched by turns.
 
-    python benchmarks/live_page.py [--trials 3000] [--pairs 3] [--listeners 2] [--dir DIR]
+    python benchmarks/live_page.py [--trials 30000] [--turn 5] [--listeners 2] [--dir DIR]
 
-Each pair is two runs of the same study in processes of their own, as `no_op.py` makes them: one
-unwatched, and one while `caviar serve`, a process of its own, follows its directory and so many
-listeners take its events. Which goes first goes round. An epoch takes no time here, so the journal
-grows far quicker than of a study that trains: 3,000 trials are 5,000 assignments in half a minute.
+The study trains nothing, as in `no_op.py`, so its journal grows far quicker than of one that does:
+some 500 assignments a second. `caviar serve`, a process of its own, follows its directory, and so
+many listeners take its events; every `--turn` seconds it is stopped (SIGSTOP) or let go on. What
+the processes of driver and broker spend on an assignment is compared between neighbouring turns, in
+one and the same run: between two runs it differs by a quarter, whoever watches.
 
-Prints of each run the milliseconds an assignment took by the clock and of processor time in the
-driver and the broker, and of the watched ones the share of a core that `caviar serve` took, and how
-many events came. The target: the page adds less than 2 % to the driver's time. Wall time is that of
-a machine with as many cores as slices and nothing to spare for a page; processor time is not.
+Prints the medians of turns of both kinds, of all pairs the median ratio and its quartiles, the
+share of a core that `caviar serve` took while it could, and how many events a listener got. The
+target: the page adds less than 2 % to the driver's time.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,141 +26,173 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import psutil
-from no_op import WORKER, Watch, study
-from processes import answer, elsewhere
+from no_op import WORKER, Watch, kind_of, study
 
 from caviar.study.journal import Journal
 
 TOKEN = "benchmark-of-the-live-page-0123456789"
 TARGET = 0.02
-STARTS_S = 60.0
-"""Seconds that the page, and the study on it, may take to be there."""
+WARM_S = 5.0
+"""Seconds of assignments before the first turn."""
 
 
-@dataclass
-class Listeners:
-    """What those who look at the page have seen."""
+@dataclass(frozen=True)
+class Moment:
+    """A moment between two turns: seconds since 1970, and of processor time so far."""
 
-    events: int = 0
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def listen(self, url: str) -> None:
-        """Takes a study's events until its stream ends."""
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        until = time.monotonic() + STARTS_S
-        while time.monotonic() < until and not self.over.is_set():
-            try:
-                with urllib.request.urlopen(request, timeout=60) as stream:
-                    self.events += sum(line.startswith(b"event: status") for line in stream)
-                    return
-            except urllib.error.HTTPError:  # the study has not begun
-                time.sleep(0.2)
-            except OSError:
-                return  # the page was ended
+    at: float
+    driver_s: float
+    broker_s: float
+    page_s: float
 
 
-def run(folder: str, trials: int) -> dict[str, float]:
-    """One study; its milliseconds an assignment."""
+class Listener(threading.Thread):
+    """Takes a study's events until its stream ends."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.events = 0
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        self._request = urllib.request.Request(url, headers=headers)
+
+    def run(self) -> None:
+        """Counts them."""
+        try:
+            with urllib.request.urlopen(self._request, timeout=60) as stream:
+                for line in stream:
+                    self.events += line.startswith(b"event: status")
+        except (OSError, ValueError):  # the page was ended
+            return
+
+
+def run(directory: Path, trials: int) -> None:
+    """The study, in a process of its own."""
     from caviar.tuning.driver import run_study
 
-    spec = study(trials, "1", 27)
-    directory = Path(folder) / "study"
-    watch = Watch(max(1, trials // 10))
-    run_study(spec, directory, watch, worker=WORKER)
+    run_study(study(trials, "1", 1), directory, Watch(trials), worker=WORKER)
+
+
+def started(command: list[str], stack: ExitStack, **more: str) -> subprocess.Popen[str]:
+    """A process that ends with `stack`."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, text=True, env={**os.environ, **more})
+
+    def end() -> None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(30)
+
+    stack.callback(end)
+    return process
+
+
+def spent_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def broker_of(driver: psutil.Process) -> psutil.Process:
+    """The broker's process, once Ray has named it."""
+    while True:
+        for process in driver.children(recursive=True):
+            if kind_of(process) == 1:
+                return process
+        time.sleep(0.1)
+
+
+def measured(directory: Path) -> int:
+    """Measurements so far; 0 before the study has begun."""
+    if not Journal.exists(directory):
+        return 0
     with Journal.open(directory) as journal:
-        attempts = journal.attempts()
-    took_s = max(a.ended_at or a.claimed_at for a in attempts) - min(a.claimed_at for a in attempts)
-    early, late = watch.samples[0], watch.samples[-1]
-    share = len(attempts) * (late.trials - early.trials) / late.trials
-    spent = [1e3 * (b - a) / share for a, b in zip(early.cpu_s, late.cpu_s, strict=True)]
-    return {
-        "assignments": len(attempts),
-        "wall_ms": 1e3 * took_s / len(attempts),
-        "driver_ms": spent[0],
-        "broker_ms": spent[1],
-    }
+        return journal.measured_epochs
 
 
-@contextmanager
-def page(folder: Path, count: int) -> Iterator[dict[str, float]]:
-    """`caviar serve` with listeners on the study in `folder`; tells at the end what it took."""
-    told: dict[str, float] = {}
-    command = [sys.executable, "-m", "caviar", "serve", str(folder), "--port", "0"]
-    environment = {**os.environ, "CAVIAR_TOKEN": TOKEN}
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    process, listeners = psutil.Process(server.pid), Listeners()
+def turns(driver: psutil.Process, page: psutil.Process, turn_s: float) -> list[Moment]:
+    """Stops the page and lets it go on by turns until the study is over."""
+    broker, found = broker_of(driver), []
     try:
-        assert server.stdout is not None
-        url = server.stdout.readline().split()[-1]
-        begun, before = time.monotonic(), process.cpu_times()
-        stream = f"{url}/api/v1/studies/study/events"
-        threads = [threading.Thread(target=listeners.listen, args=(stream,)) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        yield told
-        after, took_s = process.cpu_times(), time.monotonic() - begun
-        cpu_s = after.user + after.system - before.user - before.system
-        told |= {"share": cpu_s / took_s, "events": listeners.events / max(1, count)}
-        told |= {"rss": process.memory_info().rss / 2**20}
-    finally:
-        listeners.over.set()
-        server.terminate()
-        server.wait(20)
+        while True:
+            spent = spent_s(driver), spent_s(broker), spent_s(page)
+            found.append(Moment(time.time(), *spent))
+            page.send_signal(signal.SIGSTOP if len(found) % 2 else signal.SIGCONT)
+            time.sleep(turn_s)
+    except psutil.NoSuchProcess:  # the broker ends with the study
+        page.send_signal(signal.SIGCONT)
+        return found
 
 
-def one(trials: int, listeners: int, place: Path | None) -> dict[str, float]:
-    """A run, watched by so many."""
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        if not listeners:
-            return elsewhere(__file__, "run", folder=folder, trials=trials)
-        with page(Path(folder), listeners) as told:
-            figures = elsewhere(__file__, "run", folder=folder, trials=trials)
-        return figures | told
+def compare(moments: list[Moment], claims: list[float]) -> None:
+    """Prints what an assignment cost in turns with and without the page."""
+    each = []
+    for a, b in itertools.pairwise(moments[:-1]):  # the last one may have ended within
+        count = bisect_left(claims, b.at) - bisect_left(claims, a.at)
+        each.append([1e3 * (getattr(b, key) - getattr(a, key)) / count for key in KEYS])
+    without, watched = each[::2], each[1::2]
+    for place, key in enumerate(KEYS):
+        ratios = [b[place] / a[place] for a, b in zip(without, watched, strict=False)]
+        # Each turn with the page lies between two without: what drifts is in neither's favour.
+        ratios += [b[place] / a[place] for a, b in zip(without[1:], watched, strict=False)]
+        off, on = (median(turn[place] for turn in kind) for kind in (without, watched))
+        low, _, high = quantiles(ratios, n=4)
+        print(
+            f"  {NAMES[key]:<12}{off:6.3f} ms an assignment unwatched, {on:6.3f} watched;"
+            f" of {len(ratios)} pairs the median {median(ratios):.3f} ({low:.3f} to {high:.3f})"
+        )
+    shares = [(b.page_s - a.page_s) / (b.at - a.at) for a, b in itertools.pairwise(moments[:-1])]
+    print(f"  page        {100 * median(shares[1::2]):.1f} % of a core while it could")
 
 
-def line(name: str, figures: dict[str, float]) -> None:
-    words = f"{figures['wall_ms']:7.2f} ms  driver {figures['driver_ms']:.2f}"
-    words += f"  broker {figures['broker_ms']:.2f} ms of processor time"
-    if "share" in figures:
-        words += f"; page {100 * figures['share']:.1f} % of a core, {figures['rss']:.0f} MiB"
-        words += f", {figures['events']:.0f} events a listener"
-    print(f"  {name:<10}{words}", flush=True)
+KEYS = "at", "driver_s", "broker_s"
+NAMES = {"at": "by the clock", "driver_s": "driver", "broker_s": "broker"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=3000)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=30_000)
+    parser.add_argument("--turn", type=float, default=5.0, help="seconds")
     parser.add_argument("--listeners", type=int, default=2)
     parser.add_argument("--dir", type=Path, default=None, help="on which disk; default: /tmp's")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        answer(options.child, {"run": run})
+        run(options.child, options.trials)
         return
-    kinds = {"unwatched": 0, "watched": options.listeners}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
-    for pair in range(options.pairs):
-        order = list(kinds) if pair % 2 == 0 else list(reversed(kinds))
-        for name in order:
-            found[name].append(one(options.trials, kinds[name], options.dir))
-            line(name, found[name][-1])
-    for key in ("wall_ms", "driver_ms", "broker_ms"):
-        ratios = [
-            a[key] / b[key] for a, b in zip(found["watched"], found["unwatched"], strict=True)
-        ]
-        told = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-        print(f"  {key:<10} watched : unwatched {told}; median {median(ratios):.3f}")
-    print(f"  target of the driver's and broker's time: below {1 + TARGET:.2f}")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.dir)))
+        directory = folder / "study"
+        serve = [sys.executable, "-m", "caviar", "serve", str(folder), "--port", "0"]
+        page = started(serve, stack, CAVIAR_TOKEN=TOKEN)
+        assert page.stdout is not None
+        url = f"{page.stdout.readline().split()[-1]}/api/v1/studies/study/events"
+        child = [sys.executable, __file__, "--child", str(directory)]
+        driver = started([*child, "--trials", str(options.trials)], stack)
+        while measured(directory) == 0:
+            if driver.poll() is not None:
+                raise SystemExit("the study failed to begin")
+            time.sleep(0.2)
+        listeners = [Listener(url) for _ in range(options.listeners)]
+        for listener in listeners:
+            listener.start()
+        time.sleep(WARM_S)
+        moments = turns(psutil.Process(driver.pid), psutil.Process(page.pid), options.turn)
+        driver.wait()
+        with Journal.open(directory) as journal:
+            claims = sorted(attempt.claimed_at for attempt in journal.attempts())
+        print(f"{len(claims):,} assignments, {len(moments) - 2} turns of {options.turn:g} s")
+        compare(moments, claims)
+        told = ", ".join(str(listener.events) for listener in listeners)
+        print(f"  events      {told} to the listeners")
+        print(f"  target of the driver and the broker: below {1 + TARGET:.2f}")
 
 
 if __name__ == "__main__":
