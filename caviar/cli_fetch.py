@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from caviar.cli_target import Url
+from caviar.cli_target import ClusterUrl
 from caviar.errors import StudyError
 
 
@@ -20,7 +20,7 @@ def fetch(
         ),
     ],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put it here.")],
-    dashboard: Url = None,
+    dashboard: ClusterUrl = None,
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="The checkpoints as well.")
     ] = False,

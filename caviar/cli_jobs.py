@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caviar import cli_fetch
+from caviar.cli_target import ClusterUrl
 
 if TYPE_CHECKING:
     from caviar.service.dashboard import Dashboard
@@ -22,14 +23,6 @@ RAYS = re.compile(r"^[\d-]+ [\d:,]+\tINFO job_manager\.py:\d+ -- Runtime env is 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """Ray colours the prefix of what its workers print."""
 
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--dashboard",
-        metavar="URL",
-        help="Of the cluster's dashboard; default: RAY_API_SERVER_ADDRESS, or this machine's.",
-    ),
-]
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="A submission id, or a study's name: its latest job.")
 ]
@@ -46,7 +39,7 @@ def submit(
         Path | None,
         typer.Argument(metavar="[STUDY.toml]", help="The study file; without one, digits."),
     ] = None,
-    dashboard: Url = None,
+    dashboard: ClusterUrl = None,
     name: Annotated[str | None, typer.Option("--name", help="Call the study this.")] = None,
     dir: Annotated[
         str | None,
@@ -112,7 +105,7 @@ def submit(
         raise typer.Exit(_follow(there, find(there, number), _for_a_person, option))
 
 
-def jobs(dashboard: Url = None) -> None:
+def jobs(dashboard: ClusterUrl = None) -> None:
     """List the studies that were submitted to a cluster, the latest first."""
     from caviar.service.dashboard import Dashboard
     from caviar.service.jobs import all_jobs
@@ -131,7 +124,7 @@ def jobs(dashboard: Url = None) -> None:
 
 def status(
     id: Id,
-    dashboard: Url = None,
+    dashboard: ClusterUrl = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell how a submitted study stands."""
@@ -152,7 +145,7 @@ def status(
 
 def logs(
     id: Id,
-    dashboard: Url = None,
+    dashboard: ClusterUrl = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on printing until the job ends.")
     ] = False,

@@ -23,6 +23,16 @@ Url = Annotated[
     typer.Option("--dashboard", metavar="URL", help="Of a submitted job's cluster."),
 ]
 
+ClusterUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--dashboard",
+        metavar="URL",
+        help="Of the cluster's dashboard; default: RAY_API_SERVER_ADDRESS, or this machine's.",
+    ),
+]
+"""The same of a command that is about a cluster's jobs alone."""
+
 _INTERRUPTED = 130
 
 

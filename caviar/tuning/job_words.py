@@ -73,11 +73,8 @@ def standing_lines(
     """
     counts = states(told.get("counts") or {}) or "no trials yet"
     stage = stage_words(told.get("stage") or "", paused=bool(told.get("paused")))
-    planned = told.get("planned") or 0
-    missing = 0 if told.get("finished") else planned - (told.get("arrived") or 0)
-    known = told.get("starting")
-    to_come = strangers(planned, missing, missing if known is None else known, told.get("room"))
-    starting = f"; {to_come}" if to_come else ""
+    missing = to_come(told)
+    starting = f"; {missing}" if missing else ""
     pace = [
         trial_epochs(told.get("trial_epochs", 0), told.get("stage")),
         f"{told.get('trial_epochs_per_s') or 0:.1f} a second",
@@ -104,6 +101,14 @@ def stage_words(stage: str, *, paused: bool) -> str:
 def trial_epochs(count: int, stage: str | None) -> str:
     """Trial-epochs; those of the finals are not the study's."""
     return f"{count} trial-epochs" + (f" of {stage}" if stage else "")
+
+
+def to_come(told: Mapping[str, Any]) -> str:
+    """Slices that are not there yet, in words, of what `standing_lines` takes."""
+    planned = told.get("planned") or 0
+    missing = 0 if told.get("finished") else planned - (told.get("arrived") or 0)
+    starting = told.get("starting")
+    return strangers(planned, missing, missing if starting is None else starting, told.get("room"))
 
 
 def strangers(planned: int, missing: int, starting: int, room: str | None = "") -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from caviar.tuning.job_words import strangers
+from caviar.tuning.job_words import to_come
 
 EVERY_S: Final = 2.0
 """Between two looks of a driver at its broker, or so."""
@@ -49,7 +49,7 @@ def joined(name: str, told: Mapping[str, Any], page: Mapping[str, Any] | None) -
         "status": _state(job["state"], page),
         "ending": _ending(told, page),
         "planned": told.get("planned") or 0,
-        "to_come": _to_come(told) if running else "",
+        "to_come": to_come(told) if running and told.get("arrived") is not None else "",
         "note": told["note"],
         "job": dict(job),
         "can": _can(job["state"], page),
@@ -80,14 +80,6 @@ def _fresh(told: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any]:
         found["trial_epochs_per_s"] = round(count / elapsed, 3) if elapsed > 0 else 0.0
         found["trials"] = max(page["trials"], _drawn(found.get("counts") or {}))
     return found
-
-
-def _to_come(told: Mapping[str, Any]) -> str:
-    """Slices that are not there yet, in words."""
-    planned, arrived = told.get("planned") or 0, told.get("arrived")
-    missing = 0 if arrived is None or told.get("finished") else planned - arrived
-    starting = told.get("starting")
-    return strangers(planned, missing, missing if starting is None else starting, told.get("room"))
 
 
 def _drawn(counts: Mapping[str, int]) -> int:
